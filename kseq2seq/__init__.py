@@ -1,0 +1,52 @@
+"""Recurrent sequence-to-sequence learning in Keras.
+
+Names are imported when they are first used, so that ``import kseq2seq`` loads no
+backend.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kseq2seq.builders import (
+        Seq2SeqModels,
+        build_attention_seq2seq,
+        build_seq2seq,
+    )
+    from kseq2seq.estimators import Seq2SeqEstimator, load
+    from kseq2seq.generation import build_generator
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Seq2SeqEstimator": "estimators",
+    "Seq2SeqModels": "builders",
+    "build_attention_seq2seq": "builders",
+    "build_generator": "generation",
+    "build_seq2seq": "builders",
+    "load": "estimators",
+}
+_MODULES = ("datasets", "metrics", "plotting")
+
+__all__ = [
+    "Seq2SeqEstimator",
+    "Seq2SeqModels",
+    "build_attention_seq2seq",
+    "build_generator",
+    "build_seq2seq",
+    "load",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"kseq2seq.{_HOMES[name]}"), name)
+    if name in _MODULES:
+        return importlib.import_module(f"kseq2seq.{name}")
+    raise AttributeError(f"module 'kseq2seq' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES, *_MODULES})

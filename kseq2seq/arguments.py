@@ -1,0 +1,108 @@
+"""Checks of arguments, with errors that name the value received and the repair."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import numbers
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+
+def quoted_choices(choices: Iterable[Any]) -> str:
+    """Return the choices as prose: ``'rnn', 'gru' or 'lstm'``."""
+    *others, last = [repr(choice) for choice in choices]
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def nearest(value: Any, choices: Iterable[str]) -> str:
+    """Return ``" Did you mean 'lstm'?"``, or nothing when no choice is near."""
+    known = {choice.lower(): choice for choice in choices}
+    found = difflib.get_close_matches(str(value).lower(), known, n=1, cutoff=0.5)
+    return f" Did you mean {known[found[0]]!r}?" if found else ""
+
+
+def check_choice(name: str, value: Any, choices: Iterable[Any]) -> None:
+    """Raise a ``ValueError`` with the nearest right name unless value is a choice."""
+    choices = tuple(choices)
+    if any(value is choice for choice in choices):
+        return
+    if isinstance(value, str) and value in choices:
+        return
+    hint = nearest(value, [choice for choice in choices if isinstance(choice, str)])
+    raise ValueError(f"{name} must be {quoted_choices(choices)}; got {value!r}.{hint}")
+
+
+def check_whole(
+    name: str, value: Any, *, minimum: int = 1, maximum: int | None = None
+) -> int:
+    """Return value as ``int``, or raise unless it is whole and within the bounds."""
+    expected = f"a whole number of at least {minimum}"
+    if maximum is not None:
+        expected = f"a whole number from {minimum} to {maximum}"
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(
+            f"{name} must be {expected}; got {value!r} ({type(value).__name__})."
+        )
+    number = int(value)
+    if number < minimum or (maximum is not None and number > maximum):
+        raise ValueError(f"{name} must be {expected}; got {value!r}.")
+    return number
+
+
+def check_real(
+    name: str,
+    value: Any,
+    *,
+    minimum: float = 0.0,
+    maximum: float = math.inf,
+    exclusive: bool = False,
+) -> float:
+    """Return value as ``float``, or raise unless it lies between the bounds.
+
+    ``exclusive`` takes both bounds out of the range.
+    """
+    relation = "above" if exclusive else "of at least"
+    expected = f"a number {relation} {minimum:g}"
+    if maximum != math.inf:
+        expected += f" and {'below' if exclusive else 'at most'} {maximum:g}"
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(
+            f"{name} must be {expected}; got {value!r} ({type(value).__name__})."
+        )
+    number = float(value)
+    inside = minimum < number < maximum if exclusive else minimum <= number <= maximum
+    if not inside or not math.isfinite(number):
+        raise ValueError(f"{name} must be {expected}; got {value!r}.")
+    return number
+
+
+def check_rate(name: str, value: Any) -> float:
+    """Return a dropout rate or a share: 0 or more, and below 1."""
+    rate = check_real(name, value, maximum=1.0)
+    if rate == 1.0:
+        raise ValueError(f"{name} must be at least 0 and below 1; got {value!r}.")
+    return rate
+
+
+def check_flag(name: str, value: Any) -> bool:
+    """Return value as ``bool``, or raise unless it is True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False; got {value!r}.")
+    return bool(value)
+
+
+def random_generator(
+    random_state: int | np.random.Generator | np.random.RandomState | None,
+) -> np.random.Generator:
+    """Return a generator of its own for a seed; the global state is never touched.
+
+    None draws fresh entropy from the operating system.
+    """
+    if isinstance(random_state, np.random.RandomState):
+        return np.random.default_rng(random_state.randint(2**31))
+    if random_state is None or isinstance(random_state, np.random.Generator):
+        return np.random.default_rng(random_state)
+    return np.random.default_rng(check_whole("random_state", random_state, minimum=0))

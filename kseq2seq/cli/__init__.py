@@ -1,0 +1,47 @@
+"""The command line: ``kseq2seq quickstart | train | predict | evaluate | info``."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from kseq2seq.cli.commands import evaluate, info, predict, train
+from kseq2seq.cli.options import with_estimator_options
+from kseq2seq.cli.quickstart import quickstart
+
+
+def make_app(*, train_options: bool = True) -> typer.Typer:
+    """Return the application.
+
+    Parameters
+    ----------
+    train_options : bool, default True
+        Whether `train` gets an option for every parameter of the estimator, which has
+        to be imported for that.
+    """
+    app = typer.Typer(
+        help="Train recurrent sequence-to-sequence models, and use them.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.command()(quickstart)
+    app.command()(with_estimator_options(train) if train_options else train)
+    app.command()(predict)
+    app.command()(evaluate)
+    app.command()(info)
+    return app
+
+
+def main() -> None:
+    """Run the command line; an error is one sentence on standard error."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        make_app(train_options=sys.argv[1:2] == ["train"])()
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        typer.secho("error: ", fg="red", bold=True, nl=False, err=True)
+        typer.echo(str(error), err=True)
+        sys.exit(1)

@@ -1,0 +1,248 @@
+"""The commands that train a model and use it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kseq2seq.cli.backend import load_backend
+
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object on the last line.")
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace the model file if it exists.")
+]
+Source = Annotated[
+    Path | None, typer.Option("--source", help="Sources, one a line (.gz too).")
+]
+Target = Annotated[
+    Path | None, typer.Option("--target", help="Targets, line by line with --source.")
+]
+
+LINES_AT_ONCE = 10_000
+
+
+def train(
+    *,
+    pairs: Annotated[
+        Path | None, typer.Argument(help="Lines of source TAB target (.gz too).")
+    ] = None,
+    source: Source = None,
+    target: Target = None,
+    validation: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Pairs to validate on: a TSV file, or given twice, sources and "
+            "targets. A held-back part of the pairs otherwise."
+        ),
+    ] = None,
+    model: Annotated[Path, typer.Option(help="The model file to write.")] = Path(
+        "model.kseq2seq"
+    ),
+    overwrite: Overwrite = False,
+    json_line: Json = False,
+    parameters: Any = None,
+) -> None:
+    """Train a model on pairs and write it to a file."""
+    from kseq2seq.estimators import Seq2SeqEstimator
+    from kseq2seq.persistence import check_can_write
+
+    check_can_write(model, overwrite=overwrite)
+    X, y = _load(pairs, source, target)
+    validation_data = _load_validation(validation)
+    estimator = Seq2SeqEstimator(**parameters, callbacks=[progress_callback()])
+    typer.echo(f"{len(X):,} pairs")
+    seconds, _ = timed_fit(estimator, X, y, validation_data)
+    estimator.set_params(callbacks=None)
+    estimator.save(model, overwrite=overwrite)
+    typer.echo(f"wrote {model} after {seconds:.0f} s of training")
+    report = training_report(estimator, seconds, len(X), model)
+    if validation_data is not None:
+        report["validation_exact_match"] = estimator.score(*validation_data)
+        typer.echo(f"validation: exact match {report['validation_exact_match']:.4f}")
+    if json_line:
+        typer.echo(json.dumps(report))
+
+
+def predict(
+    model: Annotated[Path, typer.Argument(help="The model file.")],
+    file: Annotated[
+        Path | None, typer.Argument(help="Sources, one a line; standard input if left.")
+    ] = None,
+    json_line: Json = False,
+) -> None:
+    """Answer each line of a file, or of standard input, with a line."""
+    from kseq2seq.datasets import read_lines
+
+    estimator = load_text_model(model)
+    lines = read_lines("/dev/stdin" if file is None else file)
+    num_lines, start = 0, time.perf_counter()
+    while chunk := list(islice(lines, LINES_AT_ONCE)):
+        for answer in estimator.predict(chunk):
+            typer.echo(" ".join(answer.splitlines()))
+        num_lines += len(chunk)
+    if json_line:
+        seconds = time.perf_counter() - start
+        typer.echo(json.dumps({"lines": num_lines, "seconds": round(seconds, 3)}))
+
+
+def evaluate(
+    *,
+    model: Annotated[Path, typer.Argument(help="The model file.")],
+    pairs: Annotated[
+        Path | None, typer.Argument(help="Lines of source TAB target (.gz too).")
+    ] = None,
+    source: Source = None,
+    target: Target = None,
+    json_line: Json = False,
+) -> None:
+    """Compare a model's answers, decoded without teacher forcing, with the targets."""
+    X, y = _load(pairs, source, target)
+    estimator = load_text_model(model)
+    report = _measure(estimator, y, estimator.predict(X))
+    for name, value in report.items():
+        typer.echo(f"{name.replace('_', ' '):>16}  {value:.4f}")
+    if json_line:
+        typer.echo(json.dumps({**report, "pairs": len(X)}))
+
+
+def info(
+    model: Annotated[Path, typer.Argument(help="The model file.")],
+    json_line: Json = False,
+) -> None:
+    """Describe a model file, without loading a backend."""
+    from kseq2seq.persistence import read_description
+
+    description = read_description(model)
+    report = {
+        "model": str(model),
+        "format_version": description["format_version"],
+        "estimator": description["estimator"],
+        "parameters": description["num_weights"],
+        "source": _side(description["source"]),
+        "target": _side(description["target"]),
+        "epochs": len(description["history"].get("loss", ())),
+        "settings": description["parameters"],
+    }
+    for name, value in report.items():
+        typer.echo(f"{name.replace('_', ' '):>14}  {value}")
+    if json_line:
+        typer.echo(json.dumps(report))
+
+
+def _side(side: dict[str, Any]) -> str:
+    tokenizer = f" split by {side['tokenizer']}" if side["tokenizer"] else ""
+    return f"{side['kind']}{tokenizer}, {len(side['tokens'])} tokens"
+
+
+def _load(
+    pairs: Path | None, source: Path | None, target: Path | None
+) -> tuple[list[str], list[str]]:
+    from kseq2seq.datasets import load_pairs
+
+    if pairs is not None and source is None and target is None:
+        return load_pairs(pairs)
+    if pairs is None and source is not None and target is not None:
+        return load_pairs(source, target)
+    raise ValueError(
+        "expected pairs either as one TSV file, or as --source FILE and --target FILE."
+    )
+
+
+def _load_validation(
+    files: list[Path] | None,
+) -> tuple[list[str], list[str]] | None:
+    from kseq2seq.datasets import load_pairs
+
+    if not files:
+        return None
+    if len(files) > 2:
+        raise ValueError(
+            f"--validation takes one TSV file, or two parallel files; got {len(files)}."
+        )
+    return load_pairs(*files)
+
+
+def load_text_model(path: Path) -> Any:
+    """Load a model that answers text with text, as the command line must."""
+    from kseq2seq.persistence import read_description
+
+    description = read_description(path)
+    kinds = {description[side]["kind"] for side in ("source", "target")}
+    if kinds != {"text"}:
+        raise ValueError(
+            f"{path} was not trained on text; use it from Python: "
+            f"kseq2seq.load({str(path)!r})."
+        )
+    load_backend()
+    from kseq2seq.estimators import load
+
+    return load(path)
+
+
+def _measure(estimator: Any, y: list[str], predictions: list[str]) -> dict[str, float]:
+    from kseq2seq import metrics
+    from kseq2seq.tokenizers import get_tokenizer
+
+    encode = get_tokenizer(estimator.target_tokenizer).encode
+    answers, answered = [encode(t) for t in y], [encode(t) for t in predictions]
+    report = {
+        "exact_match": metrics.exact_match(y, predictions),
+        "token_accuracy": metrics.token_accuracy(answers, answered),
+        "edit_distance": metrics.edit_distance(answers, answered),
+        "token_error_rate": metrics.edit_distance(answers, answered, normalize=True),
+    }
+    try:
+        report["bleu"] = metrics.bleu(y, predictions)
+        report["chrf"] = metrics.chrf(y, predictions)
+    except ImportError:
+        typer.echo("BLEU and chrF need: pip install 'kseq2seq[text]'", err=True)
+    return report
+
+
+def timed_fit(
+    estimator: Any, X: list[str], y: list[str], validation_data: Any = None
+) -> tuple[float, Any]:
+    """Fit, and return the seconds that it took and the estimator."""
+    start = time.perf_counter()
+    estimator.fit(X, y, validation_data=validation_data)
+    return time.perf_counter() - start, estimator
+
+
+def training_report(
+    estimator: Any, seconds: float, num_pairs: int, model: Path
+) -> dict[str, Any]:
+    """Return what a training run is measured by."""
+    epochs = len(estimator.history_["loss"])
+    return {
+        "train_seconds": round(seconds, 2),
+        "pairs_per_second": round(num_pairs * epochs / seconds, 1),
+        "epochs": epochs,
+        "parameters": estimator.models_.training.count_params(),
+        "model": str(model),
+    }
+
+
+def progress_callback() -> Any:
+    """Return a Keras callback that prints a line an epoch: losses and time left."""
+    import keras
+
+    start = time.perf_counter()
+
+    def report(epoch: int, logs: dict[str, float]) -> None:
+        seconds = time.perf_counter() - start
+        measured = (f"{name} {logs[name]:.4f}" for name in _shown(logs))
+        typer.echo(f"epoch {epoch + 1:3}  {'  '.join(measured)}  {seconds:.0f} s")
+
+    return keras.callbacks.LambdaCallback(on_epoch_end=report)
+
+
+def _shown(logs: dict[str, float]) -> Iterator[str]:
+    return (name for name in ("loss", "val_loss") if name in logs)

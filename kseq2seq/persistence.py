@@ -1,0 +1,216 @@
+"""The model file: one zip of JSON and arrays, which runs no code when it is opened.
+
+``model.json`` describes the model; every array is a ``.npy`` member of its own, read
+without pickle. The file is written beside its place and moved there whole.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FORMAT = "kseq2seq"
+FORMAT_VERSION = 1
+_DESCRIPTION = "model.json"
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """What a model file holds.
+
+    Attributes
+    ----------
+    description : dict
+        JSON values: parameters, vocabularies, history.
+    arrays : mapping of str to numpy.ndarray
+        The weights and what else is numeric, by name.
+    """
+
+    description: dict[str, Any]
+    arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+def check_can_write(path: str | Path, *, overwrite: bool = False) -> Path:
+    """Return the path, or raise when a model could not, or must not, be written there.
+
+    Raises
+    ------
+    FileExistsError
+        When the file exists and `overwrite` is False.
+    FileNotFoundError
+        When its folder does not exist.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; expected the path of a file.")
+    if path.exists() and not overwrite:
+        raise FileExistsError(
+            f"{path} exists and is kept. Pass overwrite=True (--overwrite), or another "
+            "path."
+        )
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"the folder {path.parent} does not exist; make it, or choose another."
+        )
+    return path
+
+
+def write_artifact(
+    path: str | Path, artifact: Artifact, *, overwrite: bool = False
+) -> Path:
+    """Write a model file: the whole of it, or nothing.
+
+    Parameters
+    ----------
+    path : str or path
+    artifact : Artifact
+    overwrite : bool, default False
+        Whether a file that exists is replaced.
+
+    Returns
+    -------
+    pathlib.Path
+
+    Raises
+    ------
+    OSError
+        When the file exists and is not to be replaced, or cannot be written.
+    """
+    path = check_can_write(path, overwrite=overwrite)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            _write_zip(file, artifact)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    return path
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _write_zip(file: Any, artifact: Artifact) -> None:
+    description = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        **artifact.description,
+        "arrays": {
+            name: {"shape": list(array.shape), "dtype": array.dtype.str}
+            for name, array in artifact.arrays.items()
+        },
+    }
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(_DESCRIPTION, json.dumps(description, ensure_ascii=True))
+        for name, array in artifact.arrays.items():
+            buffer = io.BytesIO()
+            np.save(buffer, array, allow_pickle=False)
+            archive.writestr(_member(name), buffer.getvalue())
+
+
+def _member(name: str) -> str:
+    return f"arrays/{name}.npy"
+
+
+def read_description(path: str | Path) -> dict[str, Any]:
+    """Return a model file's description, without its arrays.
+
+    Raises
+    ------
+    ValueError
+        When the file is no kseq2seq model, or of a newer format.
+    OSError
+        When it cannot be read.
+    """
+    with _open(path) as archive:
+        return _read_description(path, archive)
+
+
+def read_artifact(path: str | Path) -> Artifact:
+    """Read a model file.
+
+    Raises
+    ------
+    ValueError
+        When the file is no kseq2seq model, is of a newer format or is damaged.
+    OSError
+        When it cannot be read.
+    """
+    with _open(path) as archive:
+        description = _read_description(path, archive)
+        try:
+            arrays = {
+                name: _read_array(archive, name, declared)
+                for name, declared in description["arrays"].items()
+            }
+        except (KeyError, TypeError, ValueError, zipfile.BadZipFile, OSError) as error:
+            raise ValueError(
+                f"{path} is damaged: {error}. Train or copy the model again."
+            ) from error
+    return Artifact(description, arrays)
+
+
+def _open(path: str | Path) -> zipfile.ZipFile:
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"there is no file {path}.")
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; expected a kseq2seq model file.")
+    try:
+        return zipfile.ZipFile(path)
+    except zipfile.BadZipFile:
+        raise ValueError(_not_a_model(path)) from None
+
+
+def _not_a_model(path: str | Path) -> str:
+    return (
+        f"{path} is not a kseq2seq model file. Expected what estimator.save(path) or "
+        "'kseq2seq train --model FILE' wrote."
+    )
+
+
+def _read_description(path: str | Path, archive: zipfile.ZipFile) -> dict[str, Any]:
+    try:
+        description = json.loads(archive.read(_DESCRIPTION))
+        if description["format"] != FORMAT:
+            raise ValueError("another format")
+        version = int(description["format_version"])
+    except (KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(_not_a_model(path)) from error
+    if version > FORMAT_VERSION:
+        raise ValueError(
+            f"{path} has format version {version}, and this kseq2seq reads up to "
+            f"{FORMAT_VERSION}. Upgrade: pip install --upgrade kseq2seq."
+        )
+    return dict(description)
+
+
+def _read_array(
+    archive: zipfile.ZipFile, name: str, declared: Mapping[str, Any]
+) -> np.ndarray:
+    """Read one array, no larger than declared."""
+    shape, dtype = tuple(declared["shape"]), np.dtype(declared["dtype"])
+    member = archive.getinfo(_member(name))
+    header = 4096
+    if member.file_size > int(np.prod(shape)) * dtype.itemsize + header:
+        raise ValueError(f"{name} is larger than declared")
+    array = np.load(io.BytesIO(archive.read(member)), allow_pickle=False)
+    if array.shape != shape or array.dtype != dtype:
+        raise ValueError(f"{name} is {array.dtype} {array.shape}, not as declared")
+    return np.asarray(array)

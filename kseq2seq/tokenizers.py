@@ -1,0 +1,261 @@
+"""Text to tokens and back.
+
+Every tokenizer has ``encode(text) -> tokens`` and ``decode(tokens) -> text``, and is
+its own inverse on the texts that it is made for.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Sequence
+from functools import cache
+from itertools import groupby
+from typing import Any, Protocol, runtime_checkable
+
+from kseq2seq.arguments import check_choice, quoted_choices
+
+JOINER = "\uffed"
+"""Marks, on a token of ``"word"``, the side where no space stood (halfwidth square)."""
+
+
+@runtime_checkable
+class Tokenizer(Protocol):
+    """What a tokenizer offers."""
+
+    def encode(self, text: str) -> list[str]:
+        """Return the text's tokens."""
+        ...
+
+    def decode(self, tokens: Sequence[str]) -> str:
+        """Return the text of the tokens."""
+        ...
+
+
+class CharTokenizer:
+    """One token for each character.
+
+    >>> CharTokenizer().encode("one")
+    ['o', 'n', 'e']
+    """
+
+    def encode(self, text: str) -> list[str]:
+        return list(text)
+
+    def decode(self, tokens: Sequence[str]) -> str:
+        return "".join(tokens)
+
+
+class WhitespaceTokenizer:
+    """Tokens as white space separates them; one space goes back between them.
+
+    >>> WhitespaceTokenizer().encode("a b   c")
+    ['a', 'b', 'c']
+    """
+
+    def encode(self, text: str) -> list[str]:
+        return text.split()
+
+    def decode(self, tokens: Sequence[str]) -> str:
+        return " ".join(tokens)
+
+
+class WordTokenizer:
+    """Words and punctuation marks, after Unicode's letters, digits and marks.
+
+    A single space between two tokens is understood; wherever else tokens meet, a joiner
+    on the punctuation mark (or on other white space) says so. So no text is lost.
+
+    >>> WordTokenizer().encode("Come, now!")
+    ['Come', '￭,', 'now', '￭!']
+    >>> WordTokenizer().decode(['Come', '￭,', 'now', '￭!'])
+    'Come, now!'
+    """
+
+    def encode(self, text: str) -> list[str]:
+        pieces = self._pieces(text)
+        tokens: list[str] = []
+        for i, piece in enumerate(pieces):
+            before = pieces[i - 1] if i else " "
+            after = pieces[i + 1] if i + 1 < len(pieces) else " "
+            is_inside = 0 < i < len(pieces) - 1
+            beside_marked = self._is_marked(before) or self._is_marked(after)
+            if piece == " " and is_inside and not beside_marked:
+                continue  # understood
+            if self._is_marked(piece) or piece == " ":
+                tokens.append(JOINER + piece + JOINER)
+            elif _kind(piece[0]) == "word":
+                tokens.append(piece)
+            else:
+                tokens.append(self._joined(piece, before, after, first=i == 0))
+        return tokens
+
+    def decode(self, tokens: Sequence[str]) -> str:
+        text = ""
+        glued = True
+        for token in tokens:
+            left = len(token) > 1 and token.startswith(JOINER)
+            right = len(token) > 1 + left and token.endswith(JOINER)
+            core = token[left : len(token) - right]
+            text += core if glued or left else " " + core
+            glued = right
+        return text
+
+    @staticmethod
+    def _pieces(text: str) -> list[str]:
+        """Split into runs of word characters and of space, and single marks."""
+        pieces: list[str] = []
+        for kind, run in groupby(text, key=_kind):
+            characters = list(run)
+            pieces += characters if kind == "mark" else ["".join(characters)]
+        return pieces
+
+    @staticmethod
+    def _is_marked(piece: str) -> bool:
+        """Whether the piece always carries both joiners: odd space, or a joiner."""
+        return piece == JOINER or (_kind(piece[0]) == "space" and piece != " ")
+
+    @staticmethod
+    def _joined(piece: str, before: str, after: str, *, first: bool) -> str:
+        """Put joiners on a mark where a word, or the mark before it, touches it."""
+        if not first and _kind(before[0]) != "space" and before != JOINER:
+            piece = JOINER + piece
+        if _kind(after[0]) == "word":
+            piece += JOINER
+        return piece
+
+
+@cache
+def _kind(character: str) -> str:
+    if character.isspace():
+        return "space"
+    is_mark_on_letter = unicodedata.category(character)[0] == "M"
+    if character.isalnum() or character == "_" or is_mark_on_letter:
+        return "word"
+    return "mark"
+
+
+class CallableTokenizer:
+    """A pair of functions: text to tokens, and its inverse."""
+
+    def __init__(
+        self,
+        split: Callable[[str], Sequence[str]],
+        join: Callable[[Sequence[str]], str],
+    ) -> None:
+        self.split = split
+        self.join = join
+
+    def encode(self, text: str) -> list[str]:
+        return list(self.split(text))
+
+    def decode(self, tokens: Sequence[str]) -> str:
+        return self.join(list(tokens))
+
+
+class SubwordTokenizer:
+    """A trained ``tokenizers.Tokenizer`` (the ``text`` extra) behind our two methods.
+
+    Parameters
+    ----------
+    tokenizer : tokenizers.Tokenizer
+    """
+
+    def __init__(self, tokenizer: Any) -> None:
+        self.tokenizer = tokenizer
+
+    def encode(self, text: str) -> list[str]:
+        return list(self.tokenizer.encode(text, add_special_tokens=False).tokens)
+
+    def decode(self, tokens: Sequence[str]) -> str:
+        ids = [self.tokenizer.token_to_id(token) for token in tokens]
+        known = [i for i in ids if i is not None]
+        return str(self.tokenizer.decode(known, skip_special_tokens=False))
+
+
+NAMED_TOKENIZERS: dict[str, type[Any]] = {
+    "char": CharTokenizer,
+    "word": WordTokenizer,
+    "whitespace": WhitespaceTokenizer,
+}
+"""The tokenizers that have a name."""
+
+
+def get_tokenizer(tokenizer: Any, *, name: str = "tokenizer") -> Tokenizer:
+    """Return the tokenizer for what a user may pass.
+
+    Parameters
+    ----------
+    tokenizer : str, pair of functions, tokenizers.Tokenizer or Tokenizer
+        ``"char"``, ``"word"`` or ``"whitespace"``; a pair ``(split, join)`` of a
+        function and its inverse; a trained subword tokenizer; or any object with
+        ``encode(text) -> tokens`` and ``decode(tokens) -> text``.
+    name : str
+        What to call the argument in an error.
+
+    Returns
+    -------
+    Tokenizer
+
+    Raises
+    ------
+    ValueError, TypeError
+        When the name is unknown or the object has no such methods.
+
+    Examples
+    --------
+    >>> from kseq2seq.tokenizers import get_tokenizer
+    >>> get_tokenizer((str.split, " ".join)).encode("a b")
+    ['a', 'b']
+    """
+    if isinstance(tokenizer, str):
+        check_choice(name, tokenizer, NAMED_TOKENIZERS)
+        return NAMED_TOKENIZERS[tokenizer]()
+    if isinstance(tokenizer, tuple) and [*map(callable, tokenizer)] == [True, True]:
+        return CallableTokenizer(*tokenizer)
+    if _is_subword(tokenizer):
+        return SubwordTokenizer(tokenizer)
+    if isinstance(tokenizer, Tokenizer) and not isinstance(tokenizer, type):
+        return tokenizer
+    raise TypeError(
+        f"{name} must be {quoted_choices(NAMED_TOKENIZERS)}, a pair of functions "
+        "(split, join), a tokenizers.Tokenizer, or an object with encode and decode; "
+        f"got {tokenizer!r}."
+    )
+
+
+def _is_subword(tokenizer: Any) -> bool:
+    module = type(tokenizer).__module__
+    return module.split(".")[0] == "tokenizers" and hasattr(tokenizer, "token_to_id")
+
+
+def tokenizer_to_json(tokenizer: Any) -> Any:
+    """Return a JSON value for a tokenizer that a user may pass.
+
+    Raises
+    ------
+    TypeError
+        For functions and other objects: a model file holds no code.
+    """
+    if isinstance(tokenizer, str):
+        return tokenizer
+    if _is_subword(tokenizer):
+        return {"tokenizers": tokenizer.to_str()}
+    raise TypeError(
+        "a model file holds no code, so a tokenizer of your own cannot be saved: "
+        f"{tokenizer!r}. Split the texts yourself and fit on token lists, or use "
+        f"{quoted_choices(NAMED_TOKENIZERS)} or a tokenizers.Tokenizer."
+    )
+
+
+def tokenizer_from_json(value: Any) -> Any:
+    """Return what :func:`tokenizer_to_json` was given."""
+    if isinstance(value, str):
+        return value
+    try:
+        from tokenizers import Tokenizer as TrainedTokenizer
+    except ImportError as error:
+        raise ImportError(
+            "this model uses subwords; install the 'text' extra: "
+            "pip install 'kseq2seq[text]'."
+        ) from error
+    return TrainedTokenizer.from_str(value["tokenizers"])
