@@ -9,7 +9,7 @@ import numpy as np
 
 from kseq2seq.arguments import check_whole
 from kseq2seq.batching import close_and_pad
-from kseq2seq.builders import Seq2SeqModels, as_list
+from kseq2seq.builders import Seq2SeqModels
 from kseq2seq.layers import GreedySearch
 from kseq2seq.vocabulary import PAD, START
 
@@ -76,7 +76,9 @@ def build_generator(
         name="greedy_search",
     )
     source_ids = keras.Input((None,), name="source_ids", dtype="int32")
-    memory = as_list(models.encoder(source_ids))
+    memory = models.encoder(source_ids)
+    if len(models.encoder.outputs) == 1:
+        memory = [memory]  # Keras unpacks a list of one
     return keras.Model(source_ids, search(memory), name="generator")
 
 

@@ -81,8 +81,9 @@ def _from_json(value: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Any:
         return tokenizer_from_json(value["tokenizer"])
     for kind, (module, base) in _KERAS_OBJECTS.items():
         if kind in value:
-            found: Any = getattr(module, value[kind]["class_name"], None)
-            if not (inspect.isclass(found) and issubclass(found, base)):
-                raise ValueError(f"unknown {kind} {value[kind]['class_name']!r}")
-            return found.from_config(value[kind]["config"])
+            class_name, config = value[kind]["class_name"], value[kind]["config"]
+            found = getattr(module, class_name, None)
+            if inspect.isclass(found) and issubclass(found, base):
+                return found.from_config(config)
+            raise ValueError(f"unknown {kind} {class_name!r}")
     raise ValueError(f"unknown kind of parameter {sorted(value)}")

@@ -27,9 +27,10 @@ from kseq2seq.builders import (
     build_attention_seq2seq,
     build_seq2seq,
 )
+from kseq2seq.estimators.checks import check_lengths, check_sample_weight
+from kseq2seq.estimators.parameters import parameters_from_json, parameters_to_json
 from kseq2seq.generation import build_generator, generate
 from kseq2seq.metrics import exact_match
-from kseq2seq.parameters import parameters_from_json, parameters_to_json
 from kseq2seq.sequences import SequenceCodec, as_sequences, has_unknown
 from kseq2seq.tokenizers import get_tokenizer
 from kseq2seq.training import (
@@ -274,7 +275,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         """
         self._check_parameters()
         source, target, pairs = self._learn_codecs(X, y)
-        weights = _check_sample_weight(sample_weight, len(pairs[0]))
+        weights = check_sample_weight(sample_weight, len(pairs[0]))
         generator = random_generator(self.random_state)
         if validation_data is None:
             train, held_back = self._split(len(pairs[0]), generator)
@@ -331,7 +332,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         target, targets = SequenceCodec.learn(
             "y", y, tokenizer=self.target_tokenizer, **limits
         )
-        _check_lengths(len(sources), len(targets))
+        check_lengths(len(sources), len(targets))
         return source, target, (sources, targets)
 
     def _split(
@@ -470,7 +471,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         """
         predictions = self.predict(X)
         answers, _ = as_sequences("y", y)
-        _check_lengths(len(predictions), len(answers))
+        check_lengths(len(predictions), len(answers))
         return exact_match(answers, predictions, sample_weight=sample_weight)
 
     def attention(self, X: Any) -> list[AttentionMap]:
@@ -547,11 +548,10 @@ embeddings_initializer : str or keras.initializers.Initializer
             When a tokenizer, initializer or optimizer is code of your own.
         """
         self._check_fitted()
-        return persistence.write_artifact(
-            path, self._to_artifact(), overwrite=overwrite
-        )
+        return persistence.write_artifact(path, self.to_artifact(), overwrite=overwrite)
 
-    def _to_artifact(self) -> persistence.Artifact:
+    def to_artifact(self) -> persistence.Artifact:
+        """Return what a model file holds of this fitted estimator."""
         parameters = {
             name: value
             for name, value in self.get_params(deep=False).items()
@@ -593,7 +593,8 @@ embeddings_initializer : str or keras.initializers.Initializer
             variable.assign(array)
 
     @classmethod
-    def _from_artifact(cls, artifact: persistence.Artifact) -> Seq2SeqEstimator:
+    def from_artifact(cls, artifact: persistence.Artifact) -> Seq2SeqEstimator:
+        """Return the fitted estimator that a model file holds."""
         description = artifact.description
         estimator = cls(
             **parameters_from_json(description["parameters"], artifact.arrays)
@@ -628,47 +629,6 @@ embeddings_initializer : str or keras.initializers.Initializer
             self._set_weights(weights)
 
 
-_ESTIMATORS = {"Seq2SeqEstimator": Seq2SeqEstimator}
-
-
-def load(path: str | Path) -> Seq2SeqEstimator:
-    """Return the fitted estimator that a model file holds.
-
-    Loading runs no code from the file.
-
-    Parameters
-    ----------
-    path : str or path
-
-    Returns
-    -------
-    Seq2SeqEstimator
-
-    Raises
-    ------
-    ValueError
-        When the file is no kseq2seq model, is damaged, or is of a newer format.
-    OSError
-        When it cannot be read.
-
-    Examples
-    --------
-    >>> import kseq2seq
-    >>> kseq2seq.load("no.kseq2seq")
-    Traceback (most recent call last):
-        ...
-    FileNotFoundError: there is no file no.kseq2seq.
-    """
-    artifact = persistence.read_artifact(path)
-    try:
-        estimator = _ESTIMATORS[artifact.description["estimator"]]
-        return estimator._from_artifact(artifact)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ValueError(
-            f"{path} is damaged: {error}. Train or copy the model again."
-        ) from error
-
-
 def _default_epochs(num_pairs: int, batch_size: int) -> int:
     updates_per_epoch = math.ceil(num_pairs / batch_size)
     return min(max(DEFAULT_UPDATES // updates_per_epoch, MIN_EPOCHS), MAX_EPOCHS)
@@ -689,31 +649,5 @@ def _encode_pairs(
         )
     sources = source.encode(validation_data[0])
     targets = target.encode(validation_data[1])
-    _check_lengths(len(sources), len(targets))
+    check_lengths(len(sources), len(targets))
     return sources, targets
-
-
-def _check_lengths(num_sources: int, num_targets: int) -> None:
-    if num_sources != num_targets:
-        raise ValueError(
-            "X and y must hold as many sequences, one answer for each source; got "
-            f"{num_sources} in X and {num_targets} in y."
-        )
-
-
-def _check_sample_weight(
-    sample_weight: Sequence[float] | None, num_pairs: int
-) -> np.ndarray:
-    if sample_weight is None:
-        return np.ones(num_pairs, dtype=np.float32)
-    weights = np.asarray(sample_weight, dtype=np.float32)
-    if weights.shape != (num_pairs,):
-        raise ValueError(
-            f"sample_weight must be of shape ({num_pairs},), a weight for each pair; "
-            f"got {weights.shape}."
-        )
-    if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
-        raise ValueError(
-            "sample_weight must be finite, at least 0, and above 0 for some pair."
-        )
-    return weights

@@ -1,0 +1,108 @@
+"""The arguments that every builder takes, checked in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kseq2seq.arguments import (
+    check_choice,
+    check_flag,
+    check_rate,
+    check_whole,
+    quoted_choices,
+)
+from kseq2seq.layers import RECURRENT_LAYERS
+
+Embedding = str | np.ndarray
+Initializer = Any
+
+CELLS = tuple(RECURRENT_LAYERS)
+ATTENTIONS = ("dot",)
+EMBEDDINGS = ("learned", "one_hot")
+MAX_LAYERS = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """The checked arguments of the builders."""
+
+    source_vocabulary_size: int
+    target_vocabulary_size: int
+    units: int
+    encoder_units: int | None
+    cell: str
+    num_layers: int
+    bidirectional: bool
+    embedding_dim: int | None
+    source_embedding: Embedding
+    target_embedding: Embedding
+    freeze_embeddings: bool
+    dropout: float
+    recurrent_dropout: float
+    kernel_initializer: Initializer
+    recurrent_initializer: Initializer
+    bias_initializer: Initializer
+    embeddings_initializer: Initializer
+    random_state: Any
+    attention: str | None = None
+    attention_units: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("source_vocabulary_size", "target_vocabulary_size"):
+            check_whole(name, getattr(self, name), minimum=5)
+        check_whole("units", self.units)
+        for name in ("encoder_units", "embedding_dim", "attention_units"):
+            if getattr(self, name) is not None:
+                check_whole(name, getattr(self, name))
+        check_choice("cell", self.cell, CELLS)
+        check_whole("num_layers", self.num_layers, maximum=MAX_LAYERS)
+        for name in ("bidirectional", "freeze_embeddings"):
+            check_flag(name, getattr(self, name))
+        for name in ("dropout", "recurrent_dropout"):
+            check_rate(name, getattr(self, name))
+        if self.bidirectional and self.encoder_width % 2:
+            raise ValueError(
+                "encoder_units must be even when bidirectional, half for each "
+                f"direction; got {self.encoder_units}."
+            )
+        for side in ("source", "target"):
+            check_embedding(
+                f"{side}_embedding",
+                getattr(self, f"{side}_embedding"),
+                getattr(self, f"{side}_vocabulary_size"),
+            )
+
+    @property
+    def encoder_width(self) -> int:
+        """The width of the encoder outputs."""
+        if self.encoder_units is not None:
+            return self.encoder_units
+        return self.units + (self.units % 2 if self.bidirectional else 0)
+
+    @property
+    def state_names(self) -> tuple[str, ...]:
+        """The names of a layer's states."""
+        return ("h", "c") if self.cell == "lstm" else ("h",)
+
+
+def check_embedding(name: str, value: Any, vocabulary_size: int | None) -> None:
+    """Raise unless value is a known name or a finite matrix with a row for each id."""
+    if isinstance(value, str):
+        return check_choice(name, value, EMBEDDINGS)
+    rows = "vocabulary size" if vocabulary_size is None else vocabulary_size
+    expected = f"{quoted_choices(EMBEDDINGS)}, or a matrix of shape ({rows}, width)"
+    if not isinstance(value, np.ndarray) or not np.issubdtype(value.dtype, np.number):
+        raise TypeError(f"{name} must be {expected}; got {type(value).__name__}.")
+    fits = value.ndim == 2 and value.shape[1] > 0
+    if not fits or vocabulary_size not in (None, value.shape[0]):
+        raise ValueError(
+            f"{name} must be {expected}, ids 0 to 3 being PAD, UNK, START and END; "
+            f"got shape {value.shape}."
+        )
+    if not np.isfinite(value).all():
+        row = int(np.argwhere(~np.isfinite(value))[0][0])
+        raise ValueError(f"{name} must be finite; row {row} holds NaN or infinity.")
+    return None

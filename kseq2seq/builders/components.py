@@ -1,0 +1,110 @@
+"""The layers of an architecture, each with a seed of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import layers as keras_layers
+
+from kseq2seq.arguments import random_generator
+from kseq2seq.builders.architecture import Architecture, Embedding, Initializer
+from kseq2seq.layers import RECURRENT_LAYERS, Dropout, OneHot
+
+
+class Components:
+    """Makes the layers of one architecture."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        self.architecture = architecture
+        self._generator = random_generator(architecture.random_state)
+
+    def seed(self) -> int:
+        """Return the next seed."""
+        return int(self._generator.integers(2**31))
+
+    def initializer(self, initializer: Initializer) -> keras.initializers.Initializer:
+        """Return the initializer; one without a seed gets the next one of ours."""
+        found = keras.initializers.get(initializer)
+        if not isinstance(found, keras.initializers.Initializer):
+            return found  # a plain function of shape and dtype
+        config = found.get_config()
+        if "seed" not in config or config["seed"] is not None:
+            return found
+        return type(found).from_config({**config, "seed": self.seed()})
+
+    def dense(self, units: int, *, name: str, **kwargs: Any) -> keras_layers.Dense:
+        """Return a dense layer."""
+        return keras_layers.Dense(
+            units,
+            kernel_initializer=self.initializer(self.architecture.kernel_initializer),
+            name=name,
+            **kwargs,
+        )
+
+    def dropout(self, *, name: str) -> Callable[[Any], Any]:
+        """Return a dropout layer, or what leaves values as they are at rate 0."""
+        if not self.architecture.dropout:
+            return self.identity
+        return Dropout(self.architecture.dropout, seed=self.seed(), name=name)
+
+    @staticmethod
+    def identity(values: Any) -> Any:
+        """Return the values: stands where an architecture needs no layer."""
+        return values
+
+    def embedding(self, side: str, size: int, how: Embedding) -> keras_layers.Layer:
+        """Return the embedding of a side: learned, one-hot or from a matrix."""
+        name = f"{side}_embedding"
+        if isinstance(how, str) and how == "one_hot":
+            return OneHot(size, name=name)
+        if isinstance(how, str):
+            initializer = self.initializer(self.architecture.embeddings_initializer)
+            dim = self.architecture.embedding_dim or self.architecture.units
+            return keras_layers.Embedding(
+                size, dim, embeddings_initializer=initializer, name=name
+            )
+        layer = keras_layers.Embedding(
+            size,
+            how.shape[1],
+            trainable=not self.architecture.freeze_embeddings,
+            name=name,
+        )
+        layer.build()
+        layer.set_weights([how])
+        return layer
+
+    def recurrent(
+        self, units: int, *, name: str, backward: bool = False
+    ) -> keras_layers.Layer:
+        """Return a recurrent layer that gives all outputs and its last states."""
+        architecture = self.architecture
+        return RECURRENT_LAYERS[architecture.cell](
+            units,
+            kernel_initializer=self.initializer(architecture.kernel_initializer),
+            recurrent_initializer=self.initializer(architecture.recurrent_initializer),
+            bias_initializer=self.initializer(architecture.bias_initializer),
+            recurrent_dropout=architecture.recurrent_dropout,
+            return_sequences=True,
+            return_state=True,
+            go_backwards=backward,
+            seed=self.seed(),
+            name=name,
+        )
+
+    def encoder_recurrent(self, *, name: str) -> keras_layers.Layer:
+        """Return an encoder layer: one direction, or two of half the width.
+
+        Keras would give both directions the same seed if it made the second one.
+        """
+        width = self.architecture.encoder_width
+        if not self.architecture.bidirectional:
+            return self.recurrent(width, name=name)
+        return keras_layers.Bidirectional(
+            self.recurrent(width // 2, name=name),
+            backward_layer=self.recurrent(
+                width // 2, name=f"backward_{name}", backward=True
+            ),
+            name=name,
+        )

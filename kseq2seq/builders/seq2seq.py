@@ -1,0 +1,214 @@
+"""Sizes to Keras models: a training model, an encoder and a decoder that share layers.
+
+The encoder reads ``source_ids`` and hands its states (and, with attention, all its
+outputs) to the decoder, which predicts one token after the other (Sutskever et al.,
+2014, arXiv:1409.3215). With attention every decoder output looks back at the encoder
+outputs (Luong et al., 2015, arXiv:1508.04025, equations 2, 5, 6 and 7).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from kseq2seq.arguments import check_choice
+from kseq2seq.builders.architecture import (
+    ATTENTIONS,
+    Architecture,
+    Embedding,
+    Initializer,
+)
+from kseq2seq.builders.components import Components
+from kseq2seq.builders.decoder import Decoder
+from kseq2seq.builders.encoder import build_encoder
+
+
+@dataclass(frozen=True)
+class Seq2SeqModels:
+    """Three Keras models that share their layers.
+
+    Attributes
+    ----------
+    training : keras.Model
+        ``[source_ids (batch, source_len), decoder_input_ids (batch, target_len)]`` to
+        logits ``(batch, target_len, target_vocabulary_size)``; teacher forcing.
+    encoder : keras.Model
+        ``source_ids`` to the decoder's initial states, each ``(batch, units)`` (for an
+        LSTM h and c of layer 1, then of layer 2 ...), and with attention the encoder
+        outputs ``(batch, source_len, encoder_units)`` and their mask
+        ``(batch, source_len)``.
+    decoder : keras.Model
+        One step: ``[decoder_input_ids (batch, 1), *what the encoder gave]`` to
+        ``[logits (batch, 1, target_vocabulary_size), *new states]`` and with attention
+        the weights ``(batch, 1, source_len)``.
+    """
+
+    training: keras.Model
+    encoder: keras.Model
+    decoder: keras.Model
+
+    @property
+    def has_attention(self) -> bool:
+        """Whether the decoder looks back at the encoder outputs."""
+        return any(layer.name == "attention" for layer in self.decoder.layers)
+
+    @property
+    def num_states(self) -> int:
+        """How many of the decoder's inputs, and of its outputs, are states."""
+        return len(self.decoder.inputs) - 1 - 2 * self.has_attention
+
+
+def build_seq2seq(
+    source_vocabulary_size: int,
+    target_vocabulary_size: int,
+    units: int = 256,
+    *,
+    encoder_units: int | None = None,
+    cell: str = "lstm",
+    num_layers: int = 1,
+    bidirectional: bool = False,
+    embedding_dim: int | None = None,
+    source_embedding: Embedding = "learned",
+    target_embedding: Embedding = "learned",
+    freeze_embeddings: bool = False,
+    dropout: float = 0.0,
+    recurrent_dropout: float = 0.0,
+    kernel_initializer: Initializer = "glorot_uniform",
+    recurrent_initializer: Initializer = "orthogonal",
+    bias_initializer: Initializer = "zeros",
+    embeddings_initializer: Initializer = "uniform",
+    random_state: int | np.random.Generator | None = None,
+) -> Seq2SeqModels:
+    """Build an encoder-decoder whose decoder starts from the encoder's last states.
+
+    Ids are 0 PAD, 1 UNK, 2 START, 3 END and tokens from 4; padding on the right changes
+    no answer. Every source needs at least one id that is not PAD.
+
+    Parameters
+    ----------
+    source_vocabulary_size, target_vocabulary_size : int
+        How many ids each side knows, the four special ids included; at least 5.
+    units : int, default 256
+        The width of the decoder.
+    encoder_units : int, optional
+        The width of the encoder outputs; `units` when None (rounded up to an even
+        number if `bidirectional`). When it differs from `units`, a dense layer with
+        tanh brings each encoder state to the decoder's width.
+    cell : {"lstm", "gru", "rnn"}, default "lstm"
+    num_layers : int, default 1
+        Recurrent layers of the encoder, and of the decoder; 1 to 4.
+    bidirectional : bool, default False
+        Whether each encoder layer reads in both directions, half its width each.
+    embedding_dim : int, optional
+        The width of learned embeddings; `units` when None.
+    source_embedding, target_embedding : {"learned", "one_hot"} or array, default
+        "learned". An array ``(vocabulary size, any width)`` is the embeddings' start.
+    freeze_embeddings : bool, default False
+        Whether embeddings given as arrays stay as they are.
+    dropout : float, default 0
+        Share of the embeddings, of the values between layers and of the values before
+        the logits that training drops; at least 0 and below 1.
+    recurrent_dropout : float, default 0
+        Share of each recurrent layer's state that training drops.
+    kernel_initializer, recurrent_initializer, bias_initializer, \
+embeddings_initializer : str or keras.initializers.Initializer
+        Initializers that have no seed of their own draw one from `random_state`.
+        `bias_initializer` is that of the recurrent layers.
+    random_state : int, optional
+        Seeds initializers and dropout. The global seeds are neither read nor set.
+
+    Returns
+    -------
+    Seq2SeqModels
+
+    Raises
+    ------
+    ValueError, TypeError
+        When an argument is outside its range; the message names the range.
+
+    Examples
+    --------
+    >>> from kseq2seq import build_seq2seq
+    >>> models = build_seq2seq(16, 15, units=64, random_state=0)
+    >>> models.training.output_shape
+    (None, None, 15)
+    """
+    return _build(Architecture(**locals()))
+
+
+def build_attention_seq2seq(
+    source_vocabulary_size: int,
+    target_vocabulary_size: int,
+    units: int = 256,
+    *,
+    attention: str = "dot",
+    attention_units: int | None = None,
+    encoder_units: int | None = None,
+    cell: str = "lstm",
+    num_layers: int = 1,
+    bidirectional: bool = False,
+    embedding_dim: int | None = None,
+    source_embedding: Embedding = "learned",
+    target_embedding: Embedding = "learned",
+    freeze_embeddings: bool = False,
+    dropout: float = 0.0,
+    recurrent_dropout: float = 0.0,
+    kernel_initializer: Initializer = "glorot_uniform",
+    recurrent_initializer: Initializer = "orthogonal",
+    bias_initializer: Initializer = "zeros",
+    embeddings_initializer: Initializer = "uniform",
+    random_state: int | np.random.Generator | None = None,
+) -> Seq2SeqModels:
+    """Build an encoder-decoder with attention over the encoder outputs.
+
+    At every step the decoder output is compared with each encoder output by their dot
+    product; a softmax over the tokens of the source gives the weights, the weighted sum
+    of the encoder outputs is the context vector, and a tanh layer over both gives what
+    the logits are read from (Luong et al., 2015, arXiv:1508.04025, equations 5 to 7).
+
+    Parameters
+    ----------
+    attention : {"dot"}, default "dot"
+        The score. Where `encoder_units` differs from the decoder's `units`, a dense
+        layer without bias brings the decoder output to the encoder's width first.
+    attention_units : int, optional
+        The width of the tanh layer; `units` when None.
+    source_vocabulary_size, target_vocabulary_size, units, encoder_units, cell, \
+num_layers, bidirectional, embedding_dim, source_embedding, target_embedding, \
+freeze_embeddings, dropout, recurrent_dropout, kernel_initializer, \
+recurrent_initializer, bias_initializer, embeddings_initializer, random_state
+        As in :func:`build_seq2seq`.
+
+    Returns
+    -------
+    Seq2SeqModels
+
+    Raises
+    ------
+    ValueError, TypeError
+        When an argument is outside its range; the message names the range.
+
+    Examples
+    --------
+    >>> from kseq2seq import build_attention_seq2seq
+    >>> models = build_attention_seq2seq(16, 15, units=64, random_state=0)
+    >>> [layer.name for layer in models.decoder.layers][-3:]
+    ['attention_concatenate', 'attention_vector', 'logits']
+    """
+    check_choice("attention", attention, ATTENTIONS)
+    return _build(Architecture(**locals()))
+
+
+def _build(architecture: Architecture) -> Seq2SeqModels:
+    components = Components(architecture)
+    encoder = build_encoder(architecture, components)
+    decoder = Decoder(architecture, components)
+    step_model = decoder.step_model(encoder)
+    decoder_input_ids = keras.Input((None,), name="decoder_input_ids", dtype="int32")
+    logits, *_ = decoder.wire(decoder_input_ids, encoder.outputs)
+    training = keras.Model(
+        [*encoder.inputs, decoder_input_ids], logits, name="training"
+    )
+    return Seq2SeqModels(training=training, encoder=encoder, decoder=step_model)

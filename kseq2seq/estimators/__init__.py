@@ -1,0 +1,6 @@
+"""Sequence-to-sequence models with scikit-learn's fit, predict and score."""
+
+from kseq2seq.estimators.loading import load
+from kseq2seq.estimators.seq2seq import AttentionMap, Seq2SeqEstimator
+
+__all__ = ["AttentionMap", "Seq2SeqEstimator", "load"]
