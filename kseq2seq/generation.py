@@ -67,6 +67,9 @@ def build_generator(
         )
     check_whole("max_length", max_length)
     check_whole("min_length", min_length, minimum=0, maximum=max_length)
+    highest = models.decoder.outputs[0].shape[-1] - 1
+    for i in forbidden_ids:
+        check_whole("forbidden_ids", i, minimum=0, maximum=highest)
     search = GreedySearch(
         models.decoder,
         models.num_states,
@@ -77,8 +80,8 @@ def build_generator(
     )
     source_ids = keras.Input((None,), name="source_ids", dtype="int32")
     memory = models.encoder(source_ids)
-    if len(models.encoder.outputs) == 1:
-        memory = [memory]  # Keras unpacks a list of one
+    if not isinstance(memory, list):
+        memory = [memory]  # some of Keras's paths unpack a list of one
     return keras.Model(source_ids, search(memory), name="generator")
 
 

@@ -100,6 +100,41 @@ class PaddingMask(keras.layers.Layer):
 
 
 @_register
+class DotAttention(keras.layers.Layer):
+    """Look back at the encoder outputs by dot products.
+
+    With q a decoder output and h_s the encoder outputs, the weights are
+    ``a_s = softmax_s(q . h_s)`` over the tokens of the source and the context vector is
+    ``sum_s a_s h_s`` (Luong et al., 2015, arXiv:1508.04025, equation 7, dot).
+
+    Called with queries ``(batch, target_len, width)``, encoder outputs ``(batch,
+    source_len, width)`` and their mask ``(batch, source_len)``; gives context vectors
+    ``(batch, target_len, width)`` and weights ``(batch, target_len, source_len)``,
+    float32 and 0 where the mask is False.
+    """
+
+    def call(
+        self, queries: Any, encoder_outputs: Any, source_mask: Any
+    ) -> tuple[Any, Any]:
+        scores = ops.matmul(queries, ops.transpose(encoder_outputs, (0, 2, 1)))
+        scores = ops.cast(scores, "float32")  # (batch, target_len, source_len)
+        scores = ops.where(ops.expand_dims(source_mask, 1), scores, -1e9)
+        weights = ops.exp(ops.log_softmax(scores))  # Keras's softmax warns at length 1
+        context = ops.matmul(ops.cast(weights, self.compute_dtype), encoder_outputs)
+        return context, weights
+
+    def compute_output_spec(
+        self, queries: Any, encoder_outputs: Any, source_mask: Any
+    ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+        batch, target_len, _ = queries.shape
+        _, source_len, width = encoder_outputs.shape
+        return (
+            keras.KerasTensor((batch, target_len, width), dtype=self.compute_dtype),
+            keras.KerasTensor((batch, target_len, source_len), dtype="float32"),
+        )
+
+
+@_register
 class Unmasked(keras.layers.Layer):
     """Hand values on without the mask that Keras attached to them.
 

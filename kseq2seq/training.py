@@ -17,12 +17,13 @@ from kseq2seq.arguments import check_choice, check_rate, check_real
 from kseq2seq.batching import Batches
 from kseq2seq.vocabulary import PAD
 
+_WRAPPERS = ("optimizer", "lossscaleoptimizer", "multioptimizer")
 OPTIMIZERS = {
     name.lower(): value
     for name, value in vars(keras.optimizers).items()
     if isinstance(value, type)
     and issubclass(value, keras.optimizers.Optimizer)
-    and value is not keras.optimizers.Optimizer
+    and name.lower() not in _WRAPPERS
 }
 """Keras's optimizers by their names in lower case."""
 
@@ -106,6 +107,7 @@ class TeacherForcedAccuracy(keras.metrics.Mean):
 
     def __init__(self, name: str = "teacher_forced_accuracy", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
+        self._direction = "up"  # where Keras's callbacks look for a mode
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         right = ops.equal(ops.cast(y_true, "int32"), ops.argmax(y_pred, axis=-1))
@@ -141,7 +143,7 @@ def make_optimizer(
     if clip_norm is not None:
         check_real("clip_norm", clip_norm, exclusive=True)
     if isinstance(optimizer, str):
-        return OPTIMIZERS[optimizer](
+        return OPTIMIZERS[optimizer.lower()](
             learning_rate=learning_rate, global_clipnorm=clip_norm
         )
     config = optimizer.get_config()
@@ -154,7 +156,7 @@ def make_optimizer(
 def check_optimizer(optimizer: Any) -> None:
     """Raise unless optimizer is a Keras optimizer or the name of one."""
     if isinstance(optimizer, str):
-        check_choice("optimizer", optimizer, OPTIMIZERS)
+        check_choice("optimizer", optimizer.lower(), OPTIMIZERS)
     elif not isinstance(optimizer, keras.optimizers.Optimizer):
         raise TypeError(
             "optimizer must be the name of a Keras optimizer or a "
@@ -228,8 +230,9 @@ def fit_batches(
     Returns
     -------
     dict
-        A list under ``"loss"``, ``"teacher_forced_accuracy"`` and, with validation,
-        the same with ``"val_"`` before it: one value an epoch.
+        A list under ``"loss"`` (the mean of the batches' losses),
+        ``"teacher_forced_accuracy"`` and, with validation, the same with ``"val_"``
+        before it: one value an epoch.
     """
     compiles = len(batches) * epochs >= STEPS_WORTH_COMPILING * batches.num_buckets
     steps_per_execution = min(STEPS_PER_EXECUTION, max(len(batches) // 4, 1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import keras
 import numpy as np
 
 from kseq2seq.arguments import (
@@ -12,6 +13,7 @@ from kseq2seq.arguments import (
     check_flag,
     check_rate,
     check_whole,
+    nearest,
     quoted_choices,
 )
 from kseq2seq.layers import RECURRENT_LAYERS
@@ -68,6 +70,10 @@ class Architecture:
                 "encoder_units must be even when bidirectional, half for each "
                 f"direction; got {self.encoder_units}."
             )
+        for name in ("kernel", "recurrent", "bias", "embeddings"):
+            _check_initializer(
+                f"{name}_initializer", getattr(self, f"{name}_initializer")
+            )
         for side in ("source", "target"):
             check_embedding(
                 f"{side}_embedding",
@@ -86,6 +92,22 @@ class Architecture:
     def state_names(self) -> tuple[str, ...]:
         """The names of a layer's states."""
         return ("h", "c") if self.cell == "lstm" else ("h",)
+
+
+def _check_initializer(name: str, value: Any) -> None:
+    try:
+        found = keras.initializers.get(value)
+    except (ValueError, TypeError):
+        found = None
+    if found is None:
+        raise ValueError(
+            f"{name} must be a Keras initializer, the name of one, or a function of "
+            f"shape and dtype; got {value!r}.{nearest(value, _initializer_names())}"
+        )
+
+
+def _initializer_names() -> list[str]:
+    return [name for name in dir(keras.initializers) if name.islower()]
 
 
 def check_embedding(name: str, value: Any, vocabulary_size: int | None) -> None:

@@ -8,6 +8,7 @@ import keras
 
 from kseq2seq.builders.architecture import Architecture
 from kseq2seq.builders.components import Components
+from kseq2seq.layers import DotAttention
 
 
 class Decoder:
@@ -80,7 +81,7 @@ class _Attention:
             self.query = components.dense(
                 architecture.encoder_width, use_bias=False, name="attention_query"
             )
-        self.attention = keras.layers.Attention(name="attention")
+        self.attention = DotAttention(name="attention")
         self.concatenate = keras.layers.Concatenate(name="attention_concatenate")
         self.vector = components.dense(
             architecture.attention_units or architecture.units,
@@ -90,9 +91,5 @@ class _Attention:
 
     def wire(self, outputs: Any, encoder_outputs: Any, mask: Any) -> tuple[Any, Any]:
         """Return the attentional vector and the weights, both for every step."""
-        context, weights = self.attention(
-            [self.query(outputs), encoder_outputs],
-            mask=[None, mask],
-            return_attention_scores=True,
-        )
+        context, weights = self.attention(self.query(outputs), encoder_outputs, mask)
         return self.vector(self.concatenate([context, outputs])), weights

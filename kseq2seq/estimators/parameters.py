@@ -84,6 +84,7 @@ def _from_json(value: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Any:
             class_name, config = value[kind]["class_name"], value[kind]["config"]
             found = getattr(module, class_name, None)
             if inspect.isclass(found) and issubclass(found, base):
-                return found.from_config(config)
+                restore: Any = found
+                return restore.from_config(config)
             raise ValueError(f"unknown {kind} {class_name!r}")
     raise ValueError(f"unknown kind of parameter {sorted(value)}")

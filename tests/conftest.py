@@ -1,0 +1,49 @@
+"""What every test may use; the environment is set before a backend is imported."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("MPLBACKEND", "agg")
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+settings.register_profile("ci", derandomize=True, deadline=None, max_examples=50)
+settings.load_profile("ci")
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    from matplotlib import pyplot
+
+    pyplot.close("all")
+
+
+@pytest.fixture(scope="session")
+def reversed_words():
+    """Pairs of a word over four letters and the same backwards."""
+    generator = np.random.default_rng(0)
+    words = [
+        "".join(generator.choice(list("abcd"), size=generator.integers(1, 5)))
+        for _ in range(240)
+    ]
+    return words, [word[::-1] for word in words]
+
+
+@pytest.fixture(scope="session")
+def fitted(reversed_words):
+    """An estimator that has learned to reverse; tests must not change it."""
+    from kseq2seq import Seq2SeqEstimator
+
+    estimator = Seq2SeqEstimator(
+        units=48,
+        dropout=0.0,
+        learning_rate=0.01,
+        epochs=25,
+        batch_size=16,
+        validation_fraction=0.0,
+        random_state=0,
+    )
+    return estimator.fit(*reversed_words)

@@ -1,0 +1,265 @@
+import itertools
+
+import keras
+import numpy as np
+import pytest
+from strategies import make_models, random_ids
+
+from kseq2seq import build_attention_seq2seq, build_seq2seq
+from kseq2seq.batching import shift
+
+SOURCE_LENGTHS, TARGET_LENGTHS = [5, 1, 3], [4, 2, 6]
+
+
+def example():
+    generator = np.random.default_rng(7)
+    return (
+        random_ids(generator, SOURCE_LENGTHS, 12),
+        shift(random_ids(generator, TARGET_LENGTHS, 9)),
+    )
+
+
+def as_arrays(outputs):
+    outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
+    return [np.asarray(output) for output in outputs]
+
+
+def step_through(models, source_ids, decoder_input_ids):
+    """Return logits ``(batch, target_len, vocabulary)`` from single steps."""
+    memory = as_arrays(models.encoder(source_ids))
+    states, constants = memory[: models.num_states], memory[models.num_states :]
+    logits = []
+    for t in range(decoder_input_ids.shape[1]):
+        inputs = [decoder_input_ids[:, t : t + 1], *states, *constants]
+        step, *outputs = as_arrays(models.decoder(list(map(keras.ops.array, inputs))))
+        logits.append(step)
+        states = outputs[: models.num_states]
+    return np.concatenate(logits, axis=1)
+
+
+GRID = [
+    {"cell": c, "num_layers": n, "bidirectional": b, "attention": a}
+    for c, n, b, a in itertools.product(
+        ("rnn", "gru", "lstm"), (1, 2), (False, True), (False, True)
+    )
+]
+OTHERS = [
+    {"dropout": 0.5, "recurrent_dropout": 0.5},
+    {"encoder_units": 4, "bidirectional": True, "num_layers": 2},
+    {"encoder_units": 4, "attention": False, "cell": "gru"},
+    {"source_embedding": "one_hot", "target_embedding": "one_hot"},
+    {"source_embedding": np.ones((12, 3)), "embedding_dim": 2},
+    {"units": 5, "bidirectional": True, "num_layers": 4},
+    {"attention_units": 3},
+]
+
+
+@pytest.mark.parametrize("settings", GRID + OTHERS, ids=str)
+def test_stepping_the_decoder_gives_the_training_logits(settings):
+    models = make_models(**settings)
+    source_ids, decoder_input_ids = example()
+    logits = as_arrays(models.training([source_ids, decoder_input_ids]))[0]
+    stepped = step_through(models, source_ids, decoder_input_ids)
+    np.testing.assert_allclose(stepped, logits, rtol=1e-5, atol=1e-5)
+    assert np.ptp(logits, axis=(0, 1)).min() > 1e-2  # nothing is constant
+
+
+@pytest.mark.parametrize("settings", GRID, ids=str)
+def test_padding_and_batch_mates_change_no_logits(settings):
+    models = make_models(**settings)
+    source_ids, decoder_input_ids = example()
+    logits = as_arrays(models.training([source_ids, decoder_input_ids]))[0]
+    for row, (s, t) in enumerate(zip(SOURCE_LENGTHS, TARGET_LENGTHS, strict=True)):
+        alone = models.training(
+            [source_ids[row : row + 1, :s], decoder_input_ids[row : row + 1, :t]]
+        )
+        np.testing.assert_allclose(as_arrays(alone)[0][0], logits[row, :t], atol=1e-5)
+        wider = np.pad(source_ids[row : row + 1], ((0, 0), (0, 4)))
+        padded = models.training([wider, decoder_input_ids[row : row + 1]])
+        np.testing.assert_allclose(as_arrays(padded)[0][0], logits[row], atol=1e-5)
+
+
+def test_attention_is_the_softmax_of_dot_products_over_the_source():
+    models = make_models(units=4)
+    source_ids, decoder_input_ids = example()
+    *states, outputs, mask = as_arrays(models.encoder(source_ids))
+    ids = decoder_input_ids[:, :1]
+    inputs = [ids, *states, outputs, mask]
+    logits, *_, weights = as_arrays(models.decoder(list(map(keras.ops.array, inputs))))
+
+    decoder_outputs = as_arrays(
+        models.decoder.get_layer("decoder_lstm_1")(
+            models.decoder.get_layer("target_embedding")(ids),
+            initial_state=list(map(keras.ops.array, states)),
+        )
+    )[0]
+    scores = np.einsum("bqd,bkd->bqk", decoder_outputs, outputs)
+    exponentials = np.exp(scores) * (source_ids != 0)[:, None]
+    expected = exponentials / exponentials.sum(axis=-1, keepdims=True)
+    np.testing.assert_allclose(weights, expected, atol=1e-5)
+
+    context = np.einsum("bqk,bkd->bqd", expected, outputs)
+    vector = models.decoder.get_layer("attention_vector")
+    joined = np.concatenate([context, decoder_outputs], axis=-1)
+    tanh = np.tanh(joined @ as_arrays(vector.kernel)[0] + as_arrays(vector.bias)[0])
+    last = models.decoder.get_layer("logits")
+    by_hand = tanh @ as_arrays(last.kernel)[0] + as_arrays(last.bias)[0]
+    np.testing.assert_allclose(logits, by_hand, atol=1e-5)
+
+
+def test_one_hot_is_an_embedding_with_the_identity():
+    settings = {"attention": False, "bidirectional": True}
+    one_hot = make_models(
+        **settings, source_embedding="one_hot", target_embedding="one_hot"
+    )
+    matrix = make_models(
+        **settings, source_embedding=np.eye(12), target_embedding=np.eye(9)
+    )
+    embeddings = {"source_embedding": np.eye(12), "target_embedding": np.eye(9)}
+    for weight in matrix.training.weights:
+        name = weight.path.split("/")[0]
+        weight.assign(
+            embeddings[name]
+            if name in embeddings
+            else next(w for w in one_hot.training.weights if w.path == weight.path)
+        )
+    np.testing.assert_allclose(
+        as_arrays(one_hot.training(list(example())))[0],
+        as_arrays(matrix.training(list(example())))[0],
+        atol=1e-6,
+    )
+
+
+@pytest.mark.parametrize("freeze", [True, False])
+def test_a_given_embedding_is_used_and_frozen_when_asked(freeze):
+    matrix = np.arange(36.0).reshape(12, 3)
+    models = build_seq2seq(
+        12, 9, 4, source_embedding=matrix, freeze_embeddings=freeze, random_state=0
+    )
+    layer = models.training.get_layer("source_embedding")
+    np.testing.assert_array_equal(as_arrays(layer.embeddings)[0], matrix)
+    assert layer.trainable is not freeze
+
+
+def test_the_three_models_share_their_layers():
+    models = build_attention_seq2seq(12, 9, 4, random_state=0)
+    own = {weight.path for weight in models.training.weights}
+    parts = models.encoder.weights + models.decoder.weights
+    assert {weight.path for weight in parts} == own
+    assert len(parts) == len(own)
+    assert all(any(w is v for v in models.training.weights) for w in parts)
+
+
+def test_layers_have_the_names_of_the_field():
+    models = build_attention_seq2seq(
+        12, 9, 4, num_layers=2, cell="gru", bidirectional=True, random_state=0
+    )
+    names = {layer.name for layer in models.training.layers}
+    assert names >= {
+        "source_embedding",
+        "encoder_gru_1",
+        "encoder_gru_2",
+        "target_embedding",
+        "decoder_gru_2",
+        "attention",
+        "attention_vector",
+        "logits",
+    }
+
+
+def test_a_seed_gives_the_same_weights_and_every_layer_its_own():
+    def weights(seed):
+        models = build_seq2seq(
+            12, 9, 6, bidirectional=True, num_layers=2, random_state=seed
+        )
+        return [as_arrays(weight)[0] for weight in models.training.weights]
+
+    keras.utils.set_random_seed(1)
+    first = weights(3)
+    keras.utils.set_random_seed(2)
+    for one, other in zip(first, weights(3), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert any((a != b).any() for a, b in zip(first, weights(4), strict=True))
+    drawn = [w for w in first if w.ndim == 2]
+    for one, other in itertools.combinations(drawn, 2):
+        assert one.shape != other.shape or not np.allclose(one, other)
+
+
+def test_a_user_sets_a_grus_update_gate_bias():
+    def bias(shape, dtype=None):
+        values = np.zeros(shape)
+        values[:, : shape[1] // 3] = 1.0
+        return keras.ops.array(values, dtype=dtype)
+
+    models = build_seq2seq(12, 9, 4, cell="gru", bias_initializer=bias, random_state=0)
+    weight = as_arrays(models.training.get_layer("decoder_gru_1").cell.bias)[0]
+    assert weight[:, :4].min() == 1 and not weight[:, 4:].any()
+
+
+def test_a_model_saved_by_keras_loads_without_custom_objects(tmp_path):
+    models = make_models(bidirectional=True, dropout=0.2, source_embedding="one_hot")
+    models.training.save(tmp_path / "training.keras")
+    again = keras.models.load_model(tmp_path / "training.keras")
+    np.testing.assert_allclose(
+        as_arrays(again(list(example())))[0],
+        as_arrays(models.training(list(example())))[0],
+        atol=1e-6,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"cell": "lsmt"}, r"cell must be .*got 'lsmt'. Did you mean 'lstm'"),
+        ({"cell": None}, "cell must be 'rnn', 'gru' or 'lstm'; got None"),
+        ({"units": 0}, "units must be a whole number of at least 1; got 0"),
+        ({"units": -3}, "units must be"),
+        ({"units": 2.5}, r"units must be a whole number .* got 2.5 \(float\)"),
+        ({"units": True}, "units must be"),
+        ({"num_layers": 5}, "num_layers must be a whole number from 1 to 4; got 5"),
+        ({"source_vocabulary_size": 3}, "source_vocabulary_size must be .* at least 5"),
+        ({"dropout": 1.0}, "dropout must be at least 0 and below 1; got 1.0"),
+        ({"dropout": float("nan")}, "dropout must be"),
+        ({"recurrent_dropout": -0.1}, "recurrent_dropout must be"),
+        ({"bidirectional": 1}, "bidirectional must be True or False; got 1"),
+        (
+            {"bidirectional": True, "encoder_units": 5},
+            "encoder_units must be even when bidirectional",
+        ),
+        ({"source_embedding": "onehot"}, "Did you mean 'one_hot'"),
+        ({"source_embedding": np.ones((11, 3))}, r"shape \(12, width\).*\(11, 3\)"),
+        ({"target_embedding": np.ones(9)}, r"got shape \(9,\)"),
+        (
+            {"source_embedding": np.where(np.eye(12) > 0, np.nan, 1)},
+            "source_embedding must be finite; row 0 holds NaN",
+        ),
+        ({"source_embedding": [[1.0]]}, "source_embedding must be .* got list"),
+        ({"embedding_dim": 0}, "embedding_dim must be"),
+        ({"random_state": "a"}, "random_state must be a whole number"),
+        ({"kernel_initializer": "glorot"}, "kernel_initializer must be"),
+    ],
+)
+def test_bad_arguments_are_refused_with_the_range(arguments, message):
+    sizes = {"source_vocabulary_size": 12, "target_vocabulary_size": 9, **arguments}
+    with pytest.raises((ValueError, TypeError), match=message):
+        build_seq2seq(**sizes)
+
+
+def test_an_unknown_attention_is_refused():
+    with pytest.raises(ValueError, match=r"attention must be 'dot'; got 'dott'. Did"):
+        build_attention_seq2seq(12, 9, attention="dott")
+
+
+def test_a_full_right_padded_batch_qualifies_for_cudnn():
+    """No row is fully masked, activations are the defaults, and nothing is unrolled."""
+    models = build_attention_seq2seq(12, 9, 4, bidirectional=True, random_state=0)
+    layers = [
+        models.training.get_layer("decoder_lstm_1"),
+        models.training.get_layer("encoder_lstm_1").forward_layer,
+        models.training.get_layer("encoder_lstm_1").backward_layer,
+    ]
+    for layer in layers:
+        assert layer.activation is keras.activations.tanh
+        assert layer.recurrent_activation is keras.activations.sigmoid
+        assert layer.use_bias and not layer.unroll and not layer.recurrent_dropout
+        assert layer.use_cudnn == "auto"

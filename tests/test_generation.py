@@ -1,0 +1,169 @@
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import make_models, random_ids
+
+from kseq2seq import build_generator, build_seq2seq
+from kseq2seq.generation import generate
+from kseq2seq.vocabulary import END, PAD, START, UNK
+
+MAX_LENGTH = 7
+CASES = [
+    {"attention": True, "bidirectional": True},
+    {"attention": True, "cell": "gru", "num_layers": 2},
+    {"attention": False, "cell": "lstm"},
+    {"attention": False, "cell": "rnn"},
+]
+
+
+@pytest.fixture(scope="module")
+def shared_generator():
+    return build_generator(make_models(seed=5), MAX_LENGTH)
+
+
+def log_softmax(logits):
+    logits = logits - logits.max()
+    return logits - np.log(np.exp(logits).sum())
+
+
+def greedy_by_hand(models, source_ids, min_length=0):
+    """Return the ids, score and weights of one source, stepping in plain NumPy."""
+    memory = models.encoder(source_ids[None])
+    memory = memory if isinstance(memory, list) else [memory]
+    states, constants = memory[: models.num_states], memory[models.num_states :]
+    ids, score, weights, last = [], 0.0, [], START
+    while len(ids) < MAX_LENGTH and last != END:
+        inputs = [keras.ops.array([[last]], dtype="int32"), *states, *constants]
+        logits, *outputs = models.decoder(inputs)
+        states = outputs[: models.num_states]
+        log_probs = log_softmax(np.asarray(logits, dtype="float64")[0, 0])
+        allowed = log_probs.copy()
+        allowed[[PAD, START]] = -np.inf
+        if len(ids) < min_length:
+            allowed[END] = -np.inf
+        last = int(allowed.argmax())
+        ids.append(last)
+        score += log_probs[last]
+        if constants:
+            weights.append(np.asarray(outputs[-1])[0, 0])
+    return ids, score, np.array(weights)
+
+
+@pytest.mark.parametrize("settings", CASES, ids=str)
+@pytest.mark.parametrize("min_length", [0, 4])
+def test_the_search_is_greedy_decoding_by_hand(settings, min_length):
+    models = make_models(**settings, seed=3, scale=1.5)
+    source_ids = random_ids(np.random.default_rng(0), [6, 1, 3, 4, 2, 5, 5, 2], 12)
+    generator = build_generator(models, MAX_LENGTH, min_length=min_length)
+    answers = generator.predict(source_ids, verbose=0)
+    lengths = set()
+    for row, source in enumerate(source_ids):
+        source = source[source != PAD]
+        ids, score, weights = greedy_by_hand(models, source, min_length)
+        lengths.add(len(ids))
+        assert answers["ids"][row].tolist() == ids + [PAD] * (MAX_LENGTH - len(ids))
+        np.testing.assert_allclose(answers["scores"][row], score, rtol=1e-4)
+        if len(weights):
+            given = answers["attention_weights"][row]
+            np.testing.assert_allclose(
+                given[: len(ids), : len(source)], weights, atol=1e-5
+            )
+            assert not given[len(ids) :].any() and not given[:, len(source) :].any()
+    if not min_length:
+        assert len(lengths) > 1  # rows that end at different steps
+
+
+@settings(max_examples=15)
+@given(st.lists(st.lists(st.integers(4, 11), max_size=6), min_size=1, max_size=9))
+def test_answers_depend_on_no_padding_and_no_batch_mate(shared_generator, sources):
+    together = generate(shared_generator, sources, batch_size=4)
+    for row, source in enumerate(sources):
+        alone = generate(shared_generator, [source])
+        np.testing.assert_array_equal(together["ids"][row], alone["ids"][0])
+        np.testing.assert_allclose(
+            together["scores"][row], alone["scores"][0], rtol=1e-4, atol=1e-5
+        )
+        width = len(source) + 1
+        np.testing.assert_allclose(
+            together["attention_weights"][row, :, :width],
+            alone["attention_weights"][0],
+            atol=1e-5,
+        )
+
+
+def test_min_length_and_forbidden_ids_are_kept():
+    models = make_models(seed=1)
+    source_ids = random_ids(np.random.default_rng(1), [5] * 20, 12)
+    generator = build_generator(
+        models, MAX_LENGTH, min_length=MAX_LENGTH, forbidden_ids=[PAD, START, UNK, 5]
+    )
+    ids = generator.predict(source_ids, verbose=0)["ids"]
+    assert not np.isin(ids, [PAD, START, UNK, 5, END]).any()
+
+
+def test_a_compiled_search_answers_as_a_plain_one():
+    generator = build_generator(make_models(seed=2), MAX_LENGTH)
+    source_ids = random_ids(np.random.default_rng(2), [5, 3, 1, 2], 12)
+    plain = generator.predict(source_ids, verbose=0)
+    generator.compile(jit_compile=True)
+    compiled = generator.predict(source_ids, verbose=0)
+    np.testing.assert_array_equal(plain["ids"], compiled["ids"])
+    np.testing.assert_allclose(plain["scores"], compiled["scores"], rtol=1e-5)
+
+
+def test_the_loop_stops_when_all_have_ended():
+    """A step that always ends at once makes the loop run once, however long it may."""
+    models = make_models(seed=0)
+    bias = np.zeros(9)
+    bias[END] = 100.0
+    models.training.get_layer("logits").bias.assign(bias)
+    calls = []
+    decoder = models.decoder
+
+    class Counting(keras.Model):
+        def call(self, inputs):
+            calls.append(1)
+            return decoder(inputs)
+
+    from kseq2seq.layers import GreedySearch
+
+    search = GreedySearch(Counting(), models.num_states, 1000)
+    memory = models.encoder(random_ids(np.random.default_rng(1), [3, 2], 12))
+    search(memory)
+    calls.clear()
+    ids = np.asarray(search(memory)["ids"])
+    if keras.backend.backend() == "tensorflow":  # the others trace the loop's body
+        assert len(calls) == 1
+    assert (ids[:, 0] == END).all() and not ids[:, 1:].any()
+
+
+def test_a_generator_saved_by_keras_answers_the_same(tmp_path):
+    models = build_seq2seq(12, 9, 4, random_state=0)
+    generator = build_generator(models, MAX_LENGTH)
+    generator.save(tmp_path / "generator.keras")
+    again = keras.models.load_model(tmp_path / "generator.keras")
+    source_ids = random_ids(np.random.default_rng(2), [5, 3], 12)
+    np.testing.assert_array_equal(
+        generator.predict(source_ids, verbose=0)["ids"],
+        again.predict(source_ids, verbose=0)["ids"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"max_length": 0}, "max_length must be a whole number of at least 1; got 0"),
+        (
+            {"max_length": 3, "min_length": 4},
+            "min_length must be .* from 0 to 3; got 4",
+        ),
+        ({"max_length": 3, "forbidden_ids": [9]}, "forbidden_ids must be .* got 9"),
+        ({"models": "a", "max_length": 3}, "models must be the Seq2SeqModels"),
+    ],
+)
+def test_bad_arguments_are_refused(arguments, message):
+    arguments = {"models": make_models(), **arguments}
+    with pytest.raises((ValueError, TypeError), match=message):
+        build_generator(**arguments)

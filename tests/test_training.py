@@ -1,0 +1,269 @@
+import os
+import signal
+
+import keras
+import numpy as np
+import pytest
+from strategies import make_models
+
+from kseq2seq.batching import Batches
+from kseq2seq.training import (
+    CosineDecay,
+    MaskedCrossentropy,
+    TeacherForcedAccuracy,
+    fit_batches,
+    make_optimizer,
+    plan_buckets,
+)
+
+
+def log_softmax(logits):
+    return logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+
+
+def example():
+    generator = np.random.default_rng(0)
+    target_ids = np.array([[4, 5, 3], [6, 3, 0]])
+    return target_ids, generator.normal(size=(2, 3, 8)).astype("float32")
+
+
+def make_batches(n=40, **options):
+    generator = np.random.default_rng(0)
+    sources = [generator.integers(4, 12, size=i % 5).tolist() for i in range(n)]
+    targets = [[4 + len(s) % 5] * (1 + len(s) % 3) for s in sources]
+    return Batches(sources, targets, batch_size=8, random_state=0, **options)
+
+
+def fit(models=None, batches=None, **options):
+    defaults = {"optimizer": keras.optimizers.Adam(0.01), "epochs": 1}
+    models = models or make_models()
+    history = fit_batches(
+        models.training, batches or make_batches(), **{**defaults, **options}
+    )
+    return models, history
+
+
+def test_the_loss_is_the_mean_over_tokens_that_are_no_padding():
+    target_ids, logits = example()
+    log_probs = log_softmax(logits)
+    tokens = [log_probs[r, t, target_ids[r, t]] for r, t in np.argwhere(target_ids)]
+    loss = float(MaskedCrossentropy()(target_ids, logits))
+    np.testing.assert_allclose(loss, -np.mean(tokens), rtol=1e-6)
+
+
+def test_label_smoothing_mixes_in_the_uniform_distribution():
+    target_ids, logits = example()
+    log_probs = log_softmax(logits)
+    rows, steps = np.nonzero(target_ids)
+    gold = -log_probs[rows, steps, target_ids[rows, steps]].mean()
+    uniform = -log_probs[rows, steps].mean()
+    loss = float(MaskedCrossentropy(label_smoothing=0.2)(target_ids, logits))
+    np.testing.assert_allclose(loss, 0.8 * gold + 0.2 * uniform, rtol=1e-6)
+
+
+@pytest.mark.parametrize("per_token", [False, True])
+def test_weights_weigh_tokens(per_token):
+    target_ids, logits = example()
+    weights = np.array([1.0, 3.0])
+    log_probs = log_softmax(logits)
+    rows, steps = np.nonzero(target_ids)
+    expected = np.average(
+        -log_probs[rows, steps, target_ids[rows, steps]], weights=weights[rows]
+    )
+    given = np.repeat(weights[:, None], 3, axis=1) if per_token else weights
+    loss = float(MaskedCrossentropy()(target_ids, logits, given))
+    np.testing.assert_allclose(loss, expected, rtol=1e-6)
+
+
+def test_longer_padding_and_empty_rows_change_neither_loss_nor_accuracy():
+    target_ids, logits = example()
+    padded = np.pad(target_ids, ((0, 1), (0, 2)))
+    longer = np.pad(logits, ((0, 1), (0, 2), (0, 0)), constant_values=7.0)
+    for loss in (MaskedCrossentropy(), MaskedCrossentropy(0.1)):
+        np.testing.assert_allclose(
+            float(loss(padded, longer)), float(loss(target_ids, logits)), rtol=1e-6
+        )
+    one, other = TeacherForcedAccuracy(), TeacherForcedAccuracy()
+    one.update_state(target_ids, logits)
+    other.update_state(padded, longer)
+    assert float(one.result()) == float(other.result())
+
+
+def test_accuracy_counts_tokens_and_no_padding():
+    target_ids = np.array([[4, 5, 3], [6, 3, 0]])
+    guesses = np.array([[4, 6, 3], [6, 3, 7]])
+    accuracy = TeacherForcedAccuracy()
+    accuracy.update_state(target_ids, np.eye(8)[guesses])
+    assert float(accuracy.result()) == pytest.approx(4 / 5)
+
+
+def test_only_padding_gives_no_nan():
+    loss = MaskedCrossentropy()(np.zeros((1, 2), int), np.zeros((1, 2, 8)))
+    assert float(loss) == 0.0
+
+
+@pytest.mark.parametrize("num_buckets", [1, 4])
+def test_validation_loss_is_the_mean_of_the_batches_losses(num_buckets):
+    models = make_models()
+    batches = make_batches(40, num_buckets=num_buckets, shuffle=False)
+    _, history = fit(
+        models,
+        validation_batches=batches,
+        optimizer=keras.optimizers.SGD(1e-9),
+    )
+    losses = []
+    for i in range(len(batches)):
+        inputs, target_ids, weights = batches[i]
+        logits = np.asarray(models.training(list(inputs.values())))
+        gold = np.take_along_axis(log_softmax(logits), target_ids[..., None], -1)[
+            ..., 0
+        ]
+        losses.append(-np.average(gold, weights=weights))
+    assert history["val_loss"][0] == pytest.approx(np.mean(losses), rel=1e-4)
+
+
+def test_training_learns_and_reports_an_epoch_each():
+    _, history = fit(epochs=20, validation_batches=make_batches(16, shuffle=False))
+    assert len(history["loss"]) == len(history["val_loss"]) == 20
+    assert history["loss"][-1] < 0.5 * history["loss"][0]
+    assert "teacher_forced_accuracy" in history
+
+
+def test_a_compiled_step_learns_as_a_plain_one(monkeypatch):
+    from kseq2seq import training
+
+    losses = []
+    for steps in (0, 10**9):
+        monkeypatch.setattr(training, "STEPS_WORTH_COMPILING", steps)
+        losses.append(fit(epochs=3)[1]["loss"])
+    np.testing.assert_allclose(*losses, rtol=1e-4)
+
+
+def test_dropout_in_a_compiled_step_drops_its_share_and_keeps_the_mean(monkeypatch):
+    from kseq2seq.layers import Dropout
+
+    layer = Dropout(0.25, seed=1)
+    ones = keras.ops.ones((200, 500))
+    values = np.asarray(layer(ones, training=True))
+    assert set(np.unique(values)) == {0.0, np.float32(1 / 0.75)}
+    assert (values == 0).mean() == pytest.approx(0.25, abs=0.01)
+    assert (np.asarray(layer(ones, training=True)) != values).any()
+    assert (np.asarray(layer(ones)) == 1).all()
+
+
+class Batchwise(keras.callbacks.Callback):
+    """Counts batches, as any callback with a batch hook may."""
+
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.count += 1
+
+
+def test_a_callback_that_wants_every_batch_gets_every_batch():
+    callback = Batchwise()
+    batches = make_batches(80)
+    fit(batches=batches, callbacks=[callback], epochs=2)
+    assert callback.count == 2 * len(batches) == 20
+
+
+def test_an_interrupt_ends_the_fit_after_the_step_and_keeps_the_weights():
+    class Interrupt(Batchwise):
+        def on_train_batch_end(self, batch, logs=None):
+            super().on_train_batch_end(batch)
+            if self.count == 3:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    callback, models = Interrupt(), make_models()
+    before = models.training.get_weights()
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.warns(UserWarning, match="interrupted: .* keeps what it has learned"):
+        fit(models, callbacks=[callback], epochs=50)
+    assert callback.count == 3
+    assert any(
+        (a != b).any()
+        for a, b in zip(before, models.training.get_weights(), strict=True)
+    )
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
+@pytest.mark.parametrize("monitor", ["val_loss", "teacher_forced_accuracy"])
+def test_callbacks_that_watch_a_metric_find_it(monitor, tmp_path):
+    path = tmp_path / "best.weights.h5"
+    callbacks = [
+        keras.callbacks.EarlyStopping(monitor, mode="max", patience=2),
+        keras.callbacks.ReduceLROnPlateau(monitor, mode="min", patience=1),
+        keras.callbacks.ModelCheckpoint(path, monitor, save_weights_only=True),
+        keras.callbacks.CSVLogger(tmp_path / "log.csv"),
+        keras.callbacks.TerminateOnNaN(),
+    ]
+    _, history = fit(
+        epochs=4,
+        validation_batches=make_batches(16, shuffle=False),
+        callbacks=callbacks,
+    )
+    assert path.exists()
+    assert len((tmp_path / "log.csv").read_text().splitlines()) > 1
+
+
+def test_cosine_decay_falls_to_zero_and_leaves_other_changes_standing():
+    rates = []
+
+    class Rates(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            rates.append(float(self.model.optimizer.learning_rate))
+            if epoch == 1:
+                self.model.optimizer.learning_rate = rates[-1] / 10
+
+    fit(
+        epochs=4,
+        optimizer=keras.optimizers.SGD(1.0),
+        callbacks=[CosineDecay(4), Rates()],
+    )
+    share = [0.5 + 0.5 * np.cos(np.pi * epoch / 4) for epoch in range(4)]
+    np.testing.assert_allclose(
+        rates, [1.0, share[1], share[2] / 10, share[3] / 10], rtol=1e-5
+    )
+
+
+def test_clipping_bounds_the_step():
+    models, _ = fit(epochs=1)
+    before = models.training.get_weights()
+    optimizer = make_optimizer("sgd", learning_rate=1.0, clip_norm=1e-3)
+    batches = make_batches(8)
+    fit_batches(models.training, batches, optimizer=optimizer)
+    moved = [a - b for a, b in zip(before, models.training.get_weights(), strict=True)]
+    norm = np.sqrt(sum((m.astype("float64") ** 2).sum() for m in moved))
+    assert norm == pytest.approx(1e-3 * len(batches), rel=0.01)
+
+
+def test_an_optimizer_object_is_copied_with_its_own_settings():
+    given = keras.optimizers.RMSprop(0.003, clipvalue=0.5)
+    made = make_optimizer(given, learning_rate=1.0, clip_norm=1.0)
+    assert made is not given and type(made) is keras.optimizers.RMSprop
+    assert float(made.learning_rate) == pytest.approx(0.003)
+    assert made.clipvalue == 0.5 and made.global_clipnorm is None
+    assert make_optimizer("Adam", learning_rate=1.0, clip_norm=2).global_clipnorm == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("adan", 0.1, 1.0), "optimizer must be .* got 'adan'. Did you mean 'adam"),
+        ((3, 0.1, 1.0), "optimizer must be the name of a Keras optimizer"),
+        (("adam", 0.0, 1.0), "learning_rate must be a number above 0; got 0.0"),
+        (("adam", "fast", 1.0), "learning_rate must be a number"),
+        (("adam", 0.1, -1.0), "clip_norm must be a number above 0; got -1.0"),
+    ],
+)
+def test_bad_optimizers_are_refused(arguments, message):
+    optimizer, learning_rate, clip_norm = arguments
+    with pytest.raises((ValueError, TypeError), match=message):
+        make_optimizer(optimizer, learning_rate=learning_rate, clip_norm=clip_norm)
+
+
+def test_small_jobs_get_one_bucket_and_large_ones_few():
+    assert plan_buckets(100, batch_size=64, epochs=10) == 1
+    assert 1 < plan_buckets(10**6, batch_size=64, epochs=10) <= 4
