@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import numbers
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from rapidfuzz import process
+from rapidfuzz.distance import DamerauLevenshtein
 
 
 def quoted_choices(choices: Iterable[Any]) -> str:
@@ -19,9 +20,13 @@ def quoted_choices(choices: Iterable[Any]) -> str:
 
 def nearest(value: Any, choices: Iterable[str]) -> str:
     """Return ``" Did you mean 'lstm'?"``, or nothing when no choice is near."""
-    known = {choice.lower(): choice for choice in choices}
-    found = difflib.get_close_matches(str(value).lower(), known, n=1, cutoff=0.5)
-    return f" Did you mean {known[found[0]]!r}?" if found else ""
+    found = process.extractOne(
+        str(value).lower(),
+        list(choices),
+        scorer=DamerauLevenshtein.normalized_similarity,
+        score_cutoff=0.5,
+    )
+    return f" Did you mean {found[0]!r}?" if found else ""
 
 
 def check_choice(name: str, value: Any, choices: Iterable[Any]) -> None:

@@ -47,6 +47,8 @@ def as_sequences(name: str, values: Any) -> tuple[list[Any], str]:
         When there are none, or one is None, NaN or of another kind than the first; the
         message names its position.
     """
+    if isinstance(values, np.ndarray) and values.ndim == 0:
+        values = values.item()
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
         raise TypeError(
             f"{name} must hold strings, token lists or rows of integers; got "
@@ -74,7 +76,7 @@ def _as_sequence(name: str, i: int, value: Any) -> str | list[Token]:
     """Return a string, or a list of tokens that are all str or all int."""
     if isinstance(value, str):
         return str(value)
-    if not isinstance(value, list | tuple | np.ndarray) or np.ndim(value) == 0:
+    if not isinstance(value, list | tuple | np.ndarray):
         raise TypeError(
             f"{name} must hold strings, token lists or rows of integers; {name}[{i}] "
             f"is {_shown(value)}."
@@ -83,11 +85,8 @@ def _as_sequence(name: str, i: int, value: Any) -> str | list[Token]:
     types = {type(token) for token in tokens}
     if types <= {str} or types <= {int}:
         return tokens
-    wrong = next(
-        t
-        for t in tokens
-        if type(t) not in (str, int) or type(t) not in (type(tokens[0]),)
-    )
+    expected = type(tokens[0]) if type(tokens[0]) in (str, int) else None
+    wrong = next(token for token in tokens if type(token) is not expected)
     raise TypeError(
         f"tokens must be all strings or all integers; {name}[{i}] holds "
         f"{_shown(wrong)}."

@@ -217,7 +217,7 @@ def test_a_model_saved_by_keras_loads_without_custom_objects(tmp_path):
         ({"units": 2.5}, r"units must be a whole number .* got 2.5 \(float\)"),
         ({"units": True}, "units must be"),
         ({"num_layers": 5}, "num_layers must be a whole number from 1 to 4; got 5"),
-        ({"source_vocabulary_size": 3}, "source_vocabulary_size must be .* at least 5"),
+        ({"source_vocabulary_size": 3}, "source_vocabulary_size must be .* at least 4"),
         ({"dropout": 1.0}, "dropout must be at least 0 and below 1; got 1.0"),
         ({"dropout": float("nan")}, "dropout must be"),
         ({"recurrent_dropout": -0.1}, "recurrent_dropout must be"),

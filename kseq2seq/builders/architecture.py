@@ -54,7 +54,7 @@ class Architecture:
 
     def __post_init__(self) -> None:
         for name in ("source_vocabulary_size", "target_vocabulary_size"):
-            check_whole(name, getattr(self, name), minimum=5)
+            check_whole(name, getattr(self, name), minimum=4)
         check_whole("units", self.units)
         for name in ("encoder_units", "embedding_dim", "attention_units"):
             if getattr(self, name) is not None:

@@ -89,7 +89,7 @@ def build_seq2seq(
     Parameters
     ----------
     source_vocabulary_size, target_vocabulary_size : int
-        How many ids each side knows, the four special ids included; at least 5.
+        How many ids each side knows, the four special ids included; at least 4.
     units : int, default 256
         The width of the decoder.
     encoder_units : int, optional

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import keras
 import numpy as np
 
 
@@ -22,7 +24,12 @@ def check_sample_weight(
     """Return a weight for each pair, 1 where none are given."""
     if sample_weight is None:
         return np.ones(num_pairs, dtype=np.float32)
-    weights = np.asarray(sample_weight, dtype=np.float32)
+    try:
+        weights = np.asarray(sample_weight, dtype=np.float32)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"sample_weight must be numbers, one for each pair; got {sample_weight!r}."
+        ) from None
     if weights.shape != (num_pairs,):
         raise ValueError(
             f"sample_weight must be of shape ({num_pairs},), a weight for each pair; "
@@ -33,3 +40,15 @@ def check_sample_weight(
             "sample_weight must be finite, at least 0, and above 0 for some pair."
         )
     return weights
+
+
+def check_callbacks(callbacks: Any) -> None:
+    """Raise unless callbacks is None or a sequence of Keras callbacks."""
+    if callbacks is None:
+        return
+    listed = callbacks if isinstance(callbacks, list | tuple) else [None]
+    if not all(isinstance(item, keras.callbacks.Callback) for item in listed):
+        raise TypeError(
+            "callbacks must be a list of keras.callbacks.Callback objects; got "
+            f"{callbacks!r}."
+        )

@@ -27,7 +27,11 @@ from kseq2seq.builders import (
     build_attention_seq2seq,
     build_seq2seq,
 )
-from kseq2seq.estimators.checks import check_lengths, check_sample_weight
+from kseq2seq.estimators.checks import (
+    check_callbacks,
+    check_lengths,
+    check_sample_weight,
+)
 from kseq2seq.estimators.parameters import parameters_from_json, parameters_to_json
 from kseq2seq.generation import build_generator, generate
 from kseq2seq.metrics import exact_match
@@ -41,7 +45,7 @@ from kseq2seq.training import (
 )
 from kseq2seq.vocabulary import END, PAD, SPECIAL_TOKENS, START, UNK, Token
 
-DEFAULT_UPDATES = 6000
+DEFAULT_UPDATES = 4000
 """How many updates a fit makes by default, within the two bounds that follow."""
 MIN_EPOCHS, MAX_EPOCHS = 10, 100
 
@@ -93,7 +97,7 @@ class Seq2SeqEstimator(BaseEstimator):
         None for not at all.
     attention_units : int, optional
         The width of the layer between attention and logits; `units` when None.
-    units : int, default 256
+    units : int, default 128
         The width of the decoder.
     encoder_units : int, optional
         The width of the encoder outputs; `units` when None.
@@ -103,7 +107,7 @@ class Seq2SeqEstimator(BaseEstimator):
         Recurrent layers of the encoder, and of the decoder; 1 to 4.
     bidirectional : bool, default True
         Whether the encoder reads in both directions.
-    embedding_dim : int, optional
+    embedding_dim : int, optional, default 64
         The width of learned embeddings; `units` when None.
     source_embedding, target_embedding : {"learned", "one_hot"} or array, default \
 "learned"
@@ -122,7 +126,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         training when None.
     optimizer : str or keras.optimizers.Optimizer, default "adam"
         A name, or an optimizer with a learning rate of its own, which is copied.
-    learning_rate : float, default 0.002
+    learning_rate : float, default 0.003
         Where an optimizer given by name starts; the rate falls along half a cosine
         over the epochs.
     clip_norm : float, optional, default 1
@@ -132,7 +136,7 @@ embeddings_initializer : str or keras.initializers.Initializer
     batch_size : int, default 64
         Pairs an update.
     epochs : int, optional
-        Passes over the training pairs at most; when None as many as make 6,000 updates,
+        Passes over the training pairs at most; when None as many as make 4,000 updates,
         at least 10 and at most 100.
     validation_fraction : float, default 0.1
         Share of the pairs held back where `fit` gets no validation data; 0 for none.
@@ -179,12 +183,12 @@ embeddings_initializer : str or keras.initializers.Initializer
         max_size: int | None = None,
         attention_kind: str | None = "dot",
         attention_units: int | None = None,
-        units: int = 256,
+        units: int = 128,
         encoder_units: int | None = None,
         cell: str = "lstm",
         num_layers: int = 1,
         bidirectional: bool = True,
-        embedding_dim: int | None = None,
+        embedding_dim: int | None = 64,
         source_embedding: str | np.ndarray = "learned",
         target_embedding: str | np.ndarray = "learned",
         freeze_embeddings: bool = False,
@@ -196,7 +200,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         embeddings_initializer: Any = "uniform",
         max_length: int | None = None,
         optimizer: str | keras.optimizers.Optimizer = "adam",
-        learning_rate: float = 0.002,
+        learning_rate: float = 0.003,
         clip_norm: float | None = 1.0,
         label_smoothing: float = 0.1,
         batch_size: int = 64,
@@ -306,12 +310,7 @@ embeddings_initializer : str or keras.initializers.Initializer
                 f"verbose must be 0, 1, 2 or 'auto'; got {self.verbose!r}."
             )
         self._make_optimizer()
-        for callback in self.callbacks or ():
-            if not isinstance(callback, keras.callbacks.Callback):
-                raise TypeError(
-                    "callbacks must be keras.callbacks.Callback objects; got "
-                    f"{callback!r}."
-                )
+        check_callbacks(self.callbacks)
 
     def _make_optimizer(self) -> keras.optimizers.Optimizer:
         return make_optimizer(
@@ -453,7 +452,8 @@ embeddings_initializer : str or keras.initializers.Initializer
         ValueError, TypeError
             When X is of another kind, or with ``unknown="error"`` holds a new token.
         """
-        return self._target.decode(self._generate(X)["ids"].tolist())
+        answers = self._generate(X)
+        return self._target.decode(answers["ids"].tolist())
 
     def score(
         self, X: Any, y: Any, sample_weight: Sequence[float] | None = None

@@ -1,0 +1,353 @@
+import copy
+import pickle
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
+
+import kseq2seq
+from kseq2seq import Seq2SeqEstimator
+from kseq2seq.vocabulary import UNK
+
+SMALL = {
+    "units": 8,
+    "epochs": 1,
+    "batch_size": 16,
+    "validation_fraction": 0.0,
+    "random_state": 0,
+}
+X, Y = ["ab", "ba", "abb", "a"] * 4, ["x", "y", "xy", ""] * 4
+
+
+def small(**parameters):
+    return Seq2SeqEstimator(**{**SMALL, **parameters})
+
+
+def test_it_learns_to_reverse_words(fitted):
+    assert fitted.predict(["abcd", "ddca"]) == ["dcba", "acdd"]
+    words = ["abca", "dcb", "bbda", "c", "acdb", "dada"]
+    assert fitted.score(words, [word[::-1] for word in words]) >= 0.8
+
+
+def test_attention_looks_where_the_answer_stands(fitted):
+    weights, source_tokens, target_tokens = fitted.attention(["abc"])[0]
+    assert (source_tokens, target_tokens) == (["a", "b", "c", "<end>"], ["c", "b", "a"])
+    assert weights.shape == (3, 4)
+    np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-5)
+
+
+def test_order_and_batches_change_no_answer(fitted):
+    words = ["abcd", "a", "", "dcbaabcd", "bb"]
+    together = fitted.predict(words)
+    assert [fitted.predict([word])[0] for word in words] == together
+    assert fitted.predict(words[::-1]) == together[::-1]
+
+
+def test_a_source_longer_than_any_and_one_with_unknown_tokens_are_answered(fitted):
+    answers = fitted.predict(["abcd" * 50, "xyz", ""])
+    assert len(answers) == 3 and all(isinstance(answer, str) for answer in answers)
+
+
+def test_score_weighs_pairs(fitted):
+    right, wrong = ("ab", fitted.predict(["ab"])[0]), ("ab", "zz")
+    X, y = zip(right, wrong, strict=True)
+    assert fitted.score(X, y) == 0.5
+    assert fitted.score(X, y, sample_weight=[3, 1]) == 0.75
+
+
+def test_integer_rows_give_integer_rows_of_the_same_width():
+    rows = np.random.default_rng(0).integers(0, 5, size=(64, 4))
+    estimator = small(epochs=60, learning_rate=0.02, dropout=0.0, units=32)
+    predictions = estimator.fit(rows, rows[:, :2]).predict(rows)
+    assert predictions.shape == (64, 2) and predictions.dtype.kind == "i"
+    assert (predictions == rows[:, :2]).mean() > 0.9
+    assert estimator.predict([[1, 2, 3, 4, 0, 9]]).shape == (1, 2)
+
+
+def test_token_lists_give_token_lists():
+    X = [["one"], ["two", "one"]] * 8
+    y = [["1"], ["2", "1"]] * 8
+    estimator = small(epochs=40, learning_rate=0.03, dropout=0.0).fit(X, y)
+    assert estimator.predict([["two", "one"]]) == [["2", "1"]]
+
+
+def test_words_are_split_and_joined_by_the_tokenizers():
+    estimator = small(source_tokenizer="word", target_tokenizer="whitespace")
+    estimator.fit(["one, two", "two!"] * 4, ["1 2", "2"] * 4)
+    assert "￭," in estimator.source_vocabulary_
+    assert estimator.target_vocabulary_.tokens == ["2", "1"]
+
+
+def test_unk_is_no_answer_unless_training_showed_it():
+    y = ["ab", "ab", "ac", "b"] * 4
+    always = small(min_frequency=8).fit(["a", "b", "c", "d"] * 4, y)
+    never = small().fit(["a", "b", "c", "d"] * 4, y)
+    assert UNK not in always._forbidden_ids and UNK in never._forbidden_ids
+
+
+def test_unknown_tokens_raise_when_asked():
+    estimator = small(unknown="error").fit(X, Y)
+    with pytest.raises(ValueError, match=r"X\[1\]: the token 'q'"):
+        estimator.predict(["ab", "aq"])
+
+
+def test_the_same_seed_gives_the_same_weights_bit_for_bit():
+    keras.utils.set_random_seed(1)
+    first = small(epochs=2, recurrent_dropout=0.2).fit(X, Y)
+    keras.utils.set_random_seed(2)
+    state = np.random.get_state()[1].copy()
+    second = small(epochs=2, recurrent_dropout=0.2).fit(X, Y)
+    assert (np.random.get_state()[1] == state).all()
+    for one, other in zip(
+        first.models_.training.get_weights(),
+        second.models_.training.get_weights(),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(one, other)
+    third = small(epochs=2, random_state=1).fit(X, Y)
+    assert first.history_["loss"] != third.history_["loss"]
+
+
+def test_a_refit_forgets_the_past():
+    estimator = small().fit(["zz", "z"] * 8, ["q", "r"] * 8)
+    again = estimator.fit(X, Y).models_.training.get_weights()
+    fresh = small().fit(X, Y).models_.training.get_weights()
+    for one, other in zip(again, fresh, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert "z" not in estimator.source_vocabulary_
+
+
+def test_init_only_assigns_and_clone_keeps_every_parameter():
+    values = {
+        name: f"value of {name}" for name in Seq2SeqEstimator().get_params(deep=False)
+    }
+    estimator = Seq2SeqEstimator(**values)
+    assert estimator.get_params(deep=False) == values
+    copied = clone(estimator)
+    assert copied.get_params(deep=False) == values
+    assert copied.set_params(units=3).units == 3
+
+
+def test_a_clone_is_not_fitted(fitted):
+    with pytest.raises(NotFittedError):
+        clone(fitted).predict(["ab"])
+
+
+def test_grid_search_tries_every_parameter_it_is_given():
+    search = GridSearchCV(
+        small(), {"units": [4, 6], "attention_kind": ["dot", None]}, cv=2, refit=True
+    )
+    search.fit(X, Y)
+    assert len(search.cv_results_["params"]) == 4
+    assert not np.isnan(search.cv_results_["mean_test_score"]).any()
+    assert search.predict(["ab"])
+
+
+def test_early_stopping_watches_the_held_back_part():
+    estimator = small(epochs=300, patience=2, validation_fraction=0.25, dropout=0.9)
+    estimator.fit(X, Y)
+    losses = estimator.history_["val_loss"]
+    assert len(losses) < 300
+    assert min(losses) not in losses[-2:]
+
+
+def test_validation_data_may_be_given():
+    estimator = small(epochs=2).fit(X, Y, validation_data=(["ab"], ["x"]))
+    assert len(estimator.history_["val_loss"]) == 2
+
+
+def test_zero_weight_pairs_teach_nothing():
+    X, y = ["a", "b"] * 16, ["x", "y"] * 16
+    estimator = small(epochs=30, learning_rate=0.02, dropout=0.0)
+    estimator.fit(X, y, sample_weight=[1.0, 0.0] * 16)
+    assert estimator.predict(["a", "b"]) == ["x", "x"]
+
+
+def test_a_kept_matrix_is_the_embedding():
+    matrix = np.random.default_rng(0).normal(size=(6, 3)).astype("float32")
+    estimator = small(source_embedding=matrix, freeze_embeddings=True).fit(X, Y)
+    layer = estimator.models_.training.get_layer("source_embedding")
+    np.testing.assert_array_equal(np.asarray(layer.embeddings), matrix)
+
+
+def test_callbacks_are_copied_for_each_fit_and_can_be_read():
+    class Counting(keras.callbacks.Callback):
+        epochs = 0
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.epochs += 1
+
+    callback = Counting()
+    estimator = small(epochs=3, callbacks=[callback]).fit(X, Y)
+    assert callback.epochs == 0 and estimator.callbacks_[0].epochs == 3
+
+
+@pytest.mark.parametrize("path", ["save", "pickle", "copy"])
+def test_what_was_kept_answers_the_same(fitted, tmp_path, path):
+    if path == "save":
+        again = kseq2seq.load(fitted.save(tmp_path / "m.kseq2seq"))
+    elif path == "pickle":
+        again = pickle.loads(pickle.dumps(fitted))
+    else:
+        again = copy.deepcopy(fitted)
+    words = ["abcd", "", "ddd", "xyz"]
+    assert again.predict(words) == fitted.predict(words)
+    assert str(again.get_params()) == str(fitted.get_params())
+    assert again.history_ == fitted.history_
+
+
+def test_a_fresh_process_answers_the_same(fitted, tmp_path):
+    model, pickled = tmp_path / "m.kseq2seq", tmp_path / "m.pickle"
+    fitted.save(model)
+    pickled.write_bytes(pickle.dumps(fitted))
+    code = (
+        "import sys, pickle, pathlib, kseq2seq\n"
+        "print(kseq2seq.load(sys.argv[1]).predict(['abcd', 'ca', '']))\n"
+        "model = pickle.loads(pathlib.Path(sys.argv[2]).read_bytes())\n"
+        "print(model.predict(['abcd', 'ca', '']))\n"
+    )
+    command = [sys.executable, "-c", code, str(model), str(pickled)]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert shown.splitlines() == [str(fitted.predict(["abcd", "ca", ""]))] * 2
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"cell": "gru", "num_layers": 2, "bidirectional": False},
+        {"attention_kind": None, "encoder_units": 4},
+        {"source_embedding": "one_hot", "target_embedding": np.ones((6, 2))},
+        {"kernel_initializer": keras.initializers.HeNormal(), "optimizer": "sgd"},
+        {"optimizer": keras.optimizers.RMSprop(0.01), "target_tokenizer": "word"},
+        {"random_state": np.random.RandomState(0)},
+    ],
+    ids=str,
+)
+def test_every_setting_survives_the_model_file(parameters, tmp_path):
+    estimator = small(**parameters).fit(X, Y)
+    again = kseq2seq.load(estimator.save(tmp_path / "m.kseq2seq"))
+    assert again.predict(X) == estimator.predict(X)
+    for one, other in zip(
+        again.models_.training.get_weights(),
+        estimator.models_.training.get_weights(),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(one, other)
+    again.fit(X, Y)
+
+
+def test_a_loaded_estimator_refits_like_the_first(tmp_path):
+    estimator = small().fit(X, Y)
+    again = kseq2seq.load(estimator.save(tmp_path / "m.kseq2seq")).fit(X, Y)
+    assert again.history_ == estimator.history_
+
+
+def test_code_of_your_own_is_refused_by_the_model_file_but_not_by_fit(tmp_path):
+    estimator = small(source_tokenizer=(list, "".join)).fit(X, Y)
+    with pytest.raises(TypeError, match="a model file holds no code"):
+        estimator.save(tmp_path / "m.kseq2seq")
+    assert not list(tmp_path.iterdir())
+
+
+def test_before_fit_everything_says_so(tmp_path):
+    estimator = Seq2SeqEstimator()
+    for use in (
+        lambda: estimator.predict(["a"]),
+        lambda: estimator.score(["a"], ["b"]),
+        lambda: estimator.attention(["a"]),
+        lambda: estimator.save(tmp_path / "m"),
+    ):
+        with pytest.raises(NotFittedError, match=r"not fitted yet. Call fit\(X, y\)"):
+            use()
+
+
+def test_attention_of_a_model_without_it_is_refused():
+    with pytest.raises(ValueError, match="no attention. Fit one with attention_kind"):
+        small(attention_kind=None).fit(X, Y).attention(["a"])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"cell": "lsmt"}, "Did you mean 'lstm'"),
+        (
+            {"attention_kind": "dott"},
+            "attention_kind must be 'dot' or None; got 'dott'",
+        ),
+        (
+            {"source_tokenizer": "chars"},
+            "source_tokenizer must be .*Did you mean 'char'",
+        ),
+        ({"unknown": "unknown"}, "unknown must be 'unk' or 'error'"),
+        ({"units": 0}, "units must be"),
+        ({"epochs": 0}, "epochs must be"),
+        ({"epochs": 1.5}, "epochs must be"),
+        ({"batch_size": -1}, "batch_size must be"),
+        ({"max_length": 0}, "max_length must be"),
+        ({"min_frequency": 0}, "min_frequency must be"),
+        ({"max_size": "many"}, "max_size must be"),
+        ({"validation_fraction": 1.0}, "validation_fraction must be"),
+        ({"label_smoothing": -0.1}, "label_smoothing must be"),
+        ({"patience": 0}, "patience must be"),
+        ({"optimizer": "adma"}, "Did you mean 'adam'"),
+        ({"learning_rate": -1}, "learning_rate must be"),
+        ({"clip_norm": 0}, "clip_norm must be"),
+        ({"verbose": 5}, "verbose must be"),
+        (
+            {"callbacks": [print]},
+            "callbacks must be a list of keras.callbacks.Callback",
+        ),
+        ({"callbacks": 3}, "callbacks must be"),
+        ({"random_state": -1}, "random_state must be"),
+        ({"source_embedding": np.ones((3, 2))}, r"shape \(6, width\)"),
+        ({"bias_initializer": "zerros"}, "Did you mean 'zeros'"),
+    ],
+)
+def test_bad_parameters_are_refused_before_a_model_is_built(
+    parameters, message, monkeypatch
+):
+    monkeypatch.setattr(keras, "Model", None)
+    with pytest.raises((ValueError, TypeError), match=message):
+        small(**parameters).fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "more", "message"),
+    [
+        ([], [], {}, "X is empty"),
+        (["a"], [], {}, "y is empty"),
+        (["a", "b"], ["c"], {}, "got 2 in X and 1 in y"),
+        (["a", None], ["b", "c"], {}, r"X\[1\] is None"),
+        (["a", "b"], ["c", float("nan")], {}, r"y\[1\] is nan"),
+        ("ab", ["c", "d"], {}, "For a single one pass a list"),
+        (["a"], ["b"], {"sample_weight": [1, 2]}, r"shape \(1,\).*got \(2,\)"),
+        (["a"], ["b"], {"sample_weight": [-1.0]}, "at least 0"),
+        (["a"], ["b"], {"sample_weight": ["x"]}, "sample_weight must be"),
+        (["a"], ["b"], {"validation_data": (["a"],)}, r"must be a pair \(X, y\)"),
+        (["a"], ["b"], {"validation_data": (["a"], ["b", "c"])}, "got 1 in X and 2"),
+        (["a"], ["b"], {"validation_data": ([1], [2])}, r"X\[0\] is 1"),
+    ],
+)
+def test_bad_data_is_refused_before_a_model_is_built(X, y, more, message, monkeypatch):
+    monkeypatch.setattr(keras, "Model", None)
+    with pytest.raises((ValueError, TypeError), match=message):
+        small().fit(X, y, **more)
+
+
+def test_a_refused_refit_keeps_the_fitted_model():
+    estimator = small().fit(X, Y)
+    before = estimator.predict(X)
+    with pytest.raises(ValueError):
+        estimator.fit(["a"], ["b", "c"])
+    with pytest.raises(ValueError):
+        estimator.set_params(cell="lsmt").fit(X, Y)
+    assert estimator.set_params(cell="lstm").predict(X) == before
+
+
+def test_one_pair_is_enough_to_fit():
+    assert small(validation_fraction=0.1).fit(["a"], ["b"]).predict(["a"])
