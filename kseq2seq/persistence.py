@@ -11,6 +11,7 @@ import json
 import os
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,19 @@ import numpy as np
 FORMAT = "kseq2seq"
 FORMAT_VERSION = 1
 _DESCRIPTION = "model.json"
+_UNREADABLE = (
+    AttributeError,
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What reading a damaged file may raise, from zip, JSON and NumPy."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +173,7 @@ def read_artifact(path: str | Path) -> Artifact:
                 name: _read_array(archive, name, declared)
                 for name, declared in description["arrays"].items()
             }
-        except (KeyError, TypeError, ValueError, zipfile.BadZipFile, OSError) as error:
+        except _UNREADABLE as error:
             raise ValueError(
                 f"{path} is damaged: {error}. Train or copy the model again."
             ) from error
@@ -191,7 +205,7 @@ def _read_description(path: str | Path, archive: zipfile.ZipFile) -> dict[str, A
         if description["format"] != FORMAT:
             raise ValueError("another format")
         version = int(description["format_version"])
-    except (KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+    except _UNREADABLE as error:
         raise ValueError(_not_a_model(path)) from error
     if version > FORMAT_VERSION:
         raise ValueError(

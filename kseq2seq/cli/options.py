@@ -69,7 +69,7 @@ def _parameter_helps(docstring: str) -> dict[str, str]:
     helps = {}
     for head, body in re.findall(r"^(\S.*)\n((?:    .*\n?)+)", section, re.MULTILINE):
         for name in head.split(" : ")[0].split(", "):
-            helps[name] = " ".join(body.split())
+            helps[name] = re.sub(r":\w+:|`", "", " ".join(body.split()))
     return helps
 
 

@@ -88,7 +88,7 @@ def quickstart(
     load_backend()
     from kseq2seq.estimators import Seq2SeqEstimator
 
-    (X, y), (X_test, y_test) = _make_pairs(
+    (X, y), (X_test, y_test) = make_pairs(
         task, samples or recipe.num_samples, random_state
     )
     typer.echo(f"{recipe.title}: {len(X):,} pairs to train on")
@@ -113,7 +113,7 @@ def quickstart(
 Pairs = tuple[list[str], list[str]]
 
 
-def _make_pairs(task: Task, num_samples: int, random_state: int) -> tuple[Pairs, Pairs]:
+def make_pairs(task: Task, num_samples: int, random_state: int) -> tuple[Pairs, Pairs]:
     """Return pairs to train on, and pairs to test on that training has not seen.
 
     For dates, none of the days; for arithmetic, none of the problems.

@@ -65,7 +65,7 @@ class AttentionMap(NamedTuple):
     source_tokens : list of str or int
         The source's tokens and ``"<end>"``.
     target_tokens : list of str or int
-        The answer's tokens.
+        The answer's tokens and, where it ended, ``"<end>"``.
     """
 
     weights: np.ndarray
@@ -505,6 +505,8 @@ embeddings_initializer : str or keras.initializers.Initializer
         ):
             columns = [*tokens, SPECIAL_TOKENS[END]]
             rows = self.target_vocabulary_.decode(ids)
+            if END in ids:
+                rows.append(SPECIAL_TOKENS[END])
             maps.append(
                 AttentionMap(weights[: len(rows), : len(columns)], columns, rows)
             )

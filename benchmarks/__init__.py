@@ -1,0 +1,1 @@
+"""Measurements: ``python -m benchmarks.NAME``, one JSON object on the last line."""

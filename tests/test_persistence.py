@@ -1,0 +1,170 @@
+import json
+import os
+import zipfile
+
+import numpy as np
+import pytest
+
+import kseq2seq
+from kseq2seq import persistence
+from kseq2seq.persistence import (
+    Artifact,
+    read_artifact,
+    read_description,
+    write_artifact,
+)
+
+ARTIFACT = Artifact({"name": "é"}, {"weights/a": np.arange(6.0).reshape(2, 3)})
+
+
+def rewrite(path, change):
+    """Rewrite a model file's members, each as ``change(name, content)`` gives it."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, change(name, content))
+
+
+def describe(path, **changes):
+    def change(name, content):
+        if name != "model.json":
+            return content
+        return json.dumps({**json.loads(content), **changes})
+
+    rewrite(path, change)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return write_artifact(tmp_path / "m.kseq2seq", ARTIFACT)
+
+
+def test_what_is_written_is_read(path):
+    artifact = read_artifact(path)
+    assert artifact.description["name"] == "é"
+    assert artifact.description["format_version"] == 1
+    np.testing.assert_array_equal(
+        artifact.arrays["weights/a"], ARTIFACT.arrays["weights/a"]
+    )
+
+
+def test_an_existing_file_is_kept_unless_overwritten(path):
+    before = path.read_bytes()
+    with pytest.raises(
+        FileExistsError, match="exists and is kept. Pass overwrite=True"
+    ):
+        write_artifact(path, Artifact({}))
+    assert path.read_bytes() == before
+    write_artifact(path, Artifact({}), overwrite=True)
+    assert not read_artifact(path).arrays
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(path, monkeypatch):
+    before = path.read_bytes()
+
+    def fail(descriptor):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(persistence.os, "fsync", fail)
+    with pytest.raises(OSError, match="no space left"):
+        write_artifact(path, ARTIFACT, overwrite=True)
+    assert path.read_bytes() == before
+    assert os.listdir(path.parent) == [path.name]
+
+
+def test_a_folder_that_does_not_exist_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"the folder .*nowhere does not exist"):
+        write_artifact(tmp_path / "nowhere" / "m", ARTIFACT)
+    with pytest.raises(IsADirectoryError, match="is a folder"):
+        write_artifact(tmp_path, ARTIFACT)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"not a zip", b"\0" * 99])
+def test_a_file_that_is_no_model_is_refused(tmp_path, content):
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    for read in (read_artifact, read_description, kseq2seq.load):
+        with pytest.raises(ValueError, match="is not a kseq2seq model file. Expected"):
+            read(path)
+
+
+def test_another_zip_is_refused(tmp_path):
+    path = tmp_path / "other.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("model.json", '{"format": "other"}')
+    with pytest.raises(ValueError, match="is not a kseq2seq model file"):
+        read_description(path)
+
+
+def test_a_newer_format_says_what_to_upgrade(path):
+    describe(path, format_version=2)
+    with pytest.raises(ValueError, match="reads up to 1. Upgrade: pip install"):
+        read_artifact(path)
+
+
+def test_arrays_are_read_without_pickle(path):
+    def pickled(name, content):
+        if not name.endswith(".npy"):
+            return content
+        import io
+
+        buffer = io.BytesIO()
+        np.save(buffer, np.array([print, None]), allow_pickle=True)
+        return buffer.getvalue()
+
+    rewrite(path, pickled)
+    with pytest.raises(ValueError, match="is damaged"):
+        read_artifact(path)
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        {"weights/a": {"shape": [2, 2], "dtype": "<f8"}},
+        {"weights/a": {"shape": [2, 3], "dtype": "<f4"}},
+        {"weights/b": {"shape": [2, 3], "dtype": "<f8"}},
+        {"../../a": {"shape": [2, 3], "dtype": "<f8"}},
+        {"weights/a": {}},
+        "text",
+    ],
+)
+def test_arrays_that_are_not_as_declared_are_refused(path, declared):
+    describe(path, arrays=declared)
+    with pytest.raises(ValueError, match="is damaged"):
+        read_artifact(path)
+
+
+def test_a_flipped_byte_is_noticed(path):
+    content = bytearray(path.read_bytes())
+    content[content.index(b"weights/a.npy") + 60] ^= 1
+    path.write_bytes(bytes(content))
+    with pytest.raises(ValueError):
+        read_artifact(path)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"estimator": "Other"},
+        {"source": {}},
+        {"parameters": {"units": -1}},
+        {"parameters": {"cell": {"optimizer": {"class_name": "os", "config": {}}}}},
+        {"parameters": {"no_such": 1}},
+        {"max_length": "long"},
+    ],
+    ids=str,
+)
+def test_a_description_that_makes_no_model_is_refused(fitted, tmp_path, changes):
+    path = fitted.save(tmp_path / "m.kseq2seq")
+    describe(path, **changes)
+    with pytest.raises(ValueError, match="is damaged"):
+        kseq2seq.load(path)
+
+
+def test_weights_of_another_size_are_refused(fitted, tmp_path):
+    path = fitted.save(tmp_path / "m.kseq2seq")
+    parameters = read_description(path)["parameters"]
+    describe(path, parameters={**parameters, "units": 50})
+    with pytest.raises(ValueError, match="must be of shape"):
+        kseq2seq.load(path)
