@@ -1,0 +1,32 @@
+"""Every notebook runs from its first cell to its last, in a small size."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+FOLDER = Path(__file__).parents[1] / "notebooks"
+NAMES = ["arithmetic.ipynb"]
+
+
+def test_the_notebooks_are_these():
+    assert sorted(path.name for path in FOLDER.glob("*.ipynb")) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_kept_outputs_are_of_one_run_from_top_to_bottom(name):
+    notebook = nbformat.read(FOLDER / name, as_version=4)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    assert any(cell.outputs for cell in cells)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.filterwarnings("ignore:.*IOLoop.*:DeprecationWarning")
+def test_a_notebook_runs(name, monkeypatch, tmp_path):
+    monkeypatch.setenv("KSEQ2SEQ_NOTEBOOK_SAMPLES", "600")
+    notebook = nbformat.read(FOLDER / name, as_version=4)
+    resources = {"metadata": {"path": tmp_path}}
+    NotebookClient(notebook, timeout=300, resources=resources).execute()
