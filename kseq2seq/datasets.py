@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -272,16 +272,32 @@ def read_lines(path: str | Path, *, strip: bool = True) -> Iterator[str]:
     """
     opener = gzip.open if str(path).endswith(".gz") else open
     with opener(path, "rb") as file:
-        for number, raw in enumerate(file, 1):
-            line = _decode(raw, path, number).rstrip("\r\n")
-            yield line.strip() if strip else line
+        yield from decode_lines(file, str(path), strip=strip)
 
 
-def _decode(raw: bytes, path: str | Path, number: int) -> str:
+def decode_lines(
+    file: Iterable[bytes], name: str, *, strip: bool = True
+) -> Iterator[str]:
+    """Yield the lines of an open binary file, as :func:`read_lines` does.
+
+    Parameters
+    ----------
+    file : iterable of bytes
+    name : str
+        What to call the file in an error.
+    strip : bool, default True
+        Whether spaces around a line go as well.
+    """
+    for number, raw in enumerate(file, 1):
+        line = _decode(raw, name, number).rstrip("\r\n")
+        yield line.strip() if strip else line
+
+
+def _decode(raw: bytes, name: str, number: int) -> str:
     try:
         return raw.decode("utf-8-sig" if number == 1 else "utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(
-            f"{path}, line {number}: expected UTF-8; got byte 0x{raw[error.start]:02x} "
+            f"{name}, line {number}: expected UTF-8; got byte 0x{raw[error.start]:02x} "
             f"at position {error.start + 1}. Save the file as UTF-8."
         ) from None

@@ -62,10 +62,18 @@ def plot_history(
             ax.plot(epochs, history[name], label=label, marker=".")
     ax.set_xlabel("epoch")
     ax.set_ylabel(metric.replace("_", " "))
+    if _spans_decades(ax):
+        ax.set_yscale("log")
     ax.locator_params(axis="x", integer=True)
     ax.grid(alpha=0.3)
     ax.legend()
     return ax
+
+
+def _spans_decades(ax: Axes) -> bool:
+    """Whether a linear axis would press most of the curves onto its ground."""
+    values = np.concatenate([line.get_ydata() for line in ax.get_lines()])
+    return bool((values > 0).all() and values.max() > 30 * values.min())
 
 
 def plot_attention(
@@ -108,6 +116,8 @@ def plot_attention(
             "weights must be of shape (target tokens, source tokens) = "
             f"({len(target_tokens)}, {len(source_tokens)}); got {weights.shape}."
         )
+    if not weights.size:
+        raise ValueError("there is nothing to draw: the source or the answer is empty.")
     size = (2 + 0.28 * len(source_tokens), 1.4 + 0.28 * len(target_tokens))
     ax = _axes(ax, size=size)
     image = ax.imshow(weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")

@@ -174,8 +174,8 @@ class SequenceCodec:
         codec = cls(name, kind, tokenizer, vocabulary, unknown=unknown, width=width)
         return codec, [vocabulary.encode(tokens) for tokens in token_lists]
 
-    def tokens(self, values: Any) -> list[list[Token]]:
-        """Return the tokens of each sequence.
+    def sequences(self, values: Any) -> list[Any]:
+        """Return the sequences as strings or token lists.
 
         Raises
         ------
@@ -188,7 +188,11 @@ class SequenceCodec:
                 f"{self.name} held {KINDS[self.kind]} when the model was fitted; got "
                 f"{KINDS[kind]}: {_shown(sequences[0])}."
             )
-        return _tokenize(sequences, kind, self.tokenizer)
+        return sequences
+
+    def tokens(self, values: Any) -> list[list[Token]]:
+        """Return the tokens of each sequence, which must be as for `sequences`."""
+        return _tokenize(self.sequences(values), self.kind, self.tokenizer)
 
     def encode(self, values: Any) -> list[list[int]]:
         """Return the ids of each sequence; unknown tokens become UNK, or an error."""

@@ -115,6 +115,7 @@ def test_train_reports_in_json_and_validates(run, pairs, tmp_path):
     assert 0 <= report["validation_exact_match"] <= 1
 
 
+@pytest.mark.slow
 def test_parallel_files_are_two_options(run, tmp_path):
     for name, text in (("s", "ab\nba\n"), ("t", "x\ny\n")):
         (tmp_path / name).write_text(text)
@@ -163,6 +164,7 @@ def test_info_describes_without_a_backend(model):
     assert json.loads(report)["target"] == "text split by whitespace, 2 tokens"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["dates", "arithmetic"])
 def test_quickstart_trains_shows_and_keeps(run, tmp_path, task):
     options = ("--samples", 200, "--epochs", 1, "--output", tmp_path, "--json")
@@ -186,6 +188,7 @@ def test_quickstart_tests_on_days_and_problems_that_training_has_not():
     assert len(X_test) == 2000 and len(X) > 2500 and not set(X) & set(X_test)
 
 
+@pytest.mark.slow
 def test_a_model_that_exists_is_kept_unless_overwritten(model, pairs):
     before = model.read_bytes()
     result = main(*TRAIN, pairs, "--model", model)

@@ -115,6 +115,7 @@ def test_the_same_seed_gives_the_same_weights_bit_for_bit():
     assert first.history_["loss"] != third.history_["loss"]
 
 
+@pytest.mark.slow
 def test_a_refit_forgets_the_past():
     estimator = small().fit(["zz", "z"] * 8, ["q", "r"] * 8)
     again = estimator.fit(X, Y).models_.training.get_weights()
@@ -140,6 +141,7 @@ def test_a_clone_is_not_fitted(fitted):
         clone(fitted).predict(["ab"])
 
 
+@pytest.mark.slow
 def test_grid_search_tries_every_parameter_it_is_given():
     search = GridSearchCV(
         small(), {"units": [4, 6], "attention_kind": ["dot", None]}, cv=2, refit=True
@@ -150,6 +152,7 @@ def test_grid_search_tries_every_parameter_it_is_given():
     assert search.predict(["ab"])
 
 
+@pytest.mark.slow
 def test_early_stopping_watches_the_held_back_part():
     estimator = small(epochs=300, patience=2, validation_fraction=0.25, dropout=0.9)
     estimator.fit(X, Y)
@@ -218,6 +221,7 @@ def test_a_fresh_process_answers_the_same(fitted, tmp_path):
     assert shown.splitlines() == [str(fitted.predict(["abcd", "ca", ""]))] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "parameters",
     [
@@ -228,7 +232,7 @@ def test_a_fresh_process_answers_the_same(fitted, tmp_path):
         {"optimizer": keras.optimizers.RMSprop(0.01), "target_tokenizer": "word"},
         {"random_state": np.random.RandomState(0)},
     ],
-    ids=str,
+    ids=["gru", "no attention", "embeddings", "initializer", "optimizer", "random"],
 )
 def test_every_setting_survives_the_model_file(parameters, tmp_path):
     estimator = small(**parameters).fit(X, Y)
@@ -243,6 +247,7 @@ def test_every_setting_survives_the_model_file(parameters, tmp_path):
     again.fit(X, Y)
 
 
+@pytest.mark.slow
 def test_a_loaded_estimator_refits_like_the_first(tmp_path):
     estimator = small().fit(X, Y)
     again = kseq2seq.load(estimator.save(tmp_path / "m.kseq2seq")).fit(X, Y)
@@ -254,6 +259,11 @@ def test_code_of_your_own_is_refused_by_the_model_file_but_not_by_fit(tmp_path):
     with pytest.raises(TypeError, match="a model file holds no code"):
         estimator.save(tmp_path / "m.kseq2seq")
     assert not list(tmp_path.iterdir())
+
+
+def test_score_refuses_answers_of_another_kind(fitted):
+    with pytest.raises(TypeError, match="y held strings when .* got token lists"):
+        fitted.score(["ab"], [["b", "a"]])
 
 
 def test_before_fit_everything_says_so(tmp_path):

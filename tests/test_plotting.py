@@ -13,6 +13,11 @@ def test_history_draws_training_and_validation():
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("epoch", "loss")
 
 
+def test_losses_over_decades_get_a_logarithmic_axis():
+    assert plot_history({"loss": [2.0, 0.1, 0.001]}).get_yscale() == "log"
+    assert plot_history({"loss": [2.0, 1.0, 0.0]}).get_yscale() == "linear"
+
+
 def test_plots_use_the_axes_they_are_given():
     _, (left, right) = pyplot.subplots(1, 2)
     assert plot_history({"loss": [1.0]}, ax=left) is left
@@ -30,5 +35,7 @@ def test_attention_has_the_source_across_and_the_answer_down():
 def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match=r"\(1, 2\); got \(2, 1\)"):
         plot_attention(np.ones((2, 1)), "ab", "x")
+    with pytest.raises(ValueError, match="nothing to draw"):
+        plot_attention(np.ones((0, 2)), "ab", "")
     with pytest.raises(ValueError, match=r"the history holds \['loss'\]; got 'los'"):
         plot_history({"loss": [1.0]}, "los")

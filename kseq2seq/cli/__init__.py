@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
+from typing import Any
 
 import typer
 
@@ -39,9 +41,15 @@ def make_app(*, train_options: bool = True) -> typer.Typer:
 def main() -> None:
     """Run the command line; an error is one sentence on standard error."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    warnings.showwarning = _show_warning  # type: ignore[assignment]
     try:
         make_app(train_options=sys.argv[1:2] == ["train"])()
     except (ValueError, TypeError, OSError, ImportError) as error:
         typer.secho("error: ", fg="red", bold=True, nl=False, err=True)
         typer.echo(str(error), err=True)
         sys.exit(1)
+
+
+def _show_warning(message: Warning | str, *_: Any) -> None:
+    typer.secho("note: ", fg="yellow", bold=True, nl=False, err=True)
+    typer.echo(str(message), err=True)

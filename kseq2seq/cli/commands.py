@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Iterator
 from itertools import islice
@@ -79,10 +80,13 @@ def predict(
     json_line: Json = False,
 ) -> None:
     """Answer each line of a file, or of standard input, with a line."""
-    from kseq2seq.datasets import read_lines
+    from kseq2seq.datasets import decode_lines, read_lines
 
     estimator = load_text_model(model)
-    lines = read_lines("/dev/stdin" if file is None else file)
+    if file is None:
+        lines = decode_lines(sys.stdin.buffer, "standard input")
+    else:
+        lines = read_lines(file)
     num_lines, start = 0, time.perf_counter()
     while chunk := list(islice(lines, LINES_AT_ONCE)):
         for answer in estimator.predict(chunk):

@@ -35,7 +35,7 @@ from kseq2seq.estimators.checks import (
 from kseq2seq.estimators.parameters import parameters_from_json, parameters_to_json
 from kseq2seq.generation import build_generator, generate
 from kseq2seq.metrics import exact_match
-from kseq2seq.sequences import SequenceCodec, as_sequences, has_unknown
+from kseq2seq.sequences import SequenceCodec, has_unknown
 from kseq2seq.tokenizers import get_tokenizer
 from kseq2seq.training import (
     CosineDecay,
@@ -405,6 +405,7 @@ embeddings_initializer : str or keras.initializers.Initializer
                 num_buckets=num_buckets,
                 shuffle=False,
             )
+        self.history_: dict[str, list[float]] = {}  # where a second Ctrl-C ends it all
         self.callbacks_ = copy.deepcopy(list(self.callbacks or ()))
         self.history_ = fit_batches(
             self.models_.training,
@@ -470,7 +471,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         float
         """
         predictions = self.predict(X)
-        answers, _ = as_sequences("y", y)
+        answers = self._target.sequences(y)
         check_lengths(len(predictions), len(answers))
         return exact_match(answers, predictions, sample_weight=sample_weight)
 
