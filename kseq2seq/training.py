@@ -27,7 +27,7 @@ OPTIMIZERS = {
 }
 """Keras's optimizers by their names in lower case."""
 
-STEPS_WORTH_COMPILING = 500
+STEPS_WORTH_COMPILING = 800
 """So many steps of one shape repay the seconds that XLA takes to compile it."""
 
 STEPS_PER_EXECUTION = 32

@@ -357,8 +357,17 @@ def test_a_refused_refit_keeps_the_fitted_model():
     with pytest.raises(ValueError):
         estimator.fit(["a"], ["b", "c"])
     with pytest.raises(ValueError):
-        estimator.set_params(cell="lsmt").fit(X, Y)
+        estimator.set_params(cell="lsmt").fit(["other", "tokens"], ["1", "2"])
     assert estimator.set_params(cell="lstm").predict(X) == before
+
+
+def test_parameters_set_after_a_fit_wait_for_the_next(tmp_path):
+    estimator = small().fit(X, Y)
+    before = estimator.predict(X)
+    estimator.set_params(units=5, attention_kind=None)
+    assert estimator.attention(["ab"])
+    assert pickle.loads(pickle.dumps(estimator)).predict(X) == before
+    assert kseq2seq.load(estimator.save(tmp_path / "m")).predict(X) == before
 
 
 def test_one_pair_is_enough_to_fit():

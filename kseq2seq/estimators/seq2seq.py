@@ -24,6 +24,7 @@ from kseq2seq.arguments import (
 from kseq2seq.batching import Batches
 from kseq2seq.builders import (
     ATTENTIONS,
+    Seq2SeqModels,
     build_attention_seq2seq,
     build_seq2seq,
 )
@@ -111,7 +112,9 @@ class Seq2SeqEstimator(BaseEstimator):
         The width of learned embeddings; `units` when None.
     source_embedding, target_embedding : {"learned", "one_hot"} or array, default \
 "learned"
-        An array ``(vocabulary size, width)`` is the embeddings' start.
+        An array ``(vocabulary size, width)`` is the embeddings' start: rows 0 to 3 for
+        PAD, UNK, START and END, then one for each token in the order that
+        ``vocabulary.Vocabulary.from_sequences`` gives.
     freeze_embeddings : bool, default False
         Whether embeddings given as arrays stay as they are.
     dropout : float, default 0.3
@@ -159,6 +162,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         What each epoch measured, by name. ``teacher_forced_accuracy`` says how training
         went, not how well the model answers: that is :meth:`score`.
     max_length_ : int
+        How many ids an answer has at most, END included.
     callbacks_ : list of keras.callbacks.Callback
 
     Examples
@@ -287,9 +291,10 @@ embeddings_initializer : str or keras.initializers.Initializer
             pairs, weights = _rows(pairs, train), weights[train]
         else:
             validation = _encode_pairs(source, target, validation_data)
-        self._set_codecs(source, target)
-        self.max_length_, self._forbidden_ids = self._answer_limits(pairs[1])
-        self._build(random_state=generator)
+        settings = self._model_settings()
+        models = _build_models(settings, source, target, random_state=generator)
+        limits = self._answer_limits(target, pairs[1])
+        self._adopt(models, settings, source, target, limits)
         self._train(pairs, weights, validation, generator)
         return self
 
@@ -342,41 +347,51 @@ embeddings_initializer : str or keras.initializers.Initializer
         num_held_back = int(self.validation_fraction * num_pairs)
         return np.sort(rows[num_held_back:]), np.sort(rows[:num_held_back])
 
-    def _set_codecs(self, source: SequenceCodec, target: SequenceCodec) -> None:
-        self._source, self._target = source, target
-        self.source_vocabulary_ = source.vocabulary
-        self.target_vocabulary_ = target.vocabulary
-
-    def _answer_limits(self, targets: _Ids) -> tuple[int, list[int]]:
+    def _answer_limits(
+        self, target: SequenceCodec, targets: _Ids
+    ) -> tuple[int, list[int]]:
         """Return how long answers may be, END included, and ids that never come.
 
         UNK is no answer unless training has shown it as one.
         """
         forbidden = [PAD, START]
-        if self._target.has_integer_tokens or not has_unknown(targets):
+        if target.has_integer_tokens or not has_unknown(targets):
             forbidden.append(UNK)
-        if self._target.width is not None:
-            return self._target.width, forbidden
+        if target.width is not None:
+            return target.width, forbidden
         longest = max(map(len, targets))
         return 1 + (self.max_length or longest + (longest + 1) // 2), forbidden
 
-    def _build(self, *, random_state: Any = None) -> None:
-        """Build the models, and the generator that shares their weights."""
-        parameters = {**self.get_params(deep=False), "random_state": random_state}
-        build = build_seq2seq
-        if self.attention_kind is not None:
-            build = build_attention_seq2seq
-            parameters["attention"] = self.attention_kind
-        accepted = inspect.signature(build).parameters
-        self.models_ = build(
-            len(self.source_vocabulary_),
-            len(self.target_vocabulary_),
-            **{name: parameters[name] for name in accepted if name in parameters},
-        )
+    def _model_settings(self) -> dict[str, Any]:
+        """Return the parameters that shape the models."""
+        names = {*inspect.signature(build_attention_seq2seq).parameters}
+        names = names - {"random_state"} | {"attention_kind"}
+        parameters = self.get_params(deep=False)
+        return {name: value for name, value in parameters.items() if name in names}
+
+    def _adopt(
+        self,
+        models: Seq2SeqModels,
+        settings: dict[str, Any],
+        source: SequenceCodec,
+        target: SequenceCodec,
+        limits: tuple[int, list[int]],
+    ) -> None:
+        """Make these this estimator's own, with a generator that shares the weights.
+
+        What an earlier fit learned stays until here, whatever is refused before.
+        """
+        self.models_, self._settings = models, settings
+        self._source, self._target = source, target
+        self.source_vocabulary_ = source.vocabulary
+        self.target_vocabulary_ = target.vocabulary
+        self.max_length_, self._forbidden_ids = limits
+        self.history_: dict[str, list[float]] = {}
+        self.callbacks_: list[keras.callbacks.Callback] = []
         self.generator_ = build_generator(
-            self.models_,
+            models,
             self.max_length_,
-            min_length=self._target.width or 0,
+            min_length=target.width or 0,
             forbidden_ids=self._forbidden_ids,
         )
 
@@ -405,7 +420,6 @@ embeddings_initializer : str or keras.initializers.Initializer
                 num_buckets=num_buckets,
                 shuffle=False,
             )
-        self.history_: dict[str, list[float]] = {}  # where a second Ctrl-C ends it all
         self.callbacks_ = copy.deepcopy(list(self.callbacks or ()))
         self.history_ = fit_batches(
             self.models_.training,
@@ -494,7 +508,7 @@ embeddings_initializer : str or keras.initializers.Initializer
             When the model has no attention.
         """
         self._check_fitted()
-        if self.attention_kind is None:
+        if not self.models_.has_attention:
             raise ValueError(
                 "this model has no attention. Fit one with attention_kind='dot'."
             )
@@ -560,6 +574,7 @@ embeddings_initializer : str or keras.initializers.Initializer
             for name, value in self.get_params(deep=False).items()
             if name not in _NOT_SAVED
         }
+        parameters |= self._settings  # of the fit, whatever set_params did since
         described, arrays = parameters_to_json(parameters)
         description = {
             "estimator": type(self).__name__,
@@ -602,16 +617,14 @@ embeddings_initializer : str or keras.initializers.Initializer
         estimator = cls(
             **parameters_from_json(description["parameters"], artifact.arrays)
         )
-        estimator._set_codecs(
-            SequenceCodec.from_json("X", description["source"]),
-            SequenceCodec.from_json("y", description["target"]),
-        )
-        estimator.max_length_ = description["max_length"]
-        estimator._forbidden_ids = description["forbidden_ids"]
-        estimator.history_ = description["history"]
-        estimator.callbacks_ = []
-        estimator._build()
+        source = SequenceCodec.from_json("X", description["source"])
+        target = SequenceCodec.from_json("y", description["target"])
+        limits = description["max_length"], description["forbidden_ids"]
+        settings = estimator._model_settings()
+        models = _build_models(settings, source, target)
+        estimator._adopt(models, settings, source, target, limits)
         estimator._set_weights(artifact.arrays)
+        estimator.history_ = description["history"]
         return estimator
 
     def __getstate__(self) -> dict[str, Any]:
@@ -627,9 +640,31 @@ embeddings_initializer : str or keras.initializers.Initializer
         weights = state.pop("_pickled_weights", None)
         super().__setstate__(state)
         if weights is not None:
-            self.callbacks_ = []
-            self._build()
+            history = self.history_
+            settings, source, target = self._settings, self._source, self._target
+            models = _build_models(settings, source, target)
+            limits = self.max_length_, self._forbidden_ids
+            self._adopt(models, settings, source, target, limits)
             self._set_weights(weights)
+            self.history_ = history
+
+
+def _build_models(
+    settings: dict[str, Any],
+    source: SequenceCodec,
+    target: SequenceCodec,
+    *,
+    random_state: Any = None,
+) -> Seq2SeqModels:
+    """Build the models that an estimator's settings describe."""
+    arguments = {**settings, "random_state": random_state}
+    kind = arguments.pop("attention_kind")
+    build = build_seq2seq
+    if kind is None:
+        del arguments["attention_units"]
+    else:
+        build, arguments["attention"] = build_attention_seq2seq, kind
+    return build(len(source.vocabulary), len(target.vocabulary), **arguments)
 
 
 def _default_epochs(num_pairs: int, batch_size: int) -> int:
