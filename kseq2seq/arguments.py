@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -111,3 +111,27 @@ def random_generator(
     if random_state is None or isinstance(random_state, np.random.Generator):
         return np.random.default_rng(random_state)
     return np.random.default_rng(check_whole("random_state", random_state, minimum=0))
+
+
+def check_sample_weight(
+    sample_weight: Sequence[float] | np.ndarray | None, num_pairs: int
+) -> np.ndarray:
+    """Return a weight for each pair, 1 where none are given."""
+    if sample_weight is None:
+        return np.ones(num_pairs, dtype=np.float32)
+    try:
+        weights = np.asarray(sample_weight, dtype=np.float32)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"sample_weight must be numbers, one for each pair; got {sample_weight!r}."
+        ) from None
+    if weights.shape != (num_pairs,):
+        raise ValueError(
+            f"sample_weight must be of shape ({num_pairs},), a weight for each pair; "
+            f"got {weights.shape}."
+        )
+    if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
+        raise ValueError(
+            "sample_weight must be finite, at least 0, and above 0 for some pair."
+        )
+    return weights

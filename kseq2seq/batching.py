@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from kseq2seq.arguments import check_whole, random_generator
+from kseq2seq.arguments import check_sample_weight, check_whole, random_generator
 from kseq2seq.vocabulary import END, PAD, START
 
 Batch = tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]
@@ -140,14 +140,13 @@ class Batches(keras.utils.PyDataset):
         check_whole("num_buckets", num_buckets)
         self.shuffle = shuffle
         self._generator = random_generator(random_state)
-        if sample_weight is None:
-            sample_weight = np.ones(len(sources), dtype=np.float32)
+        weights = check_sample_weight(sample_weight, len(sources))
         self._buckets: list[_Bucket] = []
         for rows in _rows_by_length(sources, targets, num_buckets):
             self._add_bucket(
                 [sources[i] for i in rows],
                 [targets[i] for i in rows],
-                np.asarray(sample_weight, dtype=np.float32)[rows],
+                weights[rows],
             )
         self._plan = self._draw_plan(shuffle=False)
 

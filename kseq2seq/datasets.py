@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import operator
+import os
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -268,11 +270,20 @@ def read_lines(path: str | Path, *, strip: bool = True) -> Iterator[str]:
     Raises
     ------
     ValueError
-        When a line is not UTF-8; the message names the file and the line.
+        When a line is not UTF-8, or a ``.gz`` file is not gzip; the message names the
+        file and the line.
     """
-    opener = gzip.open if str(path).endswith(".gz") else open
-    with opener(path, "rb") as file:
-        yield from decode_lines(file, str(path), strip=strip)
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"path must be a file's path; got {path!r}.")
+    opener = gzip.open if str(path).lower().endswith(".gz") else open
+    try:
+        with opener(path, "rb") as file:
+            yield from decode_lines(file, str(path), strip=strip)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ValueError(
+            f"{path} is not a whole gzip file: {error}. Copy it again, or drop the .gz "
+            "from its name."
+        ) from error
 
 
 def decode_lines(

@@ -13,6 +13,9 @@ from kseq2seq.builders import Seq2SeqModels
 from kseq2seq.layers import GreedySearch
 from kseq2seq.vocabulary import PAD, START
 
+LONGEST = 100_000
+"""No answer is longer; the buffers of the search are made for the longest."""
+
 
 def build_generator(
     models: Seq2SeqModels,
@@ -31,7 +34,7 @@ def build_generator(
     models : Seq2SeqModels
         What a builder returned; the generator shares its weights.
     max_length : int
-        How many ids an answer has at most, END included.
+        How many ids an answer has at most, END included; up to 100,000.
     min_length : int, default 0
         How many ids must stand before END may come.
     forbidden_ids : sequence of int, default (PAD, START)
@@ -65,11 +68,15 @@ def build_generator(
             "models must be the Seq2SeqModels that a builder returned; got "
             f"{type(models).__name__}."
         )
-    check_whole("max_length", max_length)
+    check_whole("max_length", max_length, maximum=LONGEST)
     check_whole("min_length", min_length, minimum=0, maximum=max_length)
-    highest = models.decoder.outputs[0].shape[-1] - 1
-    for i in forbidden_ids:
-        check_whole("forbidden_ids", i, minimum=0, maximum=highest)
+    num_ids = models.decoder.outputs[0].shape[-1]
+    forbidden_ids = [
+        check_whole("forbidden_ids", i, minimum=0, maximum=num_ids - 1)
+        for i in forbidden_ids
+    ]
+    if len(set(forbidden_ids)) == num_ids:
+        raise ValueError("forbidden_ids must leave an id to choose; got all of them.")
     search = GreedySearch(
         models.decoder,
         models.num_states,

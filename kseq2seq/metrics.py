@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 
+from kseq2seq.arguments import check_sample_weight
+
 
 def _check_pairs(y_true: Sequence[Any], y_pred: Sequence[Any]) -> None:
     if len(y_true) != len(y_pred) or not len(y_true):
@@ -55,7 +57,8 @@ def exact_match(
     0.5
     """
     right = matches(y_true, y_pred)
-    return float(np.average(right, weights=sample_weight))
+    weights = check_sample_weight(sample_weight, len(right))
+    return float(np.average(right, weights=weights))
 
 
 def token_accuracy(y_true: Sequence[Any], y_pred: Sequence[Any]) -> float:

@@ -28,6 +28,7 @@ _UNREADABLE = (
     KeyError,
     NotImplementedError,
     OSError,
+    OverflowError,
     RuntimeError,
     TypeError,
     ValueError,
@@ -75,6 +76,12 @@ def check_can_write(path: str | Path, *, overwrite: bool = False) -> Path:
         raise FileNotFoundError(
             f"the folder {path.parent} does not exist; make it, or choose another."
         )
+    try:
+        tempfile.TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        raise OSError(
+            f"{path} cannot be written: {error.strerror}. Choose another folder."
+        ) from error
     return path
 
 
@@ -188,7 +195,9 @@ def _open(path: str | Path) -> zipfile.ZipFile:
         raise IsADirectoryError(f"{path} is a folder; expected a kseq2seq model file.")
     try:
         return zipfile.ZipFile(path)
-    except zipfile.BadZipFile:
+    except OSError:
+        raise
+    except _UNREADABLE:
         raise ValueError(_not_a_model(path)) from None
 
 

@@ -54,7 +54,9 @@ def plot_history(
     ['training', 'validation']
     """
     if metric not in history:
-        raise ValueError(f"the history holds {sorted(history)}; got {metric!r}.")
+        raise ValueError(f"the history holds {list(history)}; got {metric!r}.")
+    if not len(history[metric]):
+        raise ValueError(f"there is nothing to draw: {metric!r} has no epoch.")
     ax = _axes(ax, size=(6, 4))
     for name, label in ((metric, "training"), (f"val_{metric}", "validation")):
         if name in history:
@@ -121,8 +123,8 @@ def plot_attention(
     size = (2 + 0.28 * len(source_tokens), 1.4 + 0.28 * len(target_tokens))
     ax = _axes(ax, size=size)
     image = ax.imshow(weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    ax.set_xticks(range(len(source_tokens)), _labels(source_tokens))
-    ax.set_yticks(range(len(target_tokens)), _labels(target_tokens))
+    ax.set_xticks(range(len(source_tokens)), _labels(source_tokens), parse_math=False)
+    ax.set_yticks(range(len(target_tokens)), _labels(target_tokens), parse_math=False)
     if max((len(str(token)) for token in source_tokens), default=0) > 2:
         ax.tick_params(axis="x", labelrotation=90)
     ax.set_xlabel("source")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -49,7 +49,8 @@ def as_sequences(name: str, values: Any) -> tuple[list[Any], str]:
     """
     if isinstance(values, np.ndarray) and values.ndim == 0:
         values = values.item()
-    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+    unordered = isinstance(values, str | bytes | Set | Mapping)
+    if unordered or not isinstance(values, Iterable):
         raise TypeError(
             f"{name} must hold strings, token lists or rows of integers; got "
             f"{_shown(values)}. For a single one pass a list: [{name}]."
@@ -188,6 +189,13 @@ class SequenceCodec:
                 f"{self.name} held {KINDS[self.kind]} when the model was fitted; got "
                 f"{KINDS[kind]}: {_shown(sequences[0])}."
             )
+        learned = {type(token) for token in self.vocabulary.tokens[:1]}
+        for i, sequence in enumerate(sequences):
+            if learned and sequence and type(sequence[0]) not in learned:
+                raise TypeError(
+                    f"{self.name} held tokens of type {learned.pop().__name__} when "
+                    f"the model was fitted; {self.name}[{i}] is {_shown(sequence)}."
+                )
         return sequences
 
     def tokens(self, values: Any) -> list[list[Token]]:
@@ -211,8 +219,8 @@ class SequenceCodec:
             return token_lists
         if self.kind == "integers":
             return np.array(token_lists, dtype=np.int64).reshape(-1, self.width or 0)
-        tokenizer = get_tokenizer(self.tokenizer)
-        return [tokenizer.decode([str(t) for t in tokens]) for tokens in token_lists]
+        decode = get_tokenizer(self.tokenizer).decode
+        return [_join(decode, [str(t) for t in tokens]) for tokens in token_lists]
 
     @property
     def has_integer_tokens(self) -> bool:
@@ -248,7 +256,33 @@ def _tokenize(sequences: Sequence[Any], kind: str, tokenizer: Any) -> list[list[
     if kind != "text":
         return list(sequences)
     encode = get_tokenizer(tokenizer).encode
-    return [list(encode(text)) for text in sequences]
+    return [_split(encode, text) for text in sequences]
+
+
+def _split(encode: Callable[[str], list[str]], text: str) -> list[Token]:
+    """Return a text's tokens; say so when a tokenizer of the user's own fails."""
+    try:
+        tokens = encode(text)
+    except Exception as error:
+        raise ValueError(
+            f"the tokenizer failed on {_shown(text)}: {error!r}"
+        ) from error
+    wrong = [token for token in tokens if not isinstance(token, str)]
+    if wrong:
+        raise TypeError(
+            f"a tokenizer must return strings; for {_shown(text)} it returned "
+            f"{_shown(wrong[0])}."
+        )
+    return [*tokens]
+
+
+def _join(decode: Callable[[list[str]], str], tokens: list[str]) -> str:
+    try:
+        return str(decode(tokens))
+    except Exception as error:
+        raise ValueError(
+            f"the tokenizer failed to join {_shown(tokens)}: {error!r}"
+        ) from error
 
 
 def has_unknown(ids: Iterable[Iterable[int]]) -> bool:

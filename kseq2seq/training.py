@@ -139,18 +139,24 @@ def make_optimizer(
         When the name is unknown or a number is out of range.
     """
     check_optimizer(optimizer)
-    check_real("learning_rate", learning_rate, exclusive=True)
+    learning_rate = check_real("learning_rate", learning_rate, exclusive=True)
     if clip_norm is not None:
-        check_real("clip_norm", clip_norm, exclusive=True)
+        clip_norm = check_real("clip_norm", clip_norm, exclusive=True)
     if isinstance(optimizer, str):
         return OPTIMIZERS[optimizer.lower()](
             learning_rate=learning_rate, global_clipnorm=clip_norm
         )
     config = optimizer.get_config()
     clips = ("clipnorm", "clipvalue", "global_clipnorm")
-    if all(config.get(name) is None for name in clips):
+    wraps = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    if not wraps and all(config.get(name) is None for name in clips):
         config["global_clipnorm"] = clip_norm
-    return type(optimizer).from_config(config)
+    try:
+        return type(optimizer).from_config(config)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"optimizer cannot be copied, as each fit needs: {error}"
+        ) from error
 
 
 def check_optimizer(optimizer: Any) -> None:

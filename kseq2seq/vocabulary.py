@@ -125,6 +125,10 @@ class Vocabulary:
         for i in ids:
             if i == END:
                 break
+            if i >= len(self):
+                raise ValueError(
+                    f"the vocabulary has the ids 0 to {len(self) - 1}; got {i}."
+                )
             if i >= FIRST_TOKEN:
                 tokens.append(self.tokens[i - FIRST_TOKEN])
             elif i == UNK:

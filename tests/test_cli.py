@@ -2,6 +2,7 @@ import inspect
 import json
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -222,6 +223,16 @@ def test_an_error_is_one_sentence_on_standard_error(
     assert result.returncode == 1
     assert message in result.stderr and "Traceback" not in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_a_description_without_its_parts_is_damaged(tmp_path):
+    path = tmp_path / "m.kseq2seq"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("model.json", '{"format": "kseq2seq", "format_version": 1}')
+    for command in (["info", path], ["predict", path]):
+        result = main(*command)
+        assert result.returncode == 1 and "is damaged" in result.stderr
+        assert "Traceback" not in result.stderr
 
 
 def test_a_model_of_integers_is_left_to_python(tmp_path):

@@ -162,5 +162,15 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 def test_a_file_that_is_no_gzip_is_refused(tmp_path):
     path = tmp_path / "pairs.tsv.gz"
     path.write_bytes(b"a\tb\n")
-    with pytest.raises(OSError, match="gzip"):
+    with pytest.raises(ValueError, match="pairs.tsv.gz is not a whole gzip file"):
         load_pairs(path)
+    whole = gzip.compress(b"a\tb\n" * 99)
+    for damaged in (whole[:-9], whole[:12] + b"\xff" * 9 + whole[21:]):
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match="is not a whole gzip file"):
+            load_pairs(path)
+
+
+def test_a_number_is_no_path():
+    with pytest.raises(TypeError, match="path must be a file's path; got 0"):
+        load_pairs(0)

@@ -318,6 +318,11 @@ def test_attention_of_a_model_without_it_is_refused():
         ({"random_state": -1}, "random_state must be"),
         ({"source_embedding": np.ones((3, 2))}, r"shape \(6, width\)"),
         ({"bias_initializer": "zerros"}, "Did you mean 'zeros'"),
+        ({"bias_initializer": "orthogonal"}, "fills an array of 1 dimensions"),
+        ({"embeddings_initializer": "constant"}, "embeddings_initializer must be"),
+        ({"max_length": 10**13}, "max_length must be a whole number from 1 to"),
+        ({"source_tokenizer": (str.index, "".join)}, "the tokenizer failed on 'ab'"),
+        ({"source_tokenizer": (lambda t: [1], "".join)}, "must return strings; for"),
     ],
 )
 def test_bad_parameters_are_refused_before_a_model_is_built(
@@ -349,6 +354,29 @@ def test_bad_data_is_refused_before_a_model_is_built(X, y, more, message, monkey
     monkeypatch.setattr(keras, "Model", None)
     with pytest.raises((ValueError, TypeError), match=message):
         small().fit(X, y, **more)
+
+
+def test_a_whole_learning_rate_is_a_number():
+    assert small(learning_rate=1, clip_norm=np.float32(1)).fit(X, Y).predict(X)
+
+
+def test_score_refuses_weights_that_are_not_one_a_pair(fitted):
+    for weights in ([1.0], [0.0, 0.0], [1.0, float("nan")]):
+        with pytest.raises(ValueError, match="sample_weight must be"):
+            fitted.score(["ab", "a"], ["ba", "a"], sample_weight=weights)
+
+
+def test_a_fit_that_fails_while_it_trains_keeps_the_fitted_model():
+    class Failing(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            raise RuntimeError("disk full")
+
+    estimator = small().fit(X, Y)
+    before = estimator.predict(X)
+    estimator.set_params(callbacks=[Failing()])
+    with pytest.raises(RuntimeError, match="disk full"):
+        estimator.fit(["q", "r"], ["s", "t"])
+    assert estimator.predict(X) == before
 
 
 def test_a_refused_refit_keeps_the_fitted_model():

@@ -154,7 +154,9 @@ def test_a_generator_saved_by_keras_answers_the_same(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"max_length": 0}, "max_length must be a whole number of at least 1; got 0"),
+        ({"max_length": 0}, "max_length must be a whole number from 1 .* got 0"),
+        ({"max_length": 2**31}, "max_length must be"),
+        ({"max_length": 3, "forbidden_ids": range(9)}, "must leave an id to choose"),
         (
             {"max_length": 3, "min_length": 4},
             "min_length must be .* from 0 to 3; got 4",

@@ -89,6 +89,25 @@ def test_a_file_that_is_no_model_is_refused(tmp_path, content):
             read(path)
 
 
+def test_every_flipped_byte_is_read_right_or_refused(path):
+    content = path.read_bytes()
+    generator = np.random.default_rng(0)
+    for position in generator.integers(len(content), size=300):
+        damaged = bytearray(content)
+        damaged[position] ^= 1 << generator.integers(8)
+        path.write_bytes(bytes(damaged))
+        try:
+            array = read_artifact(path).arrays["weights/a"]
+        except (ValueError, KeyError):
+            continue
+        np.testing.assert_array_equal(array, ARTIFACT.arrays["weights/a"])
+
+
+def test_a_folder_where_nothing_can_be_written_is_named_before_the_work():
+    with pytest.raises(OSError, match="/proc/m cannot be written: .* another folder"):
+        persistence.check_can_write("/proc/m")
+
+
 def test_another_zip_is_refused(tmp_path):
     path = tmp_path / "other.zip"
     with zipfile.ZipFile(path, "w") as archive:

@@ -32,6 +32,11 @@ def test_attention_has_the_source_across_and_the_answer_down():
     assert [t.get_text() for t in ax.get_yticklabels()] == ["x", "y"]
 
 
+def test_tokens_are_no_formulas():
+    ax = plot_attention(np.ones((1, 1)), ["$x^$"], [r"$\frac$"])
+    ax.figure.canvas.draw()
+
+
 def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match=r"\(1, 2\); got \(2, 1\)"):
         plot_attention(np.ones((2, 1)), "ab", "x")

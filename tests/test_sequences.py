@@ -47,6 +47,8 @@ def test_kinds_are_told_apart(values, kind):
         ([b"ab"], r"X\[0\] is b'ab' \(bytes\)"),
         ([{"a": 1}], r"X\[0\] is .* \(dict\)"),
         (np.array(3), "X must hold"),
+        ({"a", "b"}, "X must hold"),
+        ({"a": 1}, "X must hold"),
     ],
 )
 def test_other_data_is_refused_with_its_place(values, message):
@@ -81,3 +83,9 @@ def test_an_unknown_token_raises_with_its_place_when_asked():
     codec, _ = SequenceCodec.learn("X", ["ab"], tokenizer="char", unknown="error")
     with pytest.raises(ValueError, match=r"X\[1\]: the token 'z' at position 2"):
         codec.encode(["a", "abz"])
+
+
+def test_strings_and_integers_are_not_mixed_up_after_learning():
+    codec, _ = SequenceCodec.learn("X", [[1, 2], [3]], tokenizer="char")
+    with pytest.raises(TypeError, match=r"X held tokens of type int .* X\[1\] is \['a"):
+        codec.encode([[], ["a"]])

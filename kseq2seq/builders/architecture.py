@@ -70,10 +70,13 @@ class Architecture:
                 "encoder_units must be even when bidirectional, half for each "
                 f"direction; got {self.encoder_units}."
             )
-        for name in ("kernel", "recurrent", "bias", "embeddings"):
+        for name in ("kernel", "recurrent", "embeddings"):
             _check_initializer(
-                f"{name}_initializer", getattr(self, f"{name}_initializer")
+                f"{name}_initializer", getattr(self, f"{name}_initializer"), (3, 6)
             )
+        # Keras's GRU has two biases, for the inputs and for the states.
+        shape = (2, 6) if self.cell == "gru" else (6,)
+        _check_initializer("bias_initializer", self.bias_initializer, shape)
         for side in ("source", "target"):
             check_embedding(
                 f"{side}_embedding",
@@ -94,15 +97,18 @@ class Architecture:
         return ("h", "c") if self.cell == "lstm" else ("h",)
 
 
-def _check_initializer(name: str, value: Any) -> None:
+def _check_initializer(name: str, value: Any, shape: tuple[int, ...]) -> None:
+    """Raise unless the initializer can be had and fills a small array."""
     try:
         found = keras.initializers.get(value)
-    except (ValueError, TypeError):
-        found = None
-    if found is None:
+        filled = found(shape, dtype="float32")  # as a layer will call it
+    except Exception:
+        filled = None
+    if filled is None or tuple(filled.shape) != shape:
         raise ValueError(
             f"{name} must be a Keras initializer, the name of one, or a function of "
-            f"shape and dtype; got {value!r}.{nearest(value, _initializer_names())}"
+            f"shape and dtype, that fills an array of {len(shape)} dimensions; got "
+            f"{value!r}.{nearest(value, _initializer_names())}"
         )
 
 
@@ -116,7 +122,7 @@ def check_embedding(name: str, value: Any, vocabulary_size: int | None) -> None:
         return check_choice(name, value, EMBEDDINGS)
     rows = "vocabulary size" if vocabulary_size is None else vocabulary_size
     expected = f"{quoted_choices(EMBEDDINGS)}, or a matrix of shape ({rows}, width)"
-    if not isinstance(value, np.ndarray) or not np.issubdtype(value.dtype, np.number):
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiu":
         raise TypeError(f"{name} must be {expected}; got {type(value).__name__}.")
     fits = value.ndim == 2 and value.shape[1] > 0
     if not fits or vocabulary_size not in (None, value.shape[0]):
@@ -124,7 +130,10 @@ def check_embedding(name: str, value: Any, vocabulary_size: int | None) -> None:
             f"{name} must be {expected}, ids 0 to 3 being PAD, UNK, START and END; "
             f"got shape {value.shape}."
         )
-    if not np.isfinite(value).all():
-        row = int(np.argwhere(~np.isfinite(value))[0][0])
+    finite = np.isfinite(np.abs(value).astype("float64")) & (
+        np.abs(value) <= np.finfo("float32").max
+    )
+    if not finite.all():
+        row = int(np.argwhere(~finite)[0][0])
         raise ValueError(f"{name} must be finite; row {row} holds NaN or infinity.")
     return None

@@ -124,21 +124,30 @@ def info(
     """Describe a model file, without loading a backend."""
     from kseq2seq.persistence import read_description
 
-    description = read_description(model)
-    report = {
-        "model": str(model),
-        "format_version": description["format_version"],
-        "estimator": description["estimator"],
-        "parameters": description["num_weights"],
-        "source": _side(description["source"]),
-        "target": _side(description["target"]),
-        "epochs": len(description["history"].get("loss", ())),
-        "settings": description["parameters"],
-    }
+    report = _describe(model, read_description(model))
     for name, value in report.items():
         typer.echo(f"{name.replace('_', ' '):>14}  {value}")
     if json_line:
         typer.echo(json.dumps(report))
+
+
+def _describe(model: Path, description: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return {
+            "model": str(model),
+            "format_version": description["format_version"],
+            "estimator": description["estimator"],
+            "parameters": description["num_weights"],
+            "source": _side(description["source"]),
+            "target": _side(description["target"]),
+            "epochs": len(description["history"].get("loss", ())),
+            "settings": description["parameters"],
+        }
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{model} is damaged: its description lacks {error}. Train or copy the "
+            "model again."
+        ) from error
 
 
 def _side(side: dict[str, Any]) -> str:
@@ -152,12 +161,17 @@ def _load(
     from kseq2seq.datasets import load_pairs
 
     if pairs is not None and source is None and target is None:
-        return load_pairs(pairs)
-    if pairs is None and source is not None and target is not None:
-        return load_pairs(source, target)
-    raise ValueError(
-        "expected pairs either as one TSV file, or as --source FILE and --target FILE."
-    )
+        X, y = load_pairs(pairs)
+    elif pairs is None and source is not None and target is not None:
+        X, y = load_pairs(source, target)
+    else:
+        raise ValueError(
+            "expected pairs either as one TSV file, or as --source FILE and --target "
+            "FILE."
+        )
+    if not X:
+        raise ValueError(f"{pairs or source} is empty; expected at least one pair.")
+    return X, y
 
 
 def _load_validation(
@@ -179,6 +193,7 @@ def load_text_model(path: Path) -> Any:
     from kseq2seq.persistence import read_description
 
     description = read_description(path)
+    _describe(path, description)
     kinds = {description[side]["kind"] for side in ("source", "target")}
     if kinds != {"text"}:
         raise ValueError(
@@ -243,7 +258,7 @@ def progress_callback() -> Any:
     def report(epoch: int, logs: dict[str, float]) -> None:
         seconds = time.perf_counter() - start
         measured = (f"{name} {logs[name]:.4f}" for name in _shown(logs))
-        typer.echo(f"epoch {epoch + 1:3}  {'  '.join(measured)}  {seconds:.0f} s")
+        typer.echo(f"epoch {epoch + 1:3}  {'  '.join(measured)}  after {seconds:.0f} s")
 
     return keras.callbacks.LambdaCallback(on_epoch_end=report)
 

@@ -78,7 +78,7 @@ def _parsed(parameters: dict[str, Any]) -> dict[str, Any]:
     import numpy as np
 
     values = dict(parameters)
-    if values["attention_kind"] == "none":
+    if str(values["attention_kind"]).lower() == "none":
         values["attention_kind"] = None
     for name in ("source_embedding", "target_embedding"):
         if str(values[name]).endswith(".npy"):

@@ -69,10 +69,11 @@ def quickstart(
     ] = Path("kseq2seq-quickstart"),
     samples: Annotated[
         int | None,
-        typer.Option(help="Pairs to make, instead of the task's own number."),
+        typer.Option(min=1, help="Pairs to make, instead of the task's own number."),
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(help="Epochs, instead of the task's own number.")
+        int | None,
+        typer.Option(min=1, help="Epochs, instead of the task's own number."),
     ] = None,
     random_state: Annotated[int, typer.Option(help="The seed of everything.")] = 0,
     overwrite: Overwrite = False,

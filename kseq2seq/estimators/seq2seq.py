@@ -18,6 +18,7 @@ from kseq2seq import persistence
 from kseq2seq.arguments import (
     check_choice,
     check_rate,
+    check_sample_weight,
     check_whole,
     random_generator,
 )
@@ -31,10 +32,9 @@ from kseq2seq.builders import (
 from kseq2seq.estimators.checks import (
     check_callbacks,
     check_lengths,
-    check_sample_weight,
 )
 from kseq2seq.estimators.parameters import parameters_from_json, parameters_to_json
-from kseq2seq.generation import build_generator, generate
+from kseq2seq.generation import LONGEST, build_generator, generate
 from kseq2seq.metrics import exact_match
 from kseq2seq.sequences import SequenceCodec, has_unknown
 from kseq2seq.tokenizers import get_tokenizer
@@ -51,6 +51,7 @@ DEFAULT_UPDATES = 4000
 MIN_EPOCHS, MAX_EPOCHS = 10, 100
 
 _NOT_SAVED = ("callbacks",)
+_LARGEST = {"max_length": LONGEST - 1}
 
 _Ids = list[list[int]]
 _Pairs = tuple[_Ids, _Ids]
@@ -95,7 +96,7 @@ class Seq2SeqEstimator(BaseEstimator):
         How many tokens each vocabulary keeps at most.
     attention_kind : {"dot", None}, default "dot"
         The builders' `attention`: how the decoder looks back at the encoder outputs;
-        None for not at all.
+        None (on the command line ``none``) for not at all.
     attention_units : int, optional
         The width of the layer between attention and logits; `units` when None.
     units : int, default 128
@@ -281,6 +282,15 @@ embeddings_initializer : str or keras.initializers.Initializer
         ValueError, TypeError
             When data or a parameter is not as described, before any model is built.
         """
+        before = self.__dict__.copy()
+        try:
+            self._fit(X, y, sample_weight, validation_data)
+        except Exception:
+            self.__dict__ = before  # what was fitted stays fitted
+            raise
+        return self
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, validation_data: Any) -> None:
         self._check_parameters()
         source, target, pairs = self._learn_codecs(X, y)
         weights = check_sample_weight(sample_weight, len(pairs[0]))
@@ -296,7 +306,6 @@ embeddings_initializer : str or keras.initializers.Initializer
         limits = self._answer_limits(target, pairs[1])
         self._adopt(models, settings, source, target, limits)
         self._train(pairs, weights, validation, generator)
-        return self
 
     def _check_parameters(self) -> None:
         """Raise for a parameter out of range; builders check those that they take."""
@@ -309,7 +318,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         check_rate("validation_fraction", self.validation_fraction)
         for name in ("epochs", "patience", "max_length", "attention_units"):
             if getattr(self, name) is not None:
-                check_whole(name, getattr(self, name))
+                check_whole(name, getattr(self, name), maximum=_LARGEST.get(name))
         if self.verbose not in (0, 1, 2, "auto"):
             raise ValueError(
                 f"verbose must be 0, 1, 2 or 'auto'; got {self.verbose!r}."
@@ -377,10 +386,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         target: SequenceCodec,
         limits: tuple[int, list[int]],
     ) -> None:
-        """Make these this estimator's own, with a generator that shares the weights.
-
-        What an earlier fit learned stays until here, whatever is refused before.
-        """
+        """Make these this estimator's own, with a generator that shares the weights."""
         self.models_, self._settings = models, settings
         self._source, self._target = source, target
         self.source_vocabulary_ = source.vocabulary
@@ -403,11 +409,12 @@ embeddings_initializer : str or keras.initializers.Initializer
         generator: np.random.Generator,
     ) -> None:
         num_pairs = len(pairs[0])
-        epochs = self.epochs or _default_epochs(num_pairs, self.batch_size)
-        num_buckets = plan_buckets(num_pairs, batch_size=self.batch_size, epochs=epochs)
+        batch_size = min(self.batch_size, num_pairs)
+        epochs = self.epochs or _default_epochs(num_pairs, batch_size)
+        num_buckets = plan_buckets(num_pairs, batch_size=batch_size, epochs=epochs)
         batches = Batches(
             *pairs,
-            batch_size=self.batch_size,
+            batch_size=batch_size,
             num_buckets=num_buckets,
             sample_weight=weights,
             random_state=generator,
@@ -416,7 +423,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         if validation[0]:
             validation_batches = Batches(
                 *validation,
-                batch_size=self.batch_size,
+                batch_size=batch_size,
                 num_buckets=num_buckets,
                 shuffle=False,
             )
