@@ -98,7 +98,7 @@ def test_every_flipped_byte_is_read_right_or_refused(path):
         path.write_bytes(bytes(damaged))
         try:
             array = read_artifact(path).arrays["weights/a"]
-        except (ValueError, KeyError):
+        except ValueError:
             continue
         np.testing.assert_array_equal(array, ARTIFACT.arrays["weights/a"])
 

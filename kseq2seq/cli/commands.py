@@ -60,7 +60,7 @@ def train(
     validation_data = _load_validation(validation)
     estimator = Seq2SeqEstimator(**parameters, callbacks=[progress_callback()])
     typer.echo(f"{len(X):,} pairs")
-    seconds, _ = timed_fit(estimator, X, y, validation_data)
+    seconds = timed_fit(estimator, X, y, validation_data)
     estimator.set_params(callbacks=None)
     estimator.save(model, overwrite=overwrite)
     typer.echo(f"wrote {model} after {seconds:.0f} s of training")
@@ -228,11 +228,11 @@ def _measure(estimator: Any, y: list[str], predictions: list[str]) -> dict[str, 
 
 def timed_fit(
     estimator: Any, X: list[str], y: list[str], validation_data: Any = None
-) -> tuple[float, Any]:
-    """Fit, and return the seconds that it took and the estimator."""
+) -> float:
+    """Fit, and return the seconds that it took."""
     start = time.perf_counter()
     estimator.fit(X, y, validation_data=validation_data)
-    return time.perf_counter() - start, estimator
+    return time.perf_counter() - start
 
 
 def training_report(

@@ -97,7 +97,7 @@ def quickstart(
     if epochs is not None:
         parameters["epochs"] = epochs
     estimator = Seq2SeqEstimator(**parameters, callbacks=[progress_callback()])
-    seconds, _ = timed_fit(estimator, X, y)
+    seconds = timed_fit(estimator, X, y)
     estimator.set_params(callbacks=None).save(model, overwrite=overwrite)
     predictions = estimator.predict(X_test)
     report = {

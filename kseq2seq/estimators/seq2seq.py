@@ -624,15 +624,24 @@ embeddings_initializer : str or keras.initializers.Initializer
         estimator = cls(
             **parameters_from_json(description["parameters"], artifact.arrays)
         )
-        source = SequenceCodec.from_json("X", description["source"])
-        target = SequenceCodec.from_json("y", description["target"])
-        limits = description["max_length"], description["forbidden_ids"]
-        settings = estimator._model_settings()
-        models = _build_models(settings, source, target)
-        estimator._adopt(models, settings, source, target, limits)
-        estimator._set_weights(artifact.arrays)
+        estimator._settings = estimator._model_settings()
+        estimator._source = SequenceCodec.from_json("X", description["source"])
+        estimator._target = SequenceCodec.from_json("y", description["target"])
+        estimator.max_length_ = description["max_length"]
+        estimator._forbidden_ids = description["forbidden_ids"]
         estimator.history_ = description["history"]
+        estimator._restore_models(artifact.arrays)
         return estimator
+
+    def _restore_models(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Build the models again that the kept state describes, with these weights."""
+        history = self.history_
+        settings, source, target = self._settings, self._source, self._target
+        models = _build_models(settings, source, target)
+        limits = self.max_length_, self._forbidden_ids
+        self._adopt(models, settings, source, target, limits)
+        self._set_weights(arrays)
+        self.history_ = history
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state with weights in place of models, for pickle and copies."""
@@ -647,13 +656,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         weights = state.pop("_pickled_weights", None)
         super().__setstate__(state)
         if weights is not None:
-            history = self.history_
-            settings, source, target = self._settings, self._source, self._target
-            models = _build_models(settings, source, target)
-            limits = self.max_length_, self._forbidden_ids
-            self._adopt(models, settings, source, target, limits)
-            self._set_weights(weights)
-            self.history_ = history
+            self._restore_models(weights)
 
 
 def _build_models(
