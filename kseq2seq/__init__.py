@@ -11,31 +11,42 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kseq2seq.builders import (
+        AutoencoderModels,
         Seq2SeqModels,
         build_attention_seq2seq,
+        build_masked_autoencoder,
         build_seq2seq,
+        build_sequence_classifier,
     )
-    from kseq2seq.estimators import Seq2SeqEstimator, load
+    from kseq2seq.estimators import Seq2SeqEstimator, SequenceClassifier, load
     from kseq2seq.generation import build_generator
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AutoencoderModels": "builders",
     "Seq2SeqEstimator": "estimators",
     "Seq2SeqModels": "builders",
+    "SequenceClassifier": "estimators",
     "build_attention_seq2seq": "builders",
     "build_generator": "generation",
+    "build_masked_autoencoder": "builders",
     "build_seq2seq": "builders",
+    "build_sequence_classifier": "builders",
     "load": "estimators",
 }
-_MODULES = ("datasets", "metrics", "plotting")
+_MODULES = ("datasets", "metrics", "plotting", "training")
 
 __all__ = [
+    "AutoencoderModels",
     "Seq2SeqEstimator",
     "Seq2SeqModels",
+    "SequenceClassifier",
     "build_attention_seq2seq",
     "build_generator",
+    "build_masked_autoencoder",
     "build_seq2seq",
+    "build_sequence_classifier",
     "load",
 ]
 

@@ -10,7 +10,7 @@ import numpy as np
 from kseq2seq.arguments import check_whole
 from kseq2seq.batching import close_and_pad
 from kseq2seq.builders import Seq2SeqModels
-from kseq2seq.layers import GreedySearch
+from kseq2seq.search import GreedySearch, Rollout
 from kseq2seq.vocabulary import PAD, START
 
 LONGEST = 100_000
@@ -27,18 +27,21 @@ def build_generator(
     """Build a model from ``source_ids`` to answers, with the search loop in its graph.
 
     The search is greedy: at every step each row takes its most probable id and is fed
-    it. A row that has ended is frozen; the loop ends when all rows have.
+    it. A row that has ended is frozen; the loop ends when all rows have. Where the
+    targets are real values, each step is fed those of the step before, from a frame of
+    zeros on, for `max_length` steps.
 
     Parameters
     ----------
     models : Seq2SeqModels
         What a builder returned; the generator shares its weights.
     max_length : int
-        How many ids an answer has at most, END included; up to 100,000.
+        How many ids an answer has at most, END included; up to 100,000. How many frames
+        it has, where they are real values.
     min_length : int, default 0
         How many ids must stand before END may come.
     forbidden_ids : sequence of int, default (PAD, START)
-        Ids that are never chosen.
+        Ids that are never chosen. It and `min_length` mean nothing to real values.
 
     Returns
     -------
@@ -46,7 +49,9 @@ def build_generator(
         ``source_ids (batch, source_len)`` int32, closed by END and padded, to a dict:
         ``ids (batch, max_length)`` int32, the answer, END, then PAD; ``scores
         (batch,)``, the sum of the log-probabilities of these ids; and with attention
-        ``attention_weights (batch, max_length, source_len)``.
+        ``attention_weights (batch, max_length, source_len)``. For targets of real
+        values, ``values (batch, max_length, target_features)`` stand in place of ids
+        and scores.
 
     Raises
     ------
@@ -69,6 +74,24 @@ def build_generator(
             f"{type(models).__name__}."
         )
     check_whole("max_length", max_length, maximum=LONGEST)
+    if models.has_real_targets:
+        search = Rollout(models.decoder, models.num_states, max_length, name="rollout")
+    else:
+        search = _greedy_search(models, max_length, min_length, forbidden_ids)
+    source = models.encoder.inputs[0]
+    source = keras.Input(source.shape[1:], name=source.name, dtype=source.dtype)
+    memory = models.encoder(source)
+    if not isinstance(memory, list):
+        memory = [memory]  # some of Keras's paths unpack a list of one
+    return keras.Model(source, search(memory), name="generator")
+
+
+def _greedy_search(
+    models: Seq2SeqModels,
+    max_length: int,
+    min_length: int,
+    forbidden_ids: Sequence[int],
+) -> GreedySearch:
     check_whole("min_length", min_length, minimum=0, maximum=max_length)
     num_ids = models.decoder.outputs[0].shape[-1]
     forbidden_ids = [
@@ -77,7 +100,7 @@ def build_generator(
     ]
     if len(set(forbidden_ids)) == num_ids:
         raise ValueError("forbidden_ids must leave an id to choose; got all of them.")
-    search = GreedySearch(
+    return GreedySearch(
         models.decoder,
         models.num_states,
         max_length,
@@ -85,11 +108,6 @@ def build_generator(
         forbidden_ids=forbidden_ids,
         name="greedy_search",
     )
-    source_ids = keras.Input((None,), name="source_ids", dtype="int32")
-    memory = models.encoder(source_ids)
-    if not isinstance(memory, list):
-        memory = [memory]  # some of Keras's paths unpack a list of one
-    return keras.Model(source_ids, search(memory), name="generator")
 
 
 BATCH_SIZE = 512

@@ -1,14 +1,15 @@
-"""Registered Keras layers: recurrent layers, embeddings, masks and the search."""
+"""Registered Keras layers: recurrent layers, embeddings, masks and attention."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+import math
 from typing import Any
 
 import keras
 from keras import ops
 
-from kseq2seq.vocabulary import END, PAD, START
+from kseq2seq.vocabulary import PAD
 
 _register = keras.saving.register_keras_serializable(package="kseq2seq")
 
@@ -56,12 +57,19 @@ class Dropout(keras.layers.Dropout):
     """Keras's dropout, with a generator that is fast in a compiled step on a CPU."""
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        if not (training and self.rate) or keras.backend.backend() != "tensorflow":
-            return super().call(inputs, training=training)
-        from kseq2seq._tensorflow import uniform
-
-        kept = uniform(ops.shape(inputs), self.seed_generator.next()) >= self.rate
+        if not (training and self.rate):
+            return inputs
+        kept = random_uniform(ops.shape(inputs), self.seed_generator) >= self.rate
         return ops.where(kept, inputs / (1 - self.rate), 0.0)
+
+
+def random_uniform(shape: Any, seed_generator: keras.random.SeedGenerator) -> Any:
+    """Return float32 values in [0, 1) by the backend's fastest generator."""
+    if keras.backend.backend() != "tensorflow":
+        return keras.random.uniform(shape, dtype="float32", seed=seed_generator)
+    from kseq2seq._tensorflow import uniform
+
+    return uniform(shape, seed_generator.next())
 
 
 @_register
@@ -97,6 +105,37 @@ class PaddingMask(keras.layers.Layer):
 
     def compute_output_spec(self, ids: Any) -> keras.KerasTensor:
         return keras.KerasTensor(ids.shape, dtype="bool")
+
+
+@_register
+class EveryFrame(keras.layers.Layer):
+    """The mask of real-valued sequences, ``(batch, len)``: True for every frame."""
+
+    def call(self, values: Any) -> Any:
+        return ops.ones_like(values[..., 0], dtype="bool")
+
+    def compute_output_spec(self, values: Any) -> keras.KerasTensor:
+        return keras.KerasTensor(values.shape[:-1], dtype="bool")
+
+
+@_register
+class RepeatAlong(keras.layers.Layer):
+    """Repeat a vector ``(batch, width)`` along the steps of a sequence.
+
+    Called with the vector and any sequence ``(batch, len, ...)``; gives
+    ``(batch, len, width)``.
+    """
+
+    def call(self, vector: Any, sequence: Any) -> Any:
+        while len(sequence.shape) > 2:
+            sequence = sequence[..., 0]
+        steps = ops.ones_like(sequence, dtype=vector.dtype)  # (batch, len)
+        return ops.expand_dims(vector, 1) * ops.expand_dims(steps, -1)
+
+    def compute_output_spec(self, vector: Any, sequence: Any) -> keras.KerasTensor:
+        batch, width = vector.shape
+        shape = (batch, sequence.shape[1], width)
+        return keras.KerasTensor(shape, dtype=self.compute_dtype)
 
 
 @_register
@@ -157,136 +196,65 @@ class Unmasked(keras.layers.Layer):
 
 
 @_register
-class GreedySearch(keras.layers.Layer):
-    """Feed the decoder its own best token until every sequence has ended.
+class FixedShapeModel(keras.Model):
+    """A functional model of one input that says what is wrong with another shape.
 
-    Called with what the encoder returns, a list of decoder states and, with
-    attention, the encoder outputs ``(batch, source_len, encoder_units)`` and their
-    mask ``(batch, source_len)``.
+    Made and used as ``keras.Model(inputs, outputs)`` is. Arrays are checked before
+    Keras traces anything, so that the model works on once they are mended.
 
-    Parameters
-    ----------
-    decoder : keras.Model
-        One step: ``[decoder_input_ids, *memory]`` to ``[logits, *states]`` and, with
-        attention, the weights.
-    num_states : int
-        How many of the decoder's inputs and outputs are states.
-    max_length : int
-        The loop ends after so many tokens at the latest.
-    min_length : int, default 0
-        END cannot come before so many tokens stand.
-    forbidden_ids : sequence of int, default (PAD, START)
-        Ids that are never chosen. Scores are not renormalized for them.
-
-    Returns
-    -------
-    dict
-        ``ids`` ``(batch, max_length)`` int32, END and then PAD after the answer;
-        ``scores`` ``(batch,)``, the sum of the log-probabilities of the ids up to END;
-        with attention ``attention_weights`` ``(batch, max_length, source_len)``, zero
-        after the end.
+    Raises
+    ------
+    ValueError
+        When it is called, fitted, evaluated or asked to predict with an array whose
+        shape is not the input's.
     """
 
-    def __init__(
-        self,
-        decoder: keras.Model,
-        num_states: int,
-        max_length: int,
-        min_length: int = 0,
-        forbidden_ids: Sequence[int] = (PAD, START),
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.decoder = decoder
-        self.num_states = num_states
-        self.max_length = max_length
-        self.min_length = min_length
-        self.forbidden_ids = list(forbidden_ids)
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        self._check_shape(inputs)
+        return super().__call__(inputs, *args, **kwargs)
 
-    def call(self, memory: list[Any]) -> dict[str, Any]:
-        first_ids = ops.full_like(memory[0][:, :1], START, dtype="int32")  # (batch, 1)
-        states, constants = memory[: self.num_states], memory[self.num_states :]
-        variables = (0, first_ids, *self._buffers(first_ids, constants), *states)
+    @functools.wraps(keras.Model.fit)
+    def fit(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
+        self._check_shape(x)
+        return super().fit(x, *args, **kwargs)
 
-        def unfinished(step: Any, last_ids: Any, *_: Any) -> Any:
-            return ops.any(ops.not_equal(last_ids, PAD) & ops.not_equal(last_ids, END))
+    @functools.wraps(keras.Model.evaluate)
+    def evaluate(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
+        self._check_shape(x)
+        return super().evaluate(x, *args, **kwargs)
 
-        def advance(step: Any, last_ids: Any, *carried: Any) -> tuple[Any, ...]:
-            return self._advance(step, last_ids, carried, constants)
+    @functools.wraps(keras.Model.predict)
+    def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        self._check_shape(x)
+        return super().predict(x, *args, **kwargs)
 
-        _, _, *carried = ops.while_loop(
-            unfinished, advance, variables, maximum_iterations=self.max_length
-        )
-        return self._named(carried[: len(carried) - self.num_states])
+    def _check_shape(self, inputs: Any) -> None:
+        """Raise unless the input is of its shape, as far as the shape is known."""
+        expected = tuple(self.inputs[0].shape[1:])
+        for given in keras.tree.flatten(inputs):
+            try:
+                shape = tuple(given.shape)
+            except (AttributeError, ValueError):  # a dataset, or a rank still open
+                continue
+            fits = len(shape) == len(expected) + 1 and all(
+                size in (None, wanted)
+                for size, wanted in zip(shape[1:], expected, strict=True)
+            )
+            if not fits:
+                raise ValueError(self._complaint(shape, expected))
 
-    def _buffers(self, first_ids: Any, constants: list[Any]) -> tuple[Any, ...]:
-        """Return the empty results, which the loop fills from the left."""
-        ids = ops.repeat(ops.zeros_like(first_ids), self.max_length, axis=1)
-        scores = ops.cast(ops.zeros_like(first_ids[:, 0]), "float32")
-        if not constants:
-            return ids, scores
-        row = ops.cast(ops.zeros_like(constants[1]), "float32")  # (batch, source_len)
-        weights = ops.repeat(ops.expand_dims(row, 1), self.max_length, axis=1)
-        return ids, scores, weights
+    def _complaint(
+        self, shape: tuple[int | None, ...], expected: tuple[int, ...]
+    ) -> str:
+        name, sizes = self.inputs[0].name, ", ".join(map(str, expected))
+        repair = "Bring them to that size, or build the models for this one."
+        if shape == expected:
+            repair = f"A single one needs a batch axis: {name}[None]."
+        elif _count(shape[1:]) == _count(expected):
+            repair = f"Reshape them: {name}.reshape(-1, {sizes})."
+        return f"{name} must be of shape (batch, {sizes}); got {shape}. {repair}"
 
-    def _advance(
-        self, step: Any, last_ids: Any, carried: Sequence[Any], constants: list[Any]
-    ) -> tuple[Any, ...]:
-        """Take one step for the whole batch; a row that has ended gets PAD and 0."""
-        results, states = (
-            carried[: len(carried) - self.num_states],
-            carried[len(carried) - self.num_states :],
-        )
-        logits, *outputs = self.decoder([last_ids, *states, *constants])
-        log_probs = ops.log_softmax(ops.cast(logits[:, 0], "float32"))
-        best, best_ids = ops.top_k(log_probs + self._penalty(step, log_probs), k=1)
-        ended = ops.equal(last_ids, END) | ops.equal(last_ids, PAD)  # (batch, 1)
-        best_ids = ops.where(ended, PAD, ops.cast(best_ids, "int32"))  # (batch, 1)
-        here = ops.equal(ops.arange(self.max_length), step)  # (max_length,)
-        ids = ops.where(here, best_ids, results[0])
-        scores = results[1] + ops.where(ended, 0.0, best)[:, 0]
-        new = [ids, scores]
-        if constants:
-            weights = ops.where(ended[:, :, None], 0.0, outputs[-1])
-            new.append(ops.where(here[:, None], weights, results[2]))
-        return (step + 1, best_ids, *new, *outputs[: self.num_states])
 
-    def _penalty(self, step: Any, log_probs: Any) -> Any:
-        """Return -inf for the ids that cannot come at this step, 0 for the others."""
-        every_id = ops.arange(log_probs.shape[-1])
-        forbidden = ops.equal(every_id, -1)
-        for i in self.forbidden_ids:
-            forbidden = forbidden | ops.equal(every_id, i)
-        too_early = ops.equal(every_id, END) & ops.less(step, self.min_length)
-        return ops.where(forbidden | too_early, float("-inf"), 0.0)
-
-    @staticmethod
-    def _named(results: Sequence[Any]) -> dict[str, Any]:
-        names = ("ids", "scores", "attention_weights")
-        return dict(zip(names, results, strict=False))
-
-    def compute_output_spec(self, memory: list[Any]) -> dict[str, keras.KerasTensor]:
-        batch = memory[0].shape[0]
-        results = [
-            keras.KerasTensor((batch, self.max_length), dtype="int32"),
-            keras.KerasTensor((batch,), dtype="float32"),
-        ]
-        if len(memory) > self.num_states:
-            shape = (batch, self.max_length, memory[-1].shape[1])
-            results.append(keras.KerasTensor(shape, dtype="float32"))
-        return self._named(results)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "decoder": keras.saving.serialize_keras_object(self.decoder),
-            "num_states": self.num_states,
-            "max_length": self.max_length,
-            "min_length": self.min_length,
-            "forbidden_ids": self.forbidden_ids,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> GreedySearch:
-        decoder = keras.saving.deserialize_keras_object(config["decoder"])
-        return cls(**{**config, "decoder": decoder})
+def _count(shape: tuple[int | None, ...]) -> int | None:
+    """Return how many values an array of the shape holds, None if that is open."""
+    return None if None in shape else math.prod(shape)  # type: ignore[arg-type]

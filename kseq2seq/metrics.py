@@ -1,14 +1,15 @@
-"""How good answers are: exact match, token accuracy, edit distance, BLEU and chrF."""
+"""How good answers are: exact match, token accuracy, edit distance, BLEU, chrF."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 
-from kseq2seq.arguments import check_sample_weight
+from kseq2seq.arguments import check_choice, check_sample_weight, quoted_choices
 
 
 def _check_pairs(y_true: Sequence[Any], y_pred: Sequence[Any]) -> None:
@@ -81,6 +82,39 @@ def token_accuracy(y_true: Sequence[Any], y_pred: Sequence[Any]) -> float:
     return right / total if total else 1.0
 
 
+def accuracy_by_position(y_true: Sequence[Any], y_pred: Sequence[Any]) -> np.ndarray:
+    """Return the share of right tokens at each position, 0 to 1.
+
+    A position counts in each pair whose longer side has it, so that a token that is
+    missing or too many is wrong there, as in :func:`token_accuracy`.
+
+    Parameters
+    ----------
+    y_true, y_pred : sequences of str, of token lists, or of integers ``(n, len)``
+        A string's tokens are its characters.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64, ``(longest,)``, for the positions of the longest answer or prediction.
+
+    Examples
+    --------
+    >>> from kseq2seq.metrics import accuracy_by_position
+    >>> accuracy_by_position(["ab", "cd"], ["ab", "cxd"])
+    array([1. , 0.5, 0. ])
+    """
+    _check_pairs(y_true, y_pred)
+    pairs = list(zip(y_true, y_pred, strict=True))
+    longest = max(max(len(a), len(b)) for a, b in pairs)
+    right, total = np.zeros(longest), np.zeros(longest)
+    for answer, prediction in pairs:
+        same = [a == b for a, b in zip(answer, prediction, strict=False)]
+        right[: len(same)] += same
+        total[: max(len(answer), len(prediction))] += 1
+    return right / total
+
+
 def edit_distance(
     y_true: Sequence[Any], y_pred: Sequence[Any], *, normalize: bool = False
 ) -> float:
@@ -129,3 +163,67 @@ def _sacrebleu_score(
         ) from error
     scorer = getattr(sacrebleu.metrics, metric)()
     return float(scorer.corpus_score(list(y_pred), [list(y_true)]).score)
+
+
+_ON_TEXTS: dict[str, Callable[..., float]] = {
+    "exact_match": exact_match,
+    "bleu": bleu,
+    "chrf": chrf,
+}
+_ON_TOKENS: dict[str, Callable[..., float]] = {
+    "token_accuracy": token_accuracy,
+    "edit_distance": edit_distance,
+    "token_error_rate": partial(edit_distance, normalize=True),
+}
+METRICS = (*_ON_TEXTS, *_ON_TOKENS)
+"""The names that :func:`measure` knows."""
+DEFAULT_METRICS = ("exact_match", "token_accuracy", "edit_distance")
+
+
+def check_metrics(metrics: Sequence[str]) -> tuple[str, ...]:
+    """Return the names as a tuple, or raise unless each is known."""
+    if isinstance(metrics, str) or not isinstance(metrics, Sequence) or not metrics:
+        raise TypeError(
+            f"metrics must be a list of {quoted_choices(METRICS)}; got {metrics!r}."
+        )
+    for name in metrics:
+        check_choice("metrics", name, METRICS)
+    return tuple(metrics)
+
+
+def measure(
+    y_true: Sequence[Any],
+    y_pred: Sequence[Any],
+    metrics: Sequence[str] = DEFAULT_METRICS,
+    *,
+    tokens: Callable[[Sequence[Any]], Sequence[Any]] = list,
+) -> dict[str, float]:
+    """Return metrics by name.
+
+    Parameters
+    ----------
+    y_true, y_pred : sequences of str or of token lists
+    metrics : sequence of str
+        Of ``"exact_match"``, ``"token_accuracy"``, ``"edit_distance"``,
+        ``"token_error_rate"`` (edits over the answers' tokens), ``"bleu"``, ``"chrf"``.
+    tokens : callable, optional
+        Splits a list of texts into token lists, for the metrics that count tokens;
+        they stay as they are when not given.
+
+    Returns
+    -------
+    dict of str to float
+
+    Examples
+    --------
+    >>> from kseq2seq.metrics import measure
+    >>> measure(["ab", "c"], ["ab", "d"], ["exact_match", "edit_distance"])
+    {'exact_match': 0.5, 'edit_distance': 0.5}
+    """
+    measured = {}
+    for name in check_metrics(metrics):
+        if name in _ON_TEXTS:
+            measured[name] = _ON_TEXTS[name](y_true, y_pred)
+        else:
+            measured[name] = _ON_TOKENS[name](tokens(y_true), tokens(y_pred))
+    return measured

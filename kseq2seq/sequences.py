@@ -133,6 +133,8 @@ class SequenceCodec:
     unknown : {"unk", "error"}, default "unk"
     width : int, optional
         How many integers a row has, where decoded rows make an array.
+    reverse : bool, default False
+        Whether ids stand in reversed order.
     """
 
     def __init__(
@@ -144,6 +146,7 @@ class SequenceCodec:
         *,
         unknown: str = "unk",
         width: int | None = None,
+        reverse: bool = False,
     ) -> None:
         check_choice("kind", kind, KINDS)
         check_choice("unknown", unknown, ("unk", "error"))
@@ -153,6 +156,7 @@ class SequenceCodec:
         self.vocabulary = vocabulary
         self.unknown = unknown
         self.width = width
+        self.reverse = reverse
 
     @classmethod
     def learn(
@@ -164,16 +168,33 @@ class SequenceCodec:
         unknown: str = "unk",
         min_frequency: int = 1,
         max_size: int | None = None,
+        vocabulary: Sequence[Token] | Vocabulary | None = None,
+        reverse: bool = False,
     ) -> tuple[SequenceCodec, list[list[int]]]:
-        """Return a codec for the values, and the ids that it gives them."""
+        """Return a codec for the values, and the ids that it gives them.
+
+        With a vocabulary given, every token must be in it.
+        """
         sequences, kind = as_sequences(name, values)
         token_lists = _tokenize(sequences, kind, tokenizer)
-        vocabulary = Vocabulary.from_sequences(
-            token_lists, min_frequency=min_frequency, max_size=max_size
+        given = vocabulary
+        if given is None:
+            vocabulary = Vocabulary.from_sequences(
+                token_lists, min_frequency=min_frequency, max_size=max_size
+            )
+        else:
+            vocabulary = as_vocabulary(name, given)
+        codec = cls(
+            name,
+            kind,
+            tokenizer,
+            vocabulary,
+            unknown=unknown,
+            width=len(token_lists[0]) if kind == "integers" else None,
+            reverse=reverse,
         )
-        width = len(token_lists[0]) if kind == "integers" else None
-        codec = cls(name, kind, tokenizer, vocabulary, unknown=unknown, width=width)
-        return codec, [vocabulary.encode(tokens) for tokens in token_lists]
+        unknown = "unk" if given is None else "error"
+        return codec, codec._ids(token_lists, unknown)
 
     def sequences(self, values: Any) -> list[Any]:
         """Return the sequences as strings or token lists.
@@ -204,12 +225,27 @@ class SequenceCodec:
 
     def encode(self, values: Any) -> list[list[int]]:
         """Return the ids of each sequence; unknown tokens become UNK, or an error."""
+        return self._ids(self.tokens(values), self.unknown)
+
+    def encode_known(self, values: Any) -> list[list[int]]:
+        """Return the ids of sequences of the learned width, every token known."""
+        token_lists = self.tokens(values)
+        for i, tokens in enumerate(token_lists):
+            if self.width not in (None, len(tokens)):
+                raise ValueError(
+                    f"the rows of {self.name} were {self.width} wide at first; "
+                    f"{self.name}[{i}] has {len(tokens)} integers."
+                )
+        return self._ids(token_lists, "error")
+
+    def _ids(self, token_lists: list[list[Token]], unknown: str) -> list[list[int]]:
         encoded = []
-        for i, tokens in enumerate(self.tokens(values)):
+        for i, tokens in enumerate(token_lists):
             try:
-                encoded.append(self.vocabulary.encode(tokens, unknown=self.unknown))
+                ids = self.vocabulary.encode(tokens, unknown=unknown)
             except ValueError as error:
                 raise ValueError(f"{self.name}[{i}]: {error}") from None
+            encoded.append(ids[::-1] if self.reverse else ids)
         return encoded
 
     def decode(self, ids: Iterable[Iterable[int]]) -> Any:
@@ -236,6 +272,7 @@ class SequenceCodec:
             "tokens": self.vocabulary.tokens,
             "unknown": self.unknown,
             "width": self.width,
+            "reverse": self.reverse,
         }
 
     @classmethod
@@ -249,7 +286,29 @@ class SequenceCodec:
             Vocabulary(value["tokens"]),
             unknown=value["unknown"],
             width=value["width"],
+            reverse=value["reverse"],
         )
+
+
+def as_vocabulary(name: str, tokens: Any) -> Vocabulary:
+    """Return the vocabulary of tokens given up front, in the order of their ids.
+
+    Raises
+    ------
+    ValueError, TypeError
+        When they are no distinct strings or integers.
+    """
+    if isinstance(tokens, Vocabulary):
+        return tokens
+    ordered = isinstance(tokens, Sequence | np.ndarray)
+    listed = [_as_token(token) for token in tokens] if ordered else []
+    types = {type(token) for token in listed}
+    if types not in ({str}, {int}):
+        raise TypeError(
+            f"the vocabulary of {name} must be a list of strings, or of integers, or a "
+            f"string of characters; got {_shown(tokens)}."
+        )
+    return Vocabulary(listed)
 
 
 def _tokenize(sequences: Sequence[Any], kind: str, tokenizer: Any) -> list[list[Token]]:

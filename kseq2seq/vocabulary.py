@@ -111,8 +111,9 @@ class Vocabulary:
             position = ids.index(UNK)
             raise ValueError(
                 f"the token {tokens[position]!r} at position {position} is not in "
-                f"the vocabulary of {len(self.tokens)} tokens. Pass unknown='unk' "
-                "to map such tokens to UNK."
+                f"the vocabulary of {len(self.tokens)} tokens. Add it to the "
+                "vocabulary, leave it out of the data, or (for sources to predict) "
+                "pass unknown='unk'."
             )
         return ids
 

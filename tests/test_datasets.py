@@ -1,11 +1,23 @@
 import gzip
 import re
+from collections import Counter
 from datetime import date
+from itertools import islice
 
 import numpy as np
 import pytest
 
-from kseq2seq.datasets import load_pairs, make_arithmetic, make_dates
+from kseq2seq import datasets
+from kseq2seq.datasets import (
+    load_pairs,
+    make_add_two_digits,
+    make_arithmetic,
+    make_dates,
+    make_echo,
+    make_number_words,
+    mask_left_half,
+    stream_number_words,
+)
 
 WEEKDAYS = [
     "monday",
@@ -87,12 +99,207 @@ def test_digits_and_operators_are_those_asked_for():
     assert len(set(sources)) == 100
 
 
-@pytest.mark.parametrize("make", [make_dates, make_arithmetic])
+DIGITS = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+]
+
+
+def spell(number):
+    return " ".join(DIGITS[int(digit)] for digit in number)
+
+
+def numbers(*lengths):
+    """Return every number of these lengths."""
+    return [f"{i:0{n}}" for n in lengths for i in range(10**n)]
+
+
+def assert_even(counts, expected):
+    """Hold counts to within five standard deviations of equal chances."""
+    total = sum(counts.values())
+    assert set(counts) == set(expected)
+    for value, count in counts.items():
+        chance = expected[value]
+        assert abs(count - total * chance) <= 5 * (total * chance * (1 - chance)) ** 0.5
+
+
+def test_number_words_spell_their_answers():
+    sources, targets = make_number_words(2000, 1, 4, random_state=0)
+    assert (len(sources), len(targets)) == (2000, 2000)
+    for source, target in zip(sources, targets, strict=True):
+        assert re.fullmatch(r"[0-9]{1,4}", target)
+        assert source == spell(target)
+    assert set("".join(sources)) == set("".join(DIGITS) + " ")
+    assert len(set("".join(sources))) == 16
+
+
+def test_lengths_and_digits_of_numbers_are_drawn_evenly():
+    _, targets = make_number_words(20_000, 2, 5, random_state=0)
+    assert_even(Counter(map(len, targets)), dict.fromkeys(range(2, 6), 1 / 4))
+    tenth = dict.fromkeys("0123456789", 1 / 10)
+    assert_even(Counter("".join(targets)), tenth)
+    assert_even(Counter(target[0] for target in targets), tenth)
+    assert_even(Counter(target[-1] for target in targets), tenth)
+
+
+def test_numbers_may_all_have_one_length():
+    _, targets = make_number_words(300, 3, 3, random_state=0)
+    assert {len(target) for target in targets} == {3}
+
+
+def test_excluded_numbers_are_drawn_again():
+    _, excluded = make_number_words(300, 1, 3, random_state=0)
+    sources, targets = make_number_words(
+        5000, 1, 3, exclude=(t for t in excluded), random_state=0
+    )
+    assert (len(sources), len(targets)) == (5000, 5000)
+    assert not set(targets) & set(excluded)
+    assert set(targets) <= set(numbers(1, 2, 3))
+    assert sources == [spell(target) for target in targets]
+
+
+def test_lengths_become_rare_as_they_are_used_up():
+    # Half of the numbers of one digit are left, and all of those of two: 1 to 2.
+    _, targets = make_number_words(9000, 1, 2, exclude=list("01234"), random_state=0)
+    assert_even(Counter(map(len, targets)), {1: 1 / 3, 2: 2 / 3})
+
+
+def test_the_last_numbers_left_are_found_and_weighed():
+    # Of one digit only "7" is left, of two "42" and "43": as likely as 10 to 1 to 1.
+    left = {"7": 10 / 12, "42": 1 / 12, "43": 1 / 12}
+    excluded = [number for number in numbers(1, 2) if number not in left]
+    sources, targets = make_number_words(6000, 1, 2, exclude=excluded, random_state=0)
+    assert_even(Counter(targets), left)
+    assert set(sources) == {"seven", "four two", "four three"}
+
+
+def test_the_only_number_left_is_found_without_searching():
+    *excluded, last = numbers(5)
+    _, targets = make_number_words(2000, 5, 5, exclude=excluded, random_state=0)
+    assert targets == [last] * 2000
+
+
+def test_numbers_may_be_longer_than_anyone_could_list():
+    _, targets = make_number_words(50, 40, 41, exclude=["0" * 40], random_state=0)
+    assert {len(target) for target in targets} == {40, 41}
+    assert len(set(targets)) == 50
+
+
+def test_numbers_of_other_lengths_exclude_nothing():
+    exclude = numbers(1, 3)
+    assert make_number_words(
+        50, 2, 2, exclude=exclude, random_state=0
+    ) == make_number_words(50, 2, 2, random_state=0)
+
+
+def test_a_stream_yields_what_make_returns_and_goes_on():
+    stream = stream_number_words(1, 5, exclude=["7"], random_state=3)
+    pairs = list(islice(stream, 50_000))
+    sources, targets = make_number_words(50_000, 1, 5, exclude=["7"], random_state=3)
+    assert pairs == list(zip(sources, targets, strict=True))
+    later = [target for _, target in islice(stream, 1000)]
+    assert len(set(later) & set(targets[:1000])) < 500
+    longest = [target for target in targets if len(target) == 5]
+    assert len(set(longest)) > 9000  # About 10,000, drawn from 100,000: 9,500.
+
+
+def test_echo_begins_as_its_source():
+    X, y = make_echo(3000, n_in=4, n_out=3, n_values=6, random_state=0)
+    assert X.shape == (3000, 4)
+    np.testing.assert_array_equal(y, X[:, :3])
+    assert X.dtype == y.dtype == np.int64
+    for column in X.T:
+        assert_even(Counter(column.tolist()), dict.fromkeys(range(6), 1 / 6))
+    y[0] = -5
+    assert X.min() == 0
+
+
+def test_echo_has_five_values_of_a_hundred_and_repeats_two():
+    X, y = make_echo(2000, random_state=0)
+    assert (X.shape, y.shape) == ((2000, 5), (2000, 2))
+    assert (X.min(), X.max()) == (0, 99)
+
+
+@pytest.mark.parametrize("length", [3, 4, 9])
+def test_the_marked_and_the_last_digit_are_added(length):
+    X, y = make_add_two_digits(4000, length, random_state=0)
+    assert (X.shape, y.shape) == ((4000, length), (4000,))
+    markers = []
+    for row, total in zip(X.tolist(), y.tolist(), strict=True):
+        assert row.count(-1) == 1
+        assert set(row) <= set(range(-1, 10))
+        markers.append(row.index(-1))
+        assert total == row[row.index(-1) + 1] + row[-1]
+    places = length - 2  # The last two places cannot hold it.
+    assert_even(Counter(markers), dict.fromkeys(range(places), 1 / places))
+    assert (y.min(), y.max()) == (0, 18)
+    assert_even(Counter(X[:, -1].tolist()), dict.fromkeys(range(10), 1 / 10))
+
+
+@pytest.mark.parametrize(("width", "hidden"), [(2, 1), (5, 2), (8, 4)])
+def test_the_left_half_is_hidden(width, hidden):
+    images = np.linspace(0.25, 1, 3 * 2 * width).reshape(3, 2, width)
+    before = images.copy()
+    masked, whole = mask_left_half(images)
+    assert masked.dtype == whole.dtype == np.float32
+    np.testing.assert_array_equal(masked[:, :, :hidden], 0)
+    np.testing.assert_array_equal(whole, before.astype(np.float32))
+    np.testing.assert_array_equal(masked[:, :, hidden:], whole[:, :, hidden:])
+    np.testing.assert_array_equal(images, before)
+
+
+def test_hiding_a_half_returns_copies():
+    images = np.ones((1, 1, 2), dtype=np.float32)
+    masked, whole = mask_left_half(images)
+    masked[:], whole[:] = 0.5, 0.25
+    assert (images == 1).all() and (masked == 0.5).all()
+
+
+def test_hiding_a_half_takes_lists_and_whole_numbers():
+    masked, whole = mask_left_half([[[1, 1, 0, 1]]])
+    assert masked.tolist() == [[[0, 0, 0, 1]]]
+    assert whole.tolist() == [[[1, 1, 0, 1]]]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        make_dates,
+        make_arithmetic,
+        lambda n, **seed: make_number_words(n, 2, 6, **seed),
+        make_echo,
+        lambda n, **seed: make_add_two_digits(n, 6, **seed),
+    ],
+)
 def test_a_seed_gives_the_same_pairs(make):
+    def pairs(seed):
+        return [np.asarray(side).tolist() for side in make(50, random_state=seed)]
+
     state = np.random.get_state()[1].copy()
-    assert make(50, random_state=1) == make(50, random_state=1)
-    assert make(50, random_state=1) != make(50, random_state=2)
+    assert pairs(1) == pairs(1)
+    assert pairs(1) != pairs(2)
+    assert pairs(None) != pairs(None)
     assert (np.random.get_state()[1] == state).all()
+
+
+def test_every_public_name_is_there():
+    assert set(datasets.__all__) >= {
+        "FIRST_DATE",
+        "LAST_DATE",
+        "OPERATORS",
+        "Pairs",
+        "decode_lines",
+        "read_lines",
+    }
+    assert all(hasattr(datasets, name) for name in datasets.__all__)
 
 
 @pytest.mark.parametrize(
@@ -107,11 +314,82 @@ def test_a_seed_gives_the_same_pairs(make):
         (lambda: make_arithmetic(5, operators="^"), r"operators must be .*got '\^'"),
         (lambda: make_arithmetic(5, operators=""), "operators must be"),
         (lambda: make_arithmetic(5, reverse_source="yes"), "reverse_source must be"),
+        (lambda: make_number_words(0, 1, 2), "n_samples must be .*got 0"),
+        (lambda: make_number_words(5, 0, 2), "min_digits must be .*got 0"),
+        (lambda: make_number_words(5, 1, 2.5), r"max_digits must be .*got 2\.5"),
+        (
+            lambda: make_number_words(5, 3, 2),
+            "max_digits must be at least min_digits, which is 3; got 2",
+        ),
+        (lambda: make_number_words(5, 1, 2, random_state="x"), "random_state must be"),
+        (lambda: make_echo(5, n_in=0), "n_in must be"),
+        (lambda: make_echo(5, n_out=0), "n_out must be"),
+        (lambda: make_echo(5, n_values=0), "n_values must be"),
+        (
+            lambda: make_echo(5, n_in=2, n_out=3),
+            "n_out must be at most n_in, which is 2: .* got 3",
+        ),
+        (
+            lambda: make_add_two_digits(5, 2),
+            "length must be at least 3; .* too short for the marker, the marked digit "
+            "and the last digit; got 2",
+        ),
+        (lambda: make_add_two_digits(5, "long"), "length must be"),
+        (lambda: make_add_two_digits(0, 5), "n_samples must be"),
     ],
 )
 def test_bad_arguments_are_refused(call, message):
     with pytest.raises((ValueError, TypeError), match=message):
         call()
+
+
+@pytest.mark.parametrize("call", [stream_number_words, make_number_words])
+@pytest.mark.parametrize(
+    ("exclude", "error", "message"),
+    [
+        ("991", TypeError, "exclude must be a collection of targets, .* got '991'"),
+        (991, TypeError, "exclude must be a collection of targets, .* got 991"),
+        ([991], TypeError, r"must hold targets as strings, .* got 991 \(int\)"),
+        (["1", None], TypeError, r"as strings, .* got None \(NoneType\)"),
+        ([["1"], ["2"]], TypeError, r"as strings, .* got \['1'\] \(list\)"),
+        (["nine one"], ValueError, "which are digits, .* got 'nine one'. Give the tar"),
+        (["\u0663"], ValueError, "which are digits"),
+        ([""], ValueError, "which are digits"),
+        (
+            numbers(1, 2, 3),
+            ValueError,
+            "nothing to draw: it holds all 110 numbers of 1 to 2 digits",
+        ),
+    ],
+)
+def test_bad_exclusions_are_refused_at_the_call(call, exclude, error, message):
+    n_samples = () if call is stream_number_words else (3,)
+    with pytest.raises(error, match=message):
+        call(*n_samples, 1, 2, exclude=exclude)
+
+
+@pytest.mark.parametrize(
+    ("images", "error", "message"),
+    [
+        (np.ones((2, 3)), ValueError, r"\(n, height, width\), .* got \(2, 3\)"),
+        (np.ones((1, 2, 3, 1)), ValueError, r"got \(1, 2, 3, 1\)"),
+        (np.ones((0, 8, 8)), ValueError, r"got \(0, 8, 8\)"),
+        (np.ones((1, 0, 8)), ValueError, r"got \(1, 0, 8\)"),
+        (np.ones((1, 8, 1)), ValueError, r"width at least 2; got \(1, 8, 1\)"),
+        (np.full((1, 2, 2), 16), ValueError, "0 to 1; got 16 to 16. .* 16 or 255"),
+        (np.array([[[0, 1.5]]]), ValueError, "from 0 to 1; got 0 to 1.5. Divide"),
+        (np.array([[[0, 255]]], np.uint8), ValueError, "got 0 to 255. Divide"),
+        (np.array([[[-0.1, 1]]]), ValueError, "got -0.1 to 1. Divide"),
+        (np.array([[[0.5, np.nan]]]), ValueError, "finite numbers from 0 to 1"),
+        (np.array([[[0.5, np.inf]]]), ValueError, "finite numbers from 0 to 1"),
+        ([[["a", "b"]]], TypeError, "must be numbers from 0 to 1; got <U1 values"),
+        (None, TypeError, "must be numbers from 0 to 1; got object values"),
+        ([[[0, 1], [0]]], ValueError, "of one height and width"),
+    ],
+)
+def test_pictures_that_cannot_be_halved_are_refused(images, error, message):
+    with pytest.raises(error, match=message):
+        mask_left_half(images)
 
 
 def test_tsv_is_read_with_a_byte_order_mark_crlf_and_spaces(tmp_path):

@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from kseq2seq.metrics import bleu, chrf, edit_distance, exact_match, token_accuracy
+from kseq2seq.metrics import (
+    accuracy_by_position,
+    bleu,
+    chrf,
+    edit_distance,
+    exact_match,
+    token_accuracy,
+)
 
 
 def test_exact_match_counts_whole_answers():
@@ -14,6 +21,35 @@ def test_exact_match_counts_whole_answers():
 def test_token_accuracy_counts_positions_of_the_longer():
     assert token_accuracy(["abcd", "x"], ["abxd", "xyz"]) == pytest.approx(4 / 7)
     assert token_accuracy([""], [""]) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("y_true", "y_pred", "shares"),
+    [
+        # The second prediction has a token too many.
+        (["abc", "ab", "a"], ["xbc", "abd", "a"], [2 / 3, 1, 1 / 2]),
+        # The first prediction lacks two tokens.
+        (["abc", "ab"], ["a", "ab"], [1, 1 / 2, 0]),
+        ([["ab", "c"], []], [["ab"], ["d"]], [1 / 2, 0]),
+        (np.array([[1, 2], [3, 4]]), np.array([[1, 2], [4, 4]]), [1 / 2, 1]),
+        (["", ""], ["", ""], []),
+    ],
+)
+def test_accuracy_by_position_counts_the_pairs_whose_longer_side_has_it(
+    y_true, y_pred, shares
+):
+    found = accuracy_by_position(y_true, y_pred)
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(found, shares, rtol=1e-12)
+    assert found.shape == (len(shares),)
+
+
+def test_accuracy_by_position_averages_to_token_accuracy():
+    y_true, y_pred = ["abcde", "xy", "", "q"], ["abzd", "xyz", "r", ""]
+    counts = np.array([4, 2, 2, 1, 1])  # pairs of lengths 5, 3, 1 and 1
+    shares = accuracy_by_position(y_true, y_pred)
+    assert shares @ counts / counts.sum() == pytest.approx(5 / 10)
+    assert token_accuracy(y_true, y_pred) == 5 / 10
 
 
 def test_edit_distance_counts_tokens():
@@ -29,7 +65,9 @@ def test_bleu_and_chrf_are_sacrebleus():
     assert bleu(text, ["a dog ran"]) < 10
 
 
-@pytest.mark.parametrize("metric", [exact_match, token_accuracy, edit_distance, bleu])
+@pytest.mark.parametrize(
+    "metric", [exact_match, token_accuracy, accuracy_by_position, edit_distance, bleu]
+)
 @pytest.mark.parametrize("pair", [([], []), (["a"], [])])
 def test_no_or_unequal_answers_are_refused(metric, pair):
     with pytest.raises(ValueError, match="as many predictions as answers; got"):

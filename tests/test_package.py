@@ -11,15 +11,21 @@ PACKAGE = Path(kseq2seq.__file__).parent
 FLOORS = [
     {"arguments", "_tensorflow"},
     {"metrics", "plotting", "tokenizers"},
-    {"vocabulary", "layers", "datasets", "sequences"},
+    {"vocabulary", "layers", "search", "datasets", "sequences"},
     {"batching", "builders"},
     {"training", "generation"},
     {"persistence"},
     {"estimators"},
     {"cli"},
 ]
-# Within a floor: the vocabulary has the ids that layers and sequences use.
-WITHIN = {("layers", "vocabulary"), ("sequences", "vocabulary")}
+# Within a floor: the vocabulary has the ids that layers, search and sequences use; the
+# search steps draw their random numbers as layers do.
+WITHIN = {
+    ("layers", "vocabulary"),
+    ("search", "vocabulary"),
+    ("search", "layers"),
+    ("sequences", "vocabulary"),
+}
 
 
 def imports(path):

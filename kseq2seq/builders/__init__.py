@@ -1,6 +1,11 @@
 """Sizes to Keras models that share layers."""
 
-from kseq2seq.builders.architecture import ATTENTIONS, CELLS, EMBEDDINGS
+from kseq2seq.builders.architecture import ATTENTIONS, CELLS, DECODERS, EMBEDDINGS
+from kseq2seq.builders.autoencoder import (
+    AutoencoderModels,
+    build_masked_autoencoder,
+)
+from kseq2seq.builders.classifier import build_sequence_classifier
 from kseq2seq.builders.seq2seq import (
     Seq2SeqModels,
     build_attention_seq2seq,
@@ -10,8 +15,12 @@ from kseq2seq.builders.seq2seq import (
 __all__ = [
     "ATTENTIONS",
     "CELLS",
+    "DECODERS",
     "EMBEDDINGS",
+    "AutoencoderModels",
     "Seq2SeqModels",
     "build_attention_seq2seq",
+    "build_masked_autoencoder",
     "build_seq2seq",
+    "build_sequence_classifier",
 ]

@@ -23,24 +23,23 @@ Initializer = Any
 
 CELLS = tuple(RECURRENT_LAYERS)
 ATTENTIONS = ("dot",)
+DECODERS = ("autoregressive", "repeat")
 EMBEDDINGS = ("learned", "one_hot")
 MAX_LAYERS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class Architecture:
-    """The checked arguments of the builders."""
+class EncoderArchitecture:
+    """The checked arguments of what reads a source."""
 
-    source_vocabulary_size: int
-    target_vocabulary_size: int
+    source_vocabulary_size: int | None
+    source_features: int | None
     units: int
-    encoder_units: int | None
     cell: str
     num_layers: int
     bidirectional: bool
     embedding_dim: int | None
     source_embedding: Embedding
-    target_embedding: Embedding
     freeze_embeddings: bool
     dropout: float
     recurrent_dropout: float
@@ -49,14 +48,12 @@ class Architecture:
     bias_initializer: Initializer
     embeddings_initializer: Initializer
     random_state: Any
-    attention: str | None = None
-    attention_units: int | None = None
+    encoder_units: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("source_vocabulary_size", "target_vocabulary_size"):
-            check_whole(name, getattr(self, name), minimum=4)
+        self.check_side("source")
         check_whole("units", self.units)
-        for name in ("encoder_units", "embedding_dim", "attention_units"):
+        for name in ("encoder_units", "embedding_dim"):
             if getattr(self, name) is not None:
                 check_whole(name, getattr(self, name))
         check_choice("cell", self.cell, CELLS)
@@ -71,18 +68,27 @@ class Architecture:
                 f"direction; got {self.encoder_units}."
             )
         for name in ("kernel", "recurrent", "embeddings"):
-            _check_initializer(
+            check_initializer(
                 f"{name}_initializer", getattr(self, f"{name}_initializer"), (3, 6)
             )
         # Keras's GRU has two biases, for the inputs and for the states.
         shape = (2, 6) if self.cell == "gru" else (6,)
-        _check_initializer("bias_initializer", self.bias_initializer, shape)
-        for side in ("source", "target"):
-            check_embedding(
-                f"{side}_embedding",
-                getattr(self, f"{side}_embedding"),
-                getattr(self, f"{side}_vocabulary_size"),
+        check_initializer("bias_initializer", self.bias_initializer, shape)
+
+    def check_side(self, side: str) -> None:
+        """Raise unless a side has either ids or real values, of a size in range."""
+        ids, features = f"{side}_vocabulary_size", f"{side}_features"
+        size, width = getattr(self, ids), getattr(self, features)
+        if (size is None) == (width is None):
+            raise ValueError(
+                f"expected either {ids}, for ids, or {features}, for real values; got "
+                f"{size!r} and {width!r}."
             )
+        if size is None:
+            check_whole(features, width)
+            return
+        check_whole(ids, size, minimum=4)
+        check_embedding(f"{side}_embedding", getattr(self, f"{side}_embedding"), size)
 
     @property
     def encoder_width(self) -> int:
@@ -97,7 +103,26 @@ class Architecture:
         return ("h", "c") if self.cell == "lstm" else ("h",)
 
 
-def _check_initializer(name: str, value: Any, shape: tuple[int, ...]) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Architecture(EncoderArchitecture):
+    """The checked arguments of an encoder and a decoder."""
+
+    target_vocabulary_size: int | None
+    target_features: int | None
+    target_embedding: Embedding
+    decoder: str
+    attention: str | None = None
+    attention_units: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_side("target")
+        check_choice("decoder", self.decoder, DECODERS)
+        if self.attention_units is not None:
+            check_whole("attention_units", self.attention_units)
+
+
+def check_initializer(name: str, value: Any, shape: tuple[int, ...]) -> None:
     """Raise unless the initializer can be had and fills a small array."""
     try:
         found = keras.initializers.get(value)

@@ -6,19 +6,25 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 from keras import layers as keras_layers
 
 from kseq2seq.arguments import random_generator
-from kseq2seq.builders.architecture import Architecture, Embedding, Initializer
+from kseq2seq.builders.architecture import (
+    Embedding,
+    EncoderArchitecture,
+    Initializer,
+)
 from kseq2seq.layers import RECURRENT_LAYERS, Dropout, OneHot
 
 
-class Components:
-    """Makes the layers of one architecture."""
+class Seeded:
+    """Gives initializers and dropout their seeds, each one of its own."""
 
-    def __init__(self, architecture: Architecture) -> None:
-        self.architecture = architecture
-        self._generator = random_generator(architecture.random_state)
+    def __init__(
+        self, random_state: int | np.random.Generator | np.random.RandomState | None
+    ) -> None:
+        self._generator = random_generator(random_state)
 
     def seed(self) -> int:
         """Return the next seed."""
@@ -34,7 +40,17 @@ class Components:
             return found
         return type(found).from_config({**config, "seed": self.seed()})
 
-    def dense(self, units: int, *, name: str, **kwargs: Any) -> keras_layers.Dense:
+
+class Components(Seeded):
+    """Makes the layers of one architecture."""
+
+    def __init__(self, architecture: EncoderArchitecture) -> None:
+        super().__init__(architecture.random_state)
+        self.architecture = architecture
+
+    def dense(
+        self, units: int | None, *, name: str, **kwargs: Any
+    ) -> keras_layers.Dense:
         """Return a dense layer."""
         return keras_layers.Dense(
             units,
@@ -54,7 +70,7 @@ class Components:
         """Return the values: stands where an architecture needs no layer."""
         return values
 
-    def embedding(self, side: str, size: int, how: Embedding) -> keras_layers.Layer:
+    def embedding(self, side: str, size: Any, how: Embedding) -> keras_layers.Layer:
         """Return the embedding of a side: learned, one-hot or from a matrix."""
         name = f"{side}_embedding"
         if isinstance(how, str) and how == "one_hot":

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
 
 from kseq2seq.builders.architecture import Architecture
 from kseq2seq.builders.components import Components
-from kseq2seq.layers import DotAttention
+from kseq2seq.layers import DotAttention, RepeatAlong
 
 
 class Decoder:
@@ -16,14 +17,14 @@ class Decoder:
 
     def __init__(self, architecture: Architecture, components: Components) -> None:
         self.architecture = architecture
-        self.embedding = components.embedding(
-            "target", architecture.target_vocabulary_size, architecture.target_embedding
-        )
+        self.reader = self._reader(components)
         self.recurrent = []
         self.dropouts = []
         for i in range(1, architecture.num_layers + 1):
-            before = f"decoder_dropout_{i}" if i > 1 else "target_embedding_dropout"
-            self.dropouts.append(components.dropout(name=before))
+            between: Callable[[Any], Any] = components.identity
+            if i > 1:
+                between = components.dropout(name=f"decoder_dropout_{i}")
+            self.dropouts.append(between)
             self.recurrent.append(
                 components.recurrent(
                     architecture.units, name=f"decoder_{architecture.cell}_{i}"
@@ -32,18 +33,39 @@ class Decoder:
         self.attention = None
         if architecture.attention:
             self.attention = _Attention(architecture, components)
-        self.logits_dropout = components.dropout(name="logits_dropout")
-        self.logits = components.dense(
-            architecture.target_vocabulary_size, name="logits"
-        )
+        size, name = architecture.target_vocabulary_size, "logits"
+        if architecture.target_features is not None:
+            size, name = architecture.target_features, "values"
+        self.output_dropout = components.dropout(name=f"{name}_dropout")
+        self.output = components.dense(size, name=name)
 
-    def wire(self, decoder_input_ids: Any, memory: list[Any]) -> list[Any]:
-        """Return ``[logits, *states]`` and with attention the weights.
+    def _reader(self, components: Components) -> Callable[[Any, Any], Any]:
+        """Return what makes the first recurrent layer's inputs.
 
-        Serves any number of steps: all gold ids in training, one id in the decoder.
+        It is a function of the decoder inputs and of what stays at every step, where
+        the encoder's last state comes first if the decoder repeats it.
         """
-        outputs = self.embedding(decoder_input_ids)
+        architecture = self.architecture
+        if architecture.decoder == "repeat":
+            dropout = components.dropout(name="encoder_state_dropout")
+            repeat = RepeatAlong(name="repeat_encoder_state")
+            return lambda inputs, constants: repeat(dropout(constants[0]), inputs)
+        if architecture.target_vocabulary_size is None:
+            return lambda inputs, _: inputs
+        embedding = components.embedding(
+            "target", architecture.target_vocabulary_size, architecture.target_embedding
+        )
+        dropout = components.dropout(name="target_embedding_dropout")
+        return lambda inputs, _: dropout(embedding(inputs))
+
+    def wire(self, decoder_inputs: Any, memory: list[Any]) -> list[Any]:
+        """Return ``[logits or values, *states]`` and with attention the weights.
+
+        Serves any number of steps: all gold tokens in training, one in the decoder.
+        """
         states_per_layer = len(self.architecture.state_names)
+        num_states = states_per_layer * self.architecture.num_layers
+        outputs = self.reader(decoder_inputs, memory[num_states:])
         new_states: list[Any] = []
         for layer, dropout in zip(self.recurrent, self.dropouts, strict=True):
             start = len(new_states)
@@ -53,7 +75,14 @@ class Decoder:
         weights: list[Any] = []
         if self.attention is not None:
             outputs, *weights = self.attention.wire(outputs, *memory[-2:])
-        return [self.logits(self.logits_dropout(outputs)), *new_states, *weights]
+        return [self.output(self.output_dropout(outputs)), *new_states, *weights]
+
+    def inputs(self, steps: int | None) -> Any:
+        """Return the decoder's input: ids, or real values, of so many steps."""
+        features = self.architecture.target_features
+        if features is None:
+            return keras.Input((steps,), name="decoder_input_ids", dtype="int32")
+        return keras.Input((steps, features), name="decoder_input_values")
 
     def step_model(self, encoder: keras.Model) -> keras.Model:
         """Return the decoder as a model of one step over what the encoder gives."""
@@ -62,14 +91,15 @@ class Decoder:
             for i in range(1, self.architecture.num_layers + 1)
             for name in self.architecture.state_names
         ]
+        names += ["encoder_state"] if self.architecture.decoder == "repeat" else []
         names += ["encoder_outputs", "source_mask"] if self.attention else []
-        decoder_input_ids = keras.Input((1,), name="decoder_input_ids", dtype="int32")
+        decoder_inputs = self.inputs(steps=1)
         memory = [
             keras.Input(tuple(given.shape[1:]), name=name, dtype=given.dtype)
             for name, given in zip(names, encoder.outputs, strict=True)
         ]
-        outputs = self.wire(decoder_input_ids, memory)
-        return keras.Model([decoder_input_ids, *memory], outputs, name="decoder")
+        outputs = self.wire(decoder_inputs, memory)
+        return keras.Model([decoder_inputs, *memory], outputs, name="decoder")
 
 
 class _Attention:

@@ -2,38 +2,89 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 
-from kseq2seq.builders.architecture import Architecture
+from kseq2seq.builders.architecture import Architecture, EncoderArchitecture
 from kseq2seq.builders.components import Components
-from kseq2seq.layers import PaddingMask, Unmasked
+from kseq2seq.layers import EveryFrame, PaddingMask, Unmasked
 
 
-def build_encoder(architecture: Architecture, components: Components) -> keras.Model:
-    """Return the model from source ids to states, and with attention outputs and mask.
+@dataclass(frozen=True)
+class Reading:
+    """What reading a source gives.
 
-    States are ``(batch, units)`` each: of layer 1, then of layer 2 ...; an LSTM's h
-    before its c.
+    Attributes
+    ----------
+    source : KerasTensor
+        The input: ids ``(batch, source_len)``, or values with a last axis of features.
+    mask : KerasTensor
+        ``(batch, source_len)``, True where a token or a frame stands.
+    outputs : KerasTensor
+        Of the last layer: ``(batch, source_len, encoder_units)``.
+    states : list of list of KerasTensor
+        Of each layer: h and, for an LSTM, c, of the forward direction and then of the
+        backward one.
     """
-    source_ids = keras.Input((None,), name="source_ids", dtype="int32")
-    mask = PaddingMask(name="source_mask")(source_ids)
-    outputs = components.embedding(
-        "source", architecture.source_vocabulary_size, architecture.source_embedding
-    )(source_ids)
-    outputs = components.dropout(name="source_embedding_dropout")(outputs)
-    states: list[Any] = []
+
+    source: Any
+    mask: Any
+    outputs: Any
+    states: list[list[Any]]
+
+
+def read_source(architecture: EncoderArchitecture, components: Components) -> Reading:
+    """Wire the source through the recurrent layers."""
+    source, mask, outputs = _embed(architecture, components)
+    # Where every frame counts, no mask: the recurrence is faster without.
+    padding = mask if architecture.source_features is None else None
+    states = []
     for i in range(1, architecture.num_layers + 1):
         if i > 1:
             outputs = components.dropout(name=f"encoder_dropout_{i}")(outputs)
         layer = components.encoder_recurrent(name=f"encoder_{architecture.cell}_{i}")
-        outputs, *layer_states = layer(outputs, mask=mask)
+        outputs, *layer_states = layer(outputs, mask=padding)
+        states.append(layer_states)
+    return Reading(source, mask, outputs, states)
+
+
+def _embed(
+    architecture: EncoderArchitecture, components: Components
+) -> tuple[Any, Any, Any]:
+    """Return the source, its mask, and what the first recurrent layer reads."""
+    if architecture.source_features is not None:
+        shape = (None, architecture.source_features)
+        values = keras.Input(shape, name="source_values")
+        return values, EveryFrame(name="source_mask")(values), values
+    ids = keras.Input((None,), name="source_ids", dtype="int32")
+    embedding = components.embedding(
+        "source", architecture.source_vocabulary_size, architecture.source_embedding
+    )
+    dropout = components.dropout(name="source_embedding_dropout")
+    return ids, PaddingMask(name="source_mask")(ids), dropout(embedding(ids))
+
+
+def build_encoder(architecture: Architecture, components: Components) -> keras.Model:
+    """Return the model from the source to states and to what stays at every step.
+
+    States are ``(batch, units)`` each: of layer 1, then of layer 2 ...; an LSTM's h
+    before its c. What stays is, for a decoder that repeats it, the last layer's h, and
+    with attention the encoder outputs and their mask.
+    """
+    reading = read_source(architecture, components)
+    states: list[Any] = []
+    for i, layer_states in enumerate(reading.states, 1):
         states += _decoder_states(architecture, components, layer_states, i)
-    memory = []
+    constants = []
+    if architecture.decoder == "repeat":
+        last = states[-len(architecture.state_names)]
+        constants.append(Unmasked(name="encoder_state")(last))
     if architecture.attention:
-        memory = [Unmasked(name="encoder_outputs")(outputs), mask]
-    return keras.Model(source_ids, [*states, *memory], name="encoder")
+        constants.append(Unmasked(name="encoder_outputs")(reading.outputs))
+        constants.append(reading.mask)
+    return keras.Model(reading.source, [*states, *constants], name="encoder")
 
 
 def _decoder_states(
@@ -41,12 +92,7 @@ def _decoder_states(
 ) -> list[Any]:
     """Join the two directions' states and bring them to the decoder's width."""
     names = architecture.state_names
-    if architecture.bidirectional:
-        forward, backward = states[: len(names)], states[len(names) :]
-        states = [
-            keras.layers.Concatenate(name=f"encoder_state_{name}_{i}")([one, other])
-            for name, one, other in zip(names, forward, backward, strict=True)
-        ]
+    states = join_directions(architecture, states, i)
     if architecture.encoder_width == architecture.units:
         return states
     return [
@@ -54,4 +100,18 @@ def _decoder_states(
             architecture.units, activation="tanh", name=f"bridge_{name}_{i}"
         )(state)
         for name, state in zip(names, states, strict=True)
+    ]
+
+
+def join_directions(
+    architecture: EncoderArchitecture, states: list[Any], i: int
+) -> list[Any]:
+    """Return the states of layer i, those of two directions side by side."""
+    if not architecture.bidirectional:
+        return states
+    names = architecture.state_names
+    forward, backward = states[: len(names)], states[len(names) :]
+    return [
+        keras.layers.Concatenate(name=f"encoder_state_{name}_{i}")([one, other])
+        for name, one, other in zip(names, forward, backward, strict=True)
     ]

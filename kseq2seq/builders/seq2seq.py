@@ -3,7 +3,8 @@
 The encoder reads ``source_ids`` and hands its states (and, with attention, all its
 outputs) to the decoder, which predicts one token after the other (Sutskever et al.,
 2014, arXiv:1409.3215). With attention every decoder output looks back at the encoder
-outputs (Luong et al., 2015, arXiv:1508.04025, equations 2, 5, 6 and 7).
+outputs (Luong et al., 2015, arXiv:1508.04025, equations 2, 5, 6 and 7). Either side may
+be of real values in place of ids: frames of a picture, a sound or a time series.
 """
 
 from __future__ import annotations
@@ -43,6 +44,12 @@ class Seq2SeqModels:
         One step: ``[decoder_input_ids (batch, 1), *what the encoder gave]`` to
         ``[logits (batch, 1, target_vocabulary_size), *new states]`` and with attention
         the weights ``(batch, 1, source_len)``.
+
+    A side of real values has ``source_values (batch, source_len, source_features)`` or
+    ``decoder_input_values (batch, target_len, target_features)`` in place of ids, and
+    values in place of logits. A decoder that repeats the encoder's state takes it, as
+    ``encoder_state (batch, units)``, after its own states; of the decoder inputs it
+    reads nothing but their length.
     """
 
     training: keras.Model
@@ -57,14 +64,22 @@ class Seq2SeqModels:
     @property
     def num_states(self) -> int:
         """How many of the decoder's inputs, and of its outputs, are states."""
-        return len(self.decoder.inputs) - 1 - 2 * self.has_attention
+        return sum(given.name.startswith("state_") for given in self.decoder.inputs)
+
+    @property
+    def has_real_targets(self) -> bool:
+        """Whether the decoder puts out real values, and no logits."""
+        return self.decoder.inputs[0].name == "decoder_input_values"
 
 
 def build_seq2seq(
-    source_vocabulary_size: int,
-    target_vocabulary_size: int,
+    source_vocabulary_size: int | None = None,
+    target_vocabulary_size: int | None = None,
     units: int = 256,
     *,
+    source_features: int | None = None,
+    target_features: int | None = None,
+    decoder: str = "autoregressive",
     encoder_units: int | None = None,
     cell: str = "lstm",
     num_layers: int = 1,
@@ -84,14 +99,23 @@ def build_seq2seq(
     """Build an encoder-decoder whose decoder starts from the encoder's last states.
 
     Ids are 0 PAD, 1 UNK, 2 START, 3 END and tokens from 4; padding on the right changes
-    no answer. Every source needs at least one id that is not PAD.
+    no answer. Every source needs at least one id that is not PAD. Real values have no
+    padding: all frames of a batch count.
 
     Parameters
     ----------
-    source_vocabulary_size, target_vocabulary_size : int
-        How many ids each side knows, the four special ids included; at least 4.
+    source_vocabulary_size, target_vocabulary_size : int, optional
+        How many ids each side knows, the four special ids included; at least 4. None
+        for a side of real values.
     units : int, default 256
         The width of the decoder.
+    source_features, target_features : int, optional
+        How many real values a frame of the side has; in place of the vocabulary size.
+    decoder : {"autoregressive", "repeat"}, default "autoregressive"
+        What the decoder is fed at each step: the token before (its own last answer, or
+        in training the gold one), or always the encoder's last state, the top layer's
+        h, as it is given to the decoder. The latter answers all steps without reading
+        itself.
     encoder_units : int, optional
         The width of the encoder outputs; `units` when None (rounded up to an even
         number if `bidirectional`). When it differs from `units`, a dense layer with
@@ -134,15 +158,21 @@ embeddings_initializer : str or keras.initializers.Initializer
     >>> models = build_seq2seq(16, 15, units=64, random_state=0)
     >>> models.training.output_shape
     (None, None, 15)
+    >>> forecast = build_seq2seq(source_features=3, target_features=1, units=8)
+    >>> forecast.training.output_shape
+    (None, None, 1)
     """
     return _build(Architecture(**locals()))
 
 
 def build_attention_seq2seq(
-    source_vocabulary_size: int,
-    target_vocabulary_size: int,
+    source_vocabulary_size: int | None = None,
+    target_vocabulary_size: int | None = None,
     units: int = 256,
     *,
+    source_features: int | None = None,
+    target_features: int | None = None,
+    decoder: str = "autoregressive",
     attention: str = "dot",
     attention_units: int | None = None,
     encoder_units: int | None = None,
@@ -175,10 +205,11 @@ def build_attention_seq2seq(
         layer without bias brings the decoder output to the encoder's width first.
     attention_units : int, optional
         The width of the tanh layer; `units` when None.
-    source_vocabulary_size, target_vocabulary_size, units, encoder_units, cell, \
-num_layers, bidirectional, embedding_dim, source_embedding, target_embedding, \
-freeze_embeddings, dropout, recurrent_dropout, kernel_initializer, \
-recurrent_initializer, bias_initializer, embeddings_initializer, random_state
+    source_vocabulary_size, target_vocabulary_size, units, source_features, \
+target_features, decoder, encoder_units, cell, num_layers, bidirectional, \
+embedding_dim, source_embedding, target_embedding, freeze_embeddings, dropout, \
+recurrent_dropout, kernel_initializer, recurrent_initializer, bias_initializer, \
+embeddings_initializer, random_state
         As in :func:`build_seq2seq`.
 
     Returns
@@ -206,9 +237,7 @@ def _build(architecture: Architecture) -> Seq2SeqModels:
     encoder = build_encoder(architecture, components)
     decoder = Decoder(architecture, components)
     step_model = decoder.step_model(encoder)
-    decoder_input_ids = keras.Input((None,), name="decoder_input_ids", dtype="int32")
-    logits, *_ = decoder.wire(decoder_input_ids, encoder.outputs)
-    training = keras.Model(
-        [*encoder.inputs, decoder_input_ids], logits, name="training"
-    )
+    decoder_inputs = decoder.inputs(steps=None)
+    outputs, *_ = decoder.wire(decoder_inputs, encoder.outputs)
+    training = keras.Model([*encoder.inputs, decoder_inputs], outputs, name="training")
     return Seq2SeqModels(training=training, encoder=encoder, decoder=step_model)

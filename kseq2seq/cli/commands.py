@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -138,8 +139,11 @@ def _describe(model: Path, description: dict[str, Any]) -> dict[str, Any]:
             "format_version": description["format_version"],
             "estimator": description["estimator"],
             "parameters": description["num_weights"],
-            "source": _side(description["source"]),
-            "target": _side(description["target"]),
+            **{
+                side: _side(description[side])
+                for side in ("source", "target")
+                if side in description
+            },
             "epochs": len(description["history"].get("loss", ())),
             "settings": description["parameters"],
         }
@@ -194,10 +198,10 @@ def load_text_model(path: Path) -> Any:
 
     description = read_description(path)
     _describe(path, description)
-    kinds = {description[side]["kind"] for side in ("source", "target")}
+    kinds = {description.get(side, {}).get("kind") for side in ("source", "target")}
     if kinds != {"text"}:
         raise ValueError(
-            f"{path} was not trained on text; use it from Python: "
+            f"{path} does not answer text with text; use it from Python: "
             f"kseq2seq.load({str(path)!r})."
         )
     load_backend()
@@ -207,23 +211,19 @@ def load_text_model(path: Path) -> Any:
 
 
 def _measure(estimator: Any, y: list[str], predictions: list[str]) -> dict[str, float]:
-    from kseq2seq import metrics
+    from kseq2seq.metrics import METRICS, measure
     from kseq2seq.tokenizers import get_tokenizer
 
     encode = get_tokenizer(estimator.target_tokenizer).encode
-    answers, answered = [encode(t) for t in y], [encode(t) for t in predictions]
-    report = {
-        "exact_match": metrics.exact_match(y, predictions),
-        "token_accuracy": metrics.token_accuracy(answers, answered),
-        "edit_distance": metrics.edit_distance(answers, answered),
-        "token_error_rate": metrics.edit_distance(answers, answered, normalize=True),
-    }
-    try:
-        report["bleu"] = metrics.bleu(y, predictions)
-        report["chrf"] = metrics.chrf(y, predictions)
-    except ImportError:
+
+    def tokens(texts: Sequence[str]) -> list[list[str]]:
+        return [encode(text) for text in texts]
+
+    names = list(METRICS)
+    if importlib.util.find_spec("sacrebleu") is None:
         typer.echo("BLEU and chrF need: pip install 'kseq2seq[text]'", err=True)
-    return report
+        names = [name for name in names if name not in ("bleu", "chrf")]
+    return measure(y, predictions, names, tokens=tokens)
 
 
 def timed_fit(

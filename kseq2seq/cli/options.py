@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-_NOT_OPTIONS = ("callbacks", "verbose")
+_NOT_OPTIONS = ("callbacks", "source_vocabulary", "target_vocabulary", "verbose")
 _PANEL = "Parameters of the estimator"
 _TYPES = {"str": str, "int": int, "float": float, "bool": bool}
 

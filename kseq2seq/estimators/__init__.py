@@ -1,6 +1,7 @@
-"""Sequence-to-sequence models with scikit-learn's fit, predict and score."""
+"""Models of sequences with scikit-learn's fit, predict and score."""
 
+from kseq2seq.estimators.classifier import SequenceClassifier
 from kseq2seq.estimators.loading import load
 from kseq2seq.estimators.seq2seq import AttentionMap, Seq2SeqEstimator
 
-__all__ = ["AttentionMap", "Seq2SeqEstimator", "load"]
+__all__ = ["AttentionMap", "Seq2SeqEstimator", "SequenceClassifier", "load"]

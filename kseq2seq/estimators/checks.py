@@ -11,7 +11,7 @@ def check_lengths(num_sources: int, num_targets: int) -> None:
     """Raise unless there are as many targets as sources."""
     if num_sources != num_targets:
         raise ValueError(
-            "X and y must hold as many sequences, one answer for each source; got "
+            "X and y must be as long, one answer for each source; got "
             f"{num_sources} in X and {num_targets} in y."
         )
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from kseq2seq import persistence
+from kseq2seq.estimators.classifier import SequenceClassifier
 from kseq2seq.estimators.seq2seq import Seq2SeqEstimator
 
-_ESTIMATORS = {"Seq2SeqEstimator": Seq2SeqEstimator}
+_ESTIMATORS = {
+    "Seq2SeqEstimator": Seq2SeqEstimator,
+    "SequenceClassifier": SequenceClassifier,
+}
 
 
-def load(path: str | Path) -> Seq2SeqEstimator:
+def load(path: str | Path) -> Any:
     """Return the fitted estimator that a model file holds.
 
     Loading runs no code from the file.
@@ -21,7 +26,7 @@ def load(path: str | Path) -> Seq2SeqEstimator:
 
     Returns
     -------
-    Seq2SeqEstimator
+    Seq2SeqEstimator or SequenceClassifier
 
     Raises
     ------

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from kseq2seq.sequences import as_vocabulary
 from kseq2seq.tokenizers import tokenizer_from_json, tokenizer_to_json
 
 _PLAIN = (str, int, float, bool, type(None))
@@ -42,6 +43,8 @@ def parameters_to_json(
             described[name] = {"tokenizer": tokenizer_to_json(value)}
         elif isinstance(value, _PLAIN):
             described[name] = value
+        elif name.endswith("vocabulary"):
+            described[name] = {"tokens": as_vocabulary(name, value).tokens}
         else:
             described[name] = _keras_object_to_json(name, value)
     return described, arrays
@@ -79,6 +82,8 @@ def _from_json(value: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Any:
         return arrays[value["array"]]
     if "tokenizer" in value:
         return tokenizer_from_json(value["tokenizer"])
+    if "tokens" in value:
+        return value["tokens"]
     for kind, (module, base) in _KERAS_OBJECTS.items():
         if kind in value:
             class_name, config = value[kind]["class_name"], value[kind]["config"]

@@ -2,56 +2,44 @@
 
 from __future__ import annotations
 
-import copy
-import inspect
-import math
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
-from sklearn.base import BaseEstimator
-from sklearn.exceptions import NotFittedError
 
-from kseq2seq import persistence
 from kseq2seq.arguments import (
     check_choice,
-    check_rate,
+    check_flag,
     check_sample_weight,
     check_whole,
     random_generator,
 )
-from kseq2seq.batching import Batches
+from kseq2seq.batching import Batches, StreamBatches
 from kseq2seq.builders import (
     ATTENTIONS,
+    DECODERS,
     Seq2SeqModels,
     build_attention_seq2seq,
     build_seq2seq,
 )
-from kseq2seq.estimators.checks import (
-    check_callbacks,
-    check_lengths,
-)
-from kseq2seq.estimators.parameters import parameters_from_json, parameters_to_json
+from kseq2seq.estimators.base import SequenceEstimator, updates_per_epoch
+from kseq2seq.estimators.checks import check_lengths
+from kseq2seq.estimators.streams import PairStream, is_stream
 from kseq2seq.generation import LONGEST, build_generator, generate
 from kseq2seq.metrics import exact_match
 from kseq2seq.sequences import SequenceCodec, has_unknown
 from kseq2seq.tokenizers import get_tokenizer
 from kseq2seq.training import (
-    CosineDecay,
-    fit_batches,
-    make_optimizer,
+    MaskedCrossentropy,
+    TeacherForcedAccuracy,
+    TeacherForcing,
+    check_teacher_forcing,
     plan_buckets,
+    with_teacher_forcing,
 )
-from kseq2seq.vocabulary import END, PAD, SPECIAL_TOKENS, START, UNK, Token
-
-DEFAULT_UPDATES = 4000
-"""How many updates a fit makes by default, within the two bounds that follow."""
-MIN_EPOCHS, MAX_EPOCHS = 10, 100
-
-_NOT_SAVED = ("callbacks",)
-_LARGEST = {"max_length": LONGEST - 1}
+from kseq2seq.training.callbacks import AnswerCallback
+from kseq2seq.vocabulary import END, PAD, SPECIAL_TOKENS, START, UNK, Token, Vocabulary
 
 _Ids = list[list[int]]
 _Pairs = tuple[_Ids, _Ids]
@@ -75,7 +63,7 @@ class AttentionMap(NamedTuple):
     target_tokens: list[Token]
 
 
-class Seq2SeqEstimator(BaseEstimator):
+class Seq2SeqEstimator(SequenceEstimator):
     """Learn to answer sequences with sequences.
 
     X and y may each hold strings, token lists, or rows of integers of one length; the
@@ -94,6 +82,17 @@ class Seq2SeqEstimator(BaseEstimator):
         Tokens seen less often in training are UNK.
     max_size : int, optional
         How many tokens each vocabulary keeps at most.
+    source_vocabulary, target_vocabulary : list or str, optional
+        The tokens, given up front: a list of strings or of integers, or the characters
+        of a string. Training raises for a token that is not among them. Learned from
+        the data when None, which a stream does not allow.
+    reverse_source : bool, default False
+        Whether the model reads sources from their end to their start, which brings the
+        tokens that are needed first near to the first answer (Sutskever et al., 2014,
+        arXiv:1409.3215, 3.3). Sources and pictures keep their order.
+    decoder : {"autoregressive", "repeat"}, default "autoregressive"
+        What the decoder is fed at each step: its last answer, or always the encoder's
+        last state.
     attention_kind : {"dot", None}, default "dot"
         The builders' `attention`: how the decoder looks back at the encoder outputs;
         None (on the command line ``none``) for not at all.
@@ -127,7 +126,14 @@ embeddings_initializer : str or keras.initializers.Initializer
         As in :func:`kseq2seq.build_seq2seq`.
     max_length : int, optional
         How many tokens an answer has at most; half as many again as the longest of
-        training when None.
+        training when None, which a stream of texts or token lists does not allow.
+    teacher_forcing : float, default 1
+        The probability, at each step of training, of feeding the decoder the gold token
+        before; else it is fed its own best token. 0 is training as it will answer.
+    teacher_forcing_schedule : {"constant", "linear", "exponential", \
+"inverse_sigmoid"}, default "constant"
+        How that probability falls over the epochs; see
+        :func:`kseq2seq.training.forcing_probability`.
     optimizer : str or keras.optimizers.Optimizer, default "adam"
         A name, or an optimizer with a learning rate of its own, which is copied.
     learning_rate : float, default 0.003
@@ -147,8 +153,11 @@ embeddings_initializer : str or keras.initializers.Initializer
     patience : int, optional, default 10
         Training ends when the validation loss has not fallen for so many epochs, and
         the best weights return; None to train all epochs and keep the last weights.
+    tol : float, optional
+        Training ends when an epoch's training loss is no more than this.
     callbacks : sequence of keras.callbacks.Callback, optional
-        Copied for each fit; the copies are ``callbacks_``.
+        Copied for each fit; the copies are ``callbacks_``. Those of
+        ``kseq2seq.training`` that look at answers come before the others.
     verbose : {0, 1, 2}, default 0
         Keras's progress bar: none, a bar, or a line an epoch.
     random_state : int, optional
@@ -178,6 +187,10 @@ embeddings_initializer : str or keras.initializers.Initializer
     ['ba', 'abb']
     """
 
+    _builder = staticmethod(build_attention_seq2seq)
+    _renamed = {"attention": "attention_kind"}
+    _model_names = ("models_", "generator_")
+
     def __init__(
         self,
         *,
@@ -186,6 +199,10 @@ embeddings_initializer : str or keras.initializers.Initializer
         unknown: str = "unk",
         min_frequency: int = 1,
         max_size: int | None = None,
+        source_vocabulary: Sequence[Token] | Vocabulary | None = None,
+        target_vocabulary: Sequence[Token] | Vocabulary | None = None,
+        reverse_source: bool = False,
+        decoder: str = "autoregressive",
         attention_kind: str | None = "dot",
         attention_units: int | None = None,
         units: int = 128,
@@ -204,6 +221,8 @@ embeddings_initializer : str or keras.initializers.Initializer
         bias_initializer: Any = "zeros",
         embeddings_initializer: Any = "uniform",
         max_length: int | None = None,
+        teacher_forcing: float = 1.0,
+        teacher_forcing_schedule: str = "constant",
         optimizer: str | keras.optimizers.Optimizer = "adam",
         learning_rate: float = 0.003,
         clip_norm: float | None = 1.0,
@@ -212,6 +231,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         epochs: int | None = None,
         validation_fraction: float = 0.1,
         patience: int | None = 10,
+        tol: float | None = None,
         callbacks: Sequence[keras.callbacks.Callback] | None = None,
         verbose: int | str = 0,
         random_state: int | None = None,
@@ -221,6 +241,10 @@ embeddings_initializer : str or keras.initializers.Initializer
         self.unknown = unknown
         self.min_frequency = min_frequency
         self.max_size = max_size
+        self.source_vocabulary = source_vocabulary
+        self.target_vocabulary = target_vocabulary
+        self.reverse_source = reverse_source
+        self.decoder = decoder
         self.attention_kind = attention_kind
         self.attention_units = attention_units
         self.units = units
@@ -239,6 +263,8 @@ embeddings_initializer : str or keras.initializers.Initializer
         self.bias_initializer = bias_initializer
         self.embeddings_initializer = embeddings_initializer
         self.max_length = max_length
+        self.teacher_forcing = teacher_forcing
+        self.teacher_forcing_schedule = teacher_forcing_schedule
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.clip_norm = clip_norm
@@ -247,6 +273,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         self.epochs = epochs
         self.validation_fraction = validation_fraction
         self.patience = patience
+        self.tol = tol
         self.callbacks = callbacks
         self.verbose = verbose
         self.random_state = random_state
@@ -254,10 +281,11 @@ embeddings_initializer : str or keras.initializers.Initializer
     def fit(
         self,
         X: Any,
-        y: Any,
+        y: Any = None,
         *,
         sample_weight: Sequence[float] | None = None,
         validation_data: tuple[Any, Any] | None = None,
+        steps_per_epoch: int | None = None,
     ) -> Seq2SeqEstimator:
         """Learn from pairs; what an earlier fit learned is forgotten.
 
@@ -267,10 +295,16 @@ embeddings_initializer : str or keras.initializers.Initializer
         Parameters
         ----------
         X, y : sequences of str, of token lists, or integers ``(n_pairs, len)``
+            Without y, X is a stream: an iterator of pairs (source, target), or a
+            ``keras.utils.PyDataset`` of batches (sources, targets). Both vocabularies
+            and, unless targets are rows of integers, `max_length` must be given then.
         sample_weight : sequence of float ``(n_pairs,)``, optional
-            How much each pair counts; at least 0.
+            How much each pair counts; at least 0. Not for a stream.
         validation_data : pair (X, y), optional
-            What to validate on; a held-back part of the pairs when None.
+            What to validate on; a held-back part of the pairs when None, of a stream
+            nothing.
+        steps_per_epoch : int, optional
+            How many batches of a stream make an epoch; all of a data set when None.
 
         Returns
         -------
@@ -281,80 +315,133 @@ embeddings_initializer : str or keras.initializers.Initializer
         ------
         ValueError, TypeError
             When data or a parameter is not as described, before any model is built.
+        kseq2seq.training.StreamError
+            A ``ValueError``: when a stream fails or ends early; if an epoch or more was
+            done, the estimator is fitted with what it has learned.
         """
-        before = self.__dict__.copy()
-        try:
-            self._fit(X, y, sample_weight, validation_data)
-        except Exception:
-            self.__dict__ = before  # what was fitted stays fitted
-            raise
+        with self._all_or_nothing():
+            self._check_parameters()
+            if y is None:
+                self._fit_stream(X, sample_weight, validation_data, steps_per_epoch)
+            elif steps_per_epoch is not None:
+                raise TypeError("steps_per_epoch is for a stream; X and y have an end.")
+            else:
+                self._fit_pairs(X, y, sample_weight, validation_data)
         return self
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, validation_data: Any) -> None:
-        self._check_parameters()
-        source, target, pairs = self._learn_codecs(X, y)
-        weights = check_sample_weight(sample_weight, len(pairs[0]))
+    def _fit_pairs(
+        self, X: Any, y: Any, sample_weight: Any, validation_data: Any
+    ) -> None:
+        X, y = (list(v) if isinstance(v, Iterator) else v for v in (X, y))
+        source, sources = self._learn_source(X)
+        target, targets = self._learn_target(y)
+        check_lengths(len(sources), len(targets))
+        weights = check_sample_weight(sample_weight, len(sources))
         generator = random_generator(self.random_state)
+        pairs, raw = (sources, targets), (source.sequences(X), target.sequences(y))
         if validation_data is None:
-            train, held_back = self._split(len(pairs[0]), generator)
-            validation = _rows(pairs, held_back)
+            train, held_back = self._split(len(sources), generator)
+            validation, raw_validation = _rows(pairs, held_back), _rows(raw, held_back)
             pairs, weights = _rows(pairs, train), weights[train]
         else:
             validation = _encode_pairs(source, target, validation_data)
-        settings = self._model_settings()
-        models = _build_models(settings, source, target, random_state=generator)
-        limits = self._answer_limits(target, pairs[1])
-        self._adopt(models, settings, source, target, limits)
-        self._train(pairs, weights, validation, generator)
+            raw_validation = validation_data
+        self._start(source, target, pairs[1], generator)
+        num_pairs = len(pairs[0])
+        batch_size = min(self.batch_size, num_pairs)
+        epochs = self._num_epochs(updates_per_epoch(num_pairs, batch_size))
+        num_buckets = plan_buckets(num_pairs, batch_size=batch_size, epochs=epochs)
+        batches = Batches(
+            *pairs,
+            batch_size=batch_size,
+            num_buckets=num_buckets,
+            sample_weight=weights,
+            random_state=generator,
+        )
+        validation_batches = _validation_batches(validation, batch_size, num_buckets)
+        self._attach_callbacks(raw_validation)
+        self._fit_models(batches, validation_batches, epochs, generator)
+
+    def _fit_stream(
+        self, X: Any, sample_weight: Any, validation_data: Any, steps_per_epoch: Any
+    ) -> None:
+        self._check_stream(X, sample_weight)
+        stream = PairStream(X, self.batch_size, steps_per_epoch)
+        first_X, first_y = stream.first
+        source, _ = self._learn_source(first_X)
+        target, targets = self._learn_target(first_y)
+        if target.width is None and self.max_length is None:
+            raise ValueError(
+                "a stream does not tell how long answers may be; pass max_length."
+            )
+        validation: _Pairs = ([], [])
+        if validation_data is not None:
+            validation = _encode_pairs(source, target, validation_data)
+        generator = random_generator(self.random_state)
+        self._start(source, target, targets, generator)
+        epochs = self._num_epochs(stream.steps)
+        batch_size = len(first_X)
+        batches = StreamBatches(
+            _encoded(stream, source, target), batch_size=batch_size, steps=stream.steps
+        )
+        validation_batches = _validation_batches(validation, batch_size, 1)
+        self._attach_callbacks(validation_data or ([], []))
+        self._fit_models(batches, validation_batches, epochs, generator)
 
     def _check_parameters(self) -> None:
         """Raise for a parameter out of range; builders check those that they take."""
-        for name in ("source_tokenizer", "target_tokenizer"):
-            get_tokenizer(getattr(self, name), name=name)
-        check_choice("unknown", self.unknown, ("unk", "error"))
+        self._check_training_parameters()
+        get_tokenizer(self.target_tokenizer, name="target_tokenizer")
         check_choice("attention_kind", self.attention_kind, (*ATTENTIONS, None))
-        check_whole("batch_size", self.batch_size)
-        check_rate("label_smoothing", self.label_smoothing)
-        check_rate("validation_fraction", self.validation_fraction)
-        for name in ("epochs", "patience", "max_length", "attention_units"):
-            if getattr(self, name) is not None:
-                check_whole(name, getattr(self, name), maximum=_LARGEST.get(name))
-        if self.verbose not in (0, 1, 2, "auto"):
-            raise ValueError(
-                f"verbose must be 0, 1, 2 or 'auto'; got {self.verbose!r}."
+        check_choice("decoder", self.decoder, DECODERS)
+        check_flag("reverse_source", self.reverse_source)
+        check_teacher_forcing(self.teacher_forcing, self.teacher_forcing_schedule)
+        if self.max_length is not None:
+            check_whole("max_length", self.max_length, maximum=LONGEST - 1)
+        if self.attention_units is not None:
+            check_whole("attention_units", self.attention_units)
+
+    def _check_stream(self, X: Any, sample_weight: Any) -> None:
+        """Raise unless X is a stream and the vocabularies are given."""
+        if not is_stream(X):
+            raise TypeError(
+                "y is missing: pass fit(X, y), or as X a stream, an iterator of pairs "
+                f"or a keras.utils.PyDataset; got {type(X).__name__}."
             )
-        self._make_optimizer()
-        check_callbacks(self.callbacks)
+        if sample_weight is not None:
+            raise TypeError("sample_weight is not for a stream, which has no length.")
+        for name in ("source_vocabulary", "target_vocabulary"):
+            if getattr(self, name) is None:
+                raise ValueError(
+                    f"a stream does not tell all its tokens: pass {name}, a list of "
+                    "them or a string of characters."
+                )
 
-    def _make_optimizer(self) -> keras.optimizers.Optimizer:
-        return make_optimizer(
-            self.optimizer, learning_rate=self.learning_rate, clip_norm=self.clip_norm
+    def _learn_target(self, y: Any) -> tuple[SequenceCodec, _Ids]:
+        return SequenceCodec.learn(
+            "y",
+            y,
+            tokenizer=self.target_tokenizer,
+            min_frequency=self.min_frequency,
+            max_size=self.max_size,
+            vocabulary=self.target_vocabulary,
         )
 
-    def _learn_codecs(
-        self, X: Any, y: Any
-    ) -> tuple[SequenceCodec, SequenceCodec, _Pairs]:
-        """Learn both vocabularies, and encode the pairs with them."""
-        limits: dict[str, Any] = {
-            "min_frequency": self.min_frequency,
-            "max_size": self.max_size,
-        }
-        source, sources = SequenceCodec.learn(
-            "X", X, tokenizer=self.source_tokenizer, unknown=self.unknown, **limits
-        )
-        target, targets = SequenceCodec.learn(
-            "y", y, tokenizer=self.target_tokenizer, **limits
-        )
-        check_lengths(len(sources), len(targets))
-        return source, target, (sources, targets)
-
-    def _split(
-        self, num_pairs: int, generator: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the rows to train on and the rows to hold back."""
-        rows = generator.permutation(num_pairs)
-        num_held_back = int(self.validation_fraction * num_pairs)
-        return np.sort(rows[num_held_back:]), np.sort(rows[:num_held_back])
+    def _start(
+        self,
+        source: SequenceCodec,
+        target: SequenceCodec,
+        targets: _Ids,
+        generator: np.random.Generator,
+    ) -> None:
+        """Build new models, and make them and the codecs this estimator's own."""
+        self._check_tol(len(target.vocabulary))
+        settings = self._model_settings()
+        models = _build_models(settings, source, target, random_state=generator)
+        self._settings, self._source, self._target = settings, source, target
+        self.max_length_, self._forbidden_ids = self._answer_limits(target, targets)
+        self.history_ = {}
+        self._adopt(models)
 
     def _answer_limits(
         self, target: SequenceCodec, targets: _Ids
@@ -371,88 +458,56 @@ embeddings_initializer : str or keras.initializers.Initializer
         longest = max(map(len, targets))
         return 1 + (self.max_length or longest + (longest + 1) // 2), forbidden
 
-    def _model_settings(self) -> dict[str, Any]:
-        """Return the parameters that shape the models."""
-        names = {*inspect.signature(build_attention_seq2seq).parameters}
-        names = names - {"random_state"} | {"attention_kind"}
-        parameters = self.get_params(deep=False)
-        return {name: value for name, value in parameters.items() if name in names}
-
-    def _adopt(
-        self,
-        models: Seq2SeqModels,
-        settings: dict[str, Any],
-        source: SequenceCodec,
-        target: SequenceCodec,
-        limits: tuple[int, list[int]],
-    ) -> None:
-        """Make these this estimator's own, with a generator that shares the weights."""
-        self.models_, self._settings = models, settings
-        self._source, self._target = source, target
-        self.source_vocabulary_ = source.vocabulary
-        self.target_vocabulary_ = target.vocabulary
-        self.max_length_, self._forbidden_ids = limits
-        self.history_: dict[str, list[float]] = {}
-        self.callbacks_: list[keras.callbacks.Callback] = []
+    def _adopt(self, models: Seq2SeqModels) -> None:
+        """Take on models, with a generator that shares their weights."""
+        self.models_ = models
+        self.source_vocabulary_ = self._source.vocabulary
+        self.target_vocabulary_ = self._target.vocabulary
         self.generator_ = build_generator(
             models,
             self.max_length_,
-            min_length=target.width or 0,
+            min_length=self._target.width or 0,
             forbidden_ids=self._forbidden_ids,
         )
 
-    def _train(
+    def _attach_callbacks(self, validation: tuple[Any, Any]) -> None:
+        """Copy the callbacks; those that look at answers get theirs, and come first."""
+        copies = self._copy_callbacks()
+        looking = [c for c in copies if isinstance(c, AnswerCallback)]
+        for callback in looking:
+            callback.attach(self.predict, *validation, tokens=self._target.tokens)
+        others = [c for c in copies if not isinstance(c, AnswerCallback)]
+        self.callbacks_ = looking + others
+
+    def _fit_models(
         self,
-        pairs: _Pairs,
-        weights: np.ndarray,
-        validation: _Pairs,
+        batches: Batches | StreamBatches,
+        validation_batches: Batches | None,
+        epochs: int,
         generator: np.random.Generator,
     ) -> None:
-        num_pairs = len(pairs[0])
-        batch_size = min(self.batch_size, num_pairs)
-        epochs = self.epochs or _default_epochs(num_pairs, batch_size)
-        num_buckets = plan_buckets(num_pairs, batch_size=batch_size, epochs=epochs)
-        batches = Batches(
-            *pairs,
-            batch_size=batch_size,
-            num_buckets=num_buckets,
-            sample_weight=weights,
-            random_state=generator,
-        )
-        validation_batches = None
-        if validation[0]:
-            validation_batches = Batches(
-                *validation,
-                batch_size=batch_size,
-                num_buckets=num_buckets,
-                shuffle=False,
+        model, callbacks = self.models_.training, []
+        plain = (self.teacher_forcing, self.teacher_forcing_schedule) == (1, "constant")
+        if not plain and self.decoder == "autoregressive":
+            model = with_teacher_forcing(
+                self.models_, self.teacher_forcing, random_state=generator
             )
-        self.callbacks_ = copy.deepcopy(list(self.callbacks or ()))
-        self.history_ = fit_batches(
-            self.models_.training,
-            batches,
-            optimizer=self._make_optimizer(),
-            label_smoothing=self.label_smoothing,
-            epochs=epochs,
-            validation_batches=validation_batches,
-            callbacks=self._own_callbacks(epochs, bool(validation[0]))
-            + self.callbacks_,
-            verbose=self.verbose,
-        )
-
-    def _own_callbacks(
-        self, epochs: int, validates: bool
-    ) -> list[keras.callbacks.Callback]:
-        callbacks: list[keras.callbacks.Callback] = []
-        if isinstance(self.optimizer, str):
-            callbacks.append(CosineDecay(epochs))
-        if validates and self.patience is not None:
-            callbacks.append(
-                keras.callbacks.EarlyStopping(
-                    "val_loss", patience=self.patience, restore_best_weights=True
+            callbacks = [
+                TeacherForcing(
+                    epochs,
+                    start=self.teacher_forcing,
+                    schedule=self.teacher_forcing_schedule,
                 )
-            )
-        return callbacks
+            ]
+        self._train(
+            model,
+            batches,
+            validation_batches,
+            epochs=epochs,
+            loss=MaskedCrossentropy(self.label_smoothing),
+            metric=TeacherForcedAccuracy(),
+            callbacks=callbacks,
+        )
 
     def predict(self, X: Any) -> Any:
         """Return the answers, decoded without teacher forcing.
@@ -525,6 +580,9 @@ embeddings_initializer : str or keras.initializers.Initializer
         for tokens, ids, weights in zip(
             sources, answers["ids"].tolist(), answers["attention_weights"], strict=True
         ):
+            if self._source.reverse:
+                weights = weights.copy()
+                weights[:, : len(tokens)] = weights[:, : len(tokens)][:, ::-1]
             columns = [*tokens, SPECIAL_TOKENS[END]]
             rows = self.target_vocabulary_.decode(ids)
             if END in ids:
@@ -538,125 +596,26 @@ embeddings_initializer : str or keras.initializers.Initializer
         self._check_fitted()
         return generate(self.generator_, self._source.encode(X))
 
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "models_"):
-            raise NotFittedError(
-                f"this {type(self).__name__} is not fitted yet. Call fit(X, y), or "
-                "load a model with kseq2seq.load(path)."
-            )
+    @property
+    def _network(self) -> keras.Model:
+        return self.models_.training
 
-    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
-        """Write the fitted estimator to one file; :func:`kseq2seq.load` reads it.
-
-        The file holds parameters, vocabularies, weights and history; it holds no code,
-        and no callbacks.
-
-        Parameters
-        ----------
-        path : str or path
-            By custom ``.kseq2seq``.
-        overwrite : bool, default False
-            Whether a file that exists is replaced.
-
-        Returns
-        -------
-        pathlib.Path
-
-        Raises
-        ------
-        NotFittedError
-            Before `fit`.
-        OSError
-            When the file exists and is not to be replaced, or cannot be written.
-        TypeError
-            When a tokenizer, initializer or optimizer is code of your own.
-        """
-        self._check_fitted()
-        return persistence.write_artifact(path, self.to_artifact(), overwrite=overwrite)
-
-    def to_artifact(self) -> persistence.Artifact:
-        """Return what a model file holds of this fitted estimator."""
-        parameters = {
-            name: value
-            for name, value in self.get_params(deep=False).items()
-            if name not in _NOT_SAVED
-        }
-        parameters |= self._settings  # of the fit, whatever set_params did since
-        described, arrays = parameters_to_json(parameters)
-        description = {
-            "estimator": type(self).__name__,
-            "parameters": described,
+    def _description(self) -> dict[str, Any]:
+        return {
             "source": self._source.to_json(),
             "target": self._target.to_json(),
             "max_length": self.max_length_,
             "forbidden_ids": self._forbidden_ids,
-            "num_weights": self.models_.training.count_params(),
-            "history": self.history_,
-        }
-        return persistence.Artifact(description, {**arrays, **self._weights()})
-
-    def _weights(self) -> dict[str, np.ndarray]:
-        return {
-            f"weights/{variable.path}": np.asarray(variable)
-            for variable in self.models_.training.weights
         }
 
-    def _set_weights(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Give the models these weights; raise unless names and shapes are theirs."""
-        own = self._weights()
-        given = {name for name in arrays if name.startswith("weights/")}
-        if given != set(own):
-            differing = sorted(given ^ set(own))
-            raise ValueError(f"the weights do not fit the parameters: {differing[:3]}.")
-        for variable in self.models_.training.weights:
-            array = arrays[f"weights/{variable.path}"]
-            if array.shape != tuple(variable.shape):
-                raise ValueError(
-                    f"{variable.path} must be of shape {tuple(variable.shape)}; got "
-                    f"{array.shape}."
-                )
-            variable.assign(array)
+    def _read_description(self, description: Mapping[str, Any]) -> None:
+        self._source = SequenceCodec.from_json("X", description["source"])
+        self._target = SequenceCodec.from_json("y", description["target"])
+        self.max_length_ = description["max_length"]
+        self._forbidden_ids = description["forbidden_ids"]
 
-    @classmethod
-    def from_artifact(cls, artifact: persistence.Artifact) -> Seq2SeqEstimator:
-        """Return the fitted estimator that a model file holds."""
-        description = artifact.description
-        estimator = cls(
-            **parameters_from_json(description["parameters"], artifact.arrays)
-        )
-        estimator._settings = estimator._model_settings()
-        estimator._source = SequenceCodec.from_json("X", description["source"])
-        estimator._target = SequenceCodec.from_json("y", description["target"])
-        estimator.max_length_ = description["max_length"]
-        estimator._forbidden_ids = description["forbidden_ids"]
-        estimator.history_ = description["history"]
-        estimator._restore_models(artifact.arrays)
-        return estimator
-
-    def _restore_models(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Build the models again that the kept state describes, with these weights."""
-        history = self.history_
-        settings, source, target = self._settings, self._source, self._target
-        models = _build_models(settings, source, target)
-        limits = self.max_length_, self._forbidden_ids
-        self._adopt(models, settings, source, target, limits)
-        self._set_weights(arrays)
-        self.history_ = history
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return the state with weights in place of models, for pickle and copies."""
-        state = dict(super().__getstate__())
-        if "models_" in state:
-            state["_pickled_weights"] = self._weights()
-            for name in ("models_", "generator_", "callbacks_"):
-                del state[name]
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        weights = state.pop("_pickled_weights", None)
-        super().__setstate__(state)
-        if weights is not None:
-            self._restore_models(weights)
+    def _rebuild(self) -> None:
+        self._adopt(_build_models(self._settings, self._source, self._target))
 
 
 def _build_models(
@@ -668,18 +627,11 @@ def _build_models(
 ) -> Seq2SeqModels:
     """Build the models that an estimator's settings describe."""
     arguments = {**settings, "random_state": random_state}
-    kind = arguments.pop("attention_kind")
-    build = build_seq2seq
-    if kind is None:
-        del arguments["attention_units"]
-    else:
-        build, arguments["attention"] = build_attention_seq2seq, kind
+    build: Callable[..., Seq2SeqModels] = build_attention_seq2seq
+    if arguments["attention"] is None:
+        del arguments["attention"], arguments["attention_units"]
+        build = build_seq2seq
     return build(len(source.vocabulary), len(target.vocabulary), **arguments)
-
-
-def _default_epochs(num_pairs: int, batch_size: int) -> int:
-    updates_per_epoch = math.ceil(num_pairs / batch_size)
-    return min(max(DEFAULT_UPDATES // updates_per_epoch, MIN_EPOCHS), MAX_EPOCHS)
 
 
 def _rows(pairs: _Pairs, rows: np.ndarray) -> _Pairs:
@@ -699,3 +651,24 @@ def _encode_pairs(
     targets = target.encode(validation_data[1])
     check_lengths(len(sources), len(targets))
     return sources, targets
+
+
+def _encoded(
+    stream: PairStream, source: SequenceCodec, target: SequenceCodec
+) -> Iterator[_Pairs]:
+    """Yield the stream's batches as ids; say which batch holds what is wrong."""
+    for number, (X, y) in enumerate(stream, 1):
+        try:
+            yield source.encode_known(X), target.encode_known(y)
+        except (ValueError, TypeError) as error:
+            raise type(error)(f"batch {number} of the stream: {error}") from None
+
+
+def _validation_batches(
+    pairs: _Pairs, batch_size: int, num_buckets: int
+) -> Batches | None:
+    if not pairs[0]:
+        return None
+    return Batches(
+        *pairs, batch_size=batch_size, num_buckets=num_buckets, shuffle=False
+    )

@@ -1,0 +1,1 @@
+"""Exercises with known answers: ``python -m benchmarks.exercises``."""

@@ -1,0 +1,129 @@
+"""Restore the left half of handwritten digits from the right one.
+
+The pictures are scikit-learn's 1,797 digits of 8 by 8 pixels, scaled to 0 to 1; a fifth
+of them is kept for testing. To compare with, every picture is also answered with the
+mean of those to train on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+from benchmarks.exercises.results import Row
+from kseq2seq import build_masked_autoencoder
+from kseq2seq.datasets import mask_left_half
+
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures ``(n, 8, 8)`` with the left half zeroed, and whole."""
+
+    masked: np.ndarray
+    whole: np.ndarray
+
+
+def run(progress: Callable[[str], None], *, epochs: int = 60) -> list[Row]:
+    """Return the exercise's rows."""
+    train, test = load_pictures()
+    return [run_autoencoder(progress, train, test, epochs=epochs)]
+
+
+def load_pictures() -> tuple[Pictures, Pictures]:
+    """Return the pictures to train on and those to test on."""
+    digits = load_digits().images / 16
+    train, test = train_test_split(digits, test_size=0.2, random_state=SEED)
+    return Pictures(*mask_left_half(train)), Pictures(*mask_left_half(test))
+
+
+def run_autoencoder(
+    progress: Callable[[str], None], train: Pictures, test: Pictures, *, epochs: int
+) -> Row:
+    """Train the autoencoder and measure what it restores."""
+    sizes = {"hidden_units": 256, "latent_units": 32, "num_hidden_layers": 2}
+    training = build_masked_autoencoder(
+        train.whole.shape[1:], **sizes, random_state=SEED
+    ).training
+    schedule: dict[str, Any] = {
+        "learning_rate": 0.001,
+        "batch_size": 32,
+        "epochs": epochs,
+    }
+    progress(f"autoencoder: {len(train.whole):,} pictures, {epochs} epochs")
+    start = time.perf_counter()
+    fit(training, train, **schedule)
+    seconds = time.perf_counter() - start
+    restored = training.predict(test.masked, verbose=0)
+    return Row(
+        exercise="masked_autoencoder",
+        model="dense layers",
+        role="best",
+        setting={
+            "train_pictures": len(train.whole),
+            "test_pictures": len(test.whole),
+            **sizes,
+            **schedule,
+            "optimizer": "adam",
+            "loss": "mean squared error",
+            "random_state": SEED,
+        },
+        ours=measure(restored, train, test),
+        parameters=training.count_params(),
+        seconds=round(seconds, 1),
+    )
+
+
+def fit(
+    training: keras.Model,
+    train: Pictures,
+    *,
+    learning_rate: float,
+    batch_size: int,
+    epochs: int,
+) -> None:
+    """Train with Adam; each epoch has an order of its own that the seed settles."""
+    training.compile(keras.optimizers.Adam(learning_rate), loss="mse")
+    training.fit(_Shuffled(train, batch_size), epochs=epochs, shuffle=False, verbose=0)
+
+
+class _Shuffled(keras.utils.PyDataset):
+    """Batches in an order that depends on nothing but the seed.
+
+    The order in which Keras shuffles an array follows its global seed.
+    """
+
+    def __init__(self, pictures: Pictures, batch_size: int) -> None:
+        super().__init__()
+        self.pictures, self.batch_size = pictures, batch_size
+        self.generator = np.random.default_rng(SEED)
+        self.on_epoch_end()
+
+    def on_epoch_end(self) -> None:
+        self.order = self.generator.permutation(len(self.pictures.whole))
+
+    def __len__(self) -> int:
+        return -(-len(self.order) // self.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        rows = self.order[index * self.batch_size :][: self.batch_size]
+        return self.pictures.masked[rows], self.pictures.whole[rows]
+
+
+def measure(restored: np.ndarray, train: Pictures, test: Pictures) -> dict[str, float]:
+    """Return the mean squared errors of the restored pictures and of the mean one."""
+    hidden = np.s_[:, :, : test.whole.shape[2] // 2]
+    errors = {}
+    for name, answer in [("", restored), ("mean_image_", train.whole.mean(axis=0))]:
+        error = np.square(answer - test.whole, dtype=np.float64)
+        errors[f"{name}mean_squared_error"] = float(error.mean())
+        errors[f"{name}mean_squared_error_hidden_half"] = float(error[hidden].mean())
+    return errors

@@ -1,0 +1,256 @@
+"""What the exercises measured: rows in a JSON file, and a table made from them.
+
+A row is one model at one setting. The JSON file is the record; the Markdown table is
+made from it and never edited. Rows that another version wrote, with keys that are not
+known here, stay as they are.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import platform
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+JSON_NAME, TABLE_NAME = "results.json", "results.md"
+COMMAND = "python -m benchmarks.exercises"
+ROLES = {
+    "published setting": "ours at that setting",
+    "best": "ours at its best",
+    "other": "ours at another setting",
+}
+"""What a row stands for, and the column of the table in which its figures stand."""
+_ALWAYS = ("published setting", "best")
+_NOTHING = "–"
+
+RowDict = dict[str, Any]
+"""A row as the JSON file has it."""
+
+
+def machine() -> dict[str, Any]:
+    """Return what a row says of the machine and the software that it was run on."""
+    import keras
+
+    affinity = getattr(os, "sched_getaffinity", None)  # not everywhere
+    return {
+        "cores": len(affinity(0)) if affinity else os.cpu_count(),
+        "devices": keras.distribution.list_devices(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "backend": keras.config.backend(),
+        **{name: version(name) for name in ("keras", "tensorflow", "kseq2seq")},
+        "python": platform.python_version(),
+    }
+
+
+def now() -> str:
+    """Return the time in UTC, as ISO 8601 writes it, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One model at one setting.
+
+    Attributes
+    ----------
+    exercise : str
+        The name under which the command knows it.
+    model : str
+        The variant: what differs from the exercise's other rows.
+    role : {"published setting", "best", "other"}
+        Whether the setting is the published one, or the one that does best here.
+    setting : dict
+        Sizes, seed, epochs and whatever else the figures depend on.
+    published_setting : str, optional
+        The setting of the published figures in words.
+    published : dict of str to float, optional
+        The published figures by metric.
+    ours : dict of str to float
+        Our figures by metric. A metric's name says what it is: ``exact_match``,
+        ``teacher_forced_accuracy_with_padding``.
+    parameters : int
+        How many numbers the model learns.
+    seconds : float
+        How long training took, compilation included.
+    machine : dict
+        What it was run on; by default this machine.
+    time : str
+        When, in UTC; by default now.
+    """
+
+    exercise: str
+    model: str
+    role: str
+    setting: Mapping[str, Any]
+    ours: Mapping[str, float]
+    parameters: int
+    seconds: float
+    published_setting: str | None = None
+    published: Mapping[str, float] | None = None
+    machine: Mapping[str, Any] = field(default_factory=machine)
+    time: str = field(default_factory=now)
+
+    def __post_init__(self) -> None:
+        if self.role not in ROLES:
+            raise ValueError(f"role must be one of {[*ROLES]}; got {self.role!r}.")
+
+    def to_json(self) -> RowDict:
+        """Return the row as the JSON file has it."""
+        return dataclasses.asdict(self)
+
+
+def read(path: Path) -> list[RowDict]:
+    """Return the rows of a results file; none where there is no file.
+
+    Raises
+    ------
+    ValueError
+        When the file is no results file.
+    """
+    if not path.exists():
+        return []
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
+        if not all(isinstance(row["exercise"], str) for row in rows):
+            raise TypeError("an exercise's name is no string")
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path} must be a JSON object whose rows each name their exercise; got "
+            f"{error!r}. Restore the file, or move it away to start anew."
+        ) from error
+    return rows
+
+
+def merge(old: Iterable[RowDict], new: Iterable[Row]) -> list[RowDict]:
+    """Return the new rows and the old ones of every exercise that was not run again."""
+    rows = [row.to_json() for row in new]
+    rerun = {row["exercise"] for row in rows}
+    return _in_order([*(row for row in old if row["exercise"] not in rerun), *rows])
+
+
+def _in_order(rows: Iterable[RowDict]) -> list[RowDict]:
+    """Sort by exercise; within one, rows stay as their exercise gave them."""
+    return sorted(rows, key=lambda row: row["exercise"])
+
+
+def write(path: Path, rows: Iterable[RowDict]) -> None:
+    """Write a results file: the whole of it, or nothing.
+
+    Raises
+    ------
+    ValueError
+        When a figure is not finite, which JSON cannot say.
+    """
+    document = {"made_by": COMMAND, "rows": _in_order(rows)}
+    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+    write_text(path, text + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text beside its place and move it there whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def render(rows: Iterable[RowDict]) -> str:
+    """Return the results as Markdown, a table for each exercise."""
+    sections = [
+        "# Results",
+        f"This file is made from `{JSON_NAME}` by `{COMMAND}`; to change it, run that. "
+        "Seconds are of training. Accuracy means free-running decoding unless its name "
+        "says otherwise.",
+    ]
+    for exercise, group in groupby(_in_order(rows), key=lambda row: row["exercise"]):
+        sections.append(_section(exercise, list(group)))
+    return "\n\n".join(sections) + "\n"
+
+
+def _section(exercise: str, rows: list[RowDict]) -> str:
+    present = {_role(row) for row in rows}
+    roles = [role for role in ROLES if role in present or role in _ALWAYS]
+    columns = ["exercise", "setting", "published", *(ROLES[role] for role in roles)]
+    columns += ["parameters", "seconds"]
+    aligned = ["---"] * (len(columns) - 2) + ["---:"] * 2
+    lines = [columns, aligned, *(_cells(row, roles) for row in rows)]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    runs = dict.fromkeys(_run(row) for row in rows)
+    return "\n\n".join([f"## {_words(exercise)}", table, *filter(None, runs)])
+
+
+def _cells(row: RowDict, roles: list[str]) -> list[str]:
+    name = _words(": ".join(filter(None, [row["exercise"], row.get("model")])))
+    setting = ", ".join(_pairs(row.get("setting"), _text)) or _NOTHING
+    published = [
+        _text(row.get("published_setting") or ""),
+        *(_pairs(row.get("published"), _figure) or [_NOTHING]),
+    ]
+    ours = "<br>".join(_pairs(row.get("ours"), _figure)) or _NOTHING
+    return [
+        name,
+        setting,
+        "<br>".join(filter(None, published)),
+        *(ours if role == _role(row) else "" for role in roles),
+        _number(row.get("parameters"), ","),
+        _number(row.get("seconds"), ",.1f"),
+    ]
+
+
+def _role(row: RowDict) -> str:
+    return row["role"] if row.get("role") in ROLES else "other"
+
+
+def _pairs(values: Any, shown: Callable[[Any], str]) -> list[str]:
+    """Return ``"exact match 0.9312"`` for each entry; the whole, if it has none."""
+    if isinstance(values, Mapping):
+        return [f"{_words(name)} {shown(value)}" for name, value in values.items()]
+    return [] if values is None else [shown(values)]
+
+
+def _figure(value: Any) -> str:
+    return _number(value, "," if isinstance(value, int) else ".4f")
+
+
+def _number(value: Any, form: str) -> str:
+    if value is None:
+        return _NOTHING
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return _text(value)
+    return format(value, form)
+
+
+def _run(row: RowDict) -> str:
+    """Return when and on what a row was run, as a sentence."""
+    told = row.get("machine")
+    if not isinstance(told, Mapping):
+        return ""
+    day = str(row.get("time", ""))[:10]
+    machine = ", ".join(f"{_words(name)} {_text(told[name])}" for name in sorted(told))
+    return f"Run{' ' + day if day else ''} on: {machine}."
+
+
+def _words(name: Any) -> str:
+    return _text(str(name).replace("_", " "))
+
+
+def _text(value: Any) -> str:
+    """Return a value as it may stand in a cell of a Markdown table."""
+    if isinstance(value, list | tuple):
+        return " ".join(map(_text, value))
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    text = " ".join(str(value).split())
+    for sign in "\\|*_<`":
+        text = text.replace(sign, f"\\{sign}")
+    return text

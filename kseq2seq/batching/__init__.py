@@ -1,0 +1,17 @@
+"""Sequences to padded batches, in few shapes."""
+
+from kseq2seq.batching.buckets import Batch, Batches, BucketedBatches, LabelBatches
+from kseq2seq.batching.padding import close_and_pad, pad, shift, shift_values
+from kseq2seq.batching.stream import StreamBatches
+
+__all__ = [
+    "Batch",
+    "Batches",
+    "BucketedBatches",
+    "LabelBatches",
+    "StreamBatches",
+    "close_and_pad",
+    "pad",
+    "shift",
+    "shift_values",
+]

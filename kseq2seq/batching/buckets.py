@@ -1,0 +1,246 @@
+"""A data set that is there as a whole: sorted into length buckets, and shuffled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from kseq2seq.arguments import check_sample_weight, check_whole, random_generator
+from kseq2seq.batching.padding import close_and_pad, shift, widen
+from kseq2seq.vocabulary import PAD
+
+Batch = tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]
+"""Inputs by name, targets and weights."""
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """Examples of like lengths, padded to the same widths.
+
+    Attributes
+    ----------
+    inputs : dict of str to numpy.ndarray
+    targets, weights : numpy.ndarray
+        A row each for an example, as have the inputs.
+    """
+
+    inputs: dict[str, np.ndarray]
+    targets: np.ndarray
+    weights: np.ndarray
+
+    def batch(self, rows: np.ndarray, size: int) -> Batch:
+        """Return the rows, and as many of weight 0 as make the size."""
+        fill = max(size - len(rows), 0)
+        weights = self.weights[rows]
+        if fill:
+            rows = np.concatenate([rows, np.repeat(rows[:1], fill)])
+            weights = np.concatenate([weights, np.zeros((fill, *weights.shape[1:]))])
+        inputs = {name: array[rows] for name, array in self.inputs.items()}
+        return inputs, self.targets[rows], weights.astype(np.float32)
+
+
+class BucketedBatches(keras.utils.PyDataset):
+    """Batches of one size from buckets, the widths of a bucket no less than before.
+
+    The last batch of a bucket is filled up with rows of weight 0, so that a compiled
+    step sees as many shapes as there are buckets.
+    """
+
+    def __init__(
+        self,
+        buckets: Sequence[Bucket],
+        *,
+        batch_size: int,
+        shuffle: bool,
+        random_state: int | np.random.Generator | None,
+    ) -> None:
+        super().__init__()
+        self.batch_size = check_whole("batch_size", batch_size)
+        self.shuffle = shuffle
+        self._generator = random_generator(random_state)
+        self._buckets = buckets
+        self._plan = self._draw_plan(shuffle=False)
+
+    def on_epoch_begin(self) -> None:
+        """Draw the epoch's order: of the rows in a bucket and of the batches."""
+        if self.shuffle:
+            self._plan = self._draw_plan(shuffle=True)
+
+    def _draw_plan(self, *, shuffle: bool) -> list[tuple[int, np.ndarray]]:
+        """Return the bucket and the rows of each batch."""
+        plan = []
+        for b, bucket in enumerate(self._buckets):
+            rows = np.arange(len(bucket.targets))
+            if shuffle:
+                rows = self._generator.permutation(rows)
+            for start in range(0, len(rows), self.batch_size):
+                plan.append((b, rows[start : start + self.batch_size]))
+        if shuffle:
+            plan = [plan[i] for i in self._generator.permutation(len(plan))]
+        return self._extremes_first(plan)
+
+    def _extremes_first(
+        self, plan: list[tuple[int, np.ndarray]]
+    ) -> list[tuple[int, np.ndarray]]:
+        """Begin with a batch of the shortest and one of the longest bucket.
+
+        Keras takes from the first two batches which widths vary.
+        """
+        first, last = (
+            next(i for i, (b, _) in enumerate(plan) if b == extreme)
+            for extreme in (0, len(self._buckets) - 1)
+        )
+        rest = [batch for i, batch in enumerate(plan) if i not in (first, last)]
+        return [plan[i] for i in dict.fromkeys((first, last))] + rest
+
+    @property
+    def num_buckets(self) -> int:
+        """How many shapes the batches have."""
+        return len(self._buckets)
+
+    def __len__(self) -> int:
+        return len(self._plan)
+
+    def __getitem__(self, index: int) -> Batch:
+        b, rows = self._plan[index]
+        return self._buckets[b].batch(rows, self.batch_size)
+
+
+class Batches(BucketedBatches):
+    """Batches of pairs, in few shapes, for ``fit`` and ``evaluate``.
+
+    Each batch is ``({"source_ids", "decoder_input_ids"}, target_ids, weights)``; the
+    weights ``(batch, target_len)`` are the pair's own on every token and 0 on padding.
+    The last batch of a bucket is filled up with rows of weight 0, so that a compiled
+    step sees as many shapes as there are buckets.
+
+    Parameters
+    ----------
+    sources, targets : sequences of sequences of int
+        The ids of each pair, without START and END.
+    batch_size : int, default 64
+    num_buckets : int, default 1
+        Into how many groups of like lengths the pairs are sorted, at most.
+    sample_weight : array of float ``(n_pairs,)``, optional
+        The weight of each pair; 1 when None.
+    shuffle : bool, default True
+        Whether each epoch has its own order. The order of an epoch depends on
+        `random_state` and on the epoch's number alone.
+    random_state : int, optional
+
+    Raises
+    ------
+    ValueError
+        When there is no pair, or the two sides differ in length.
+
+    Examples
+    --------
+    >>> from kseq2seq.batching import Batches
+    >>> batches = Batches([[4], [5, 6]], [[7], [8]], batch_size=2, shuffle=False)
+    >>> inputs, target_ids, weights = batches[0]
+    >>> inputs["decoder_input_ids"], target_ids
+    (array([[2, 7],
+           [2, 8]], dtype=int32), array([[7, 3],
+           [8, 3]], dtype=int32))
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Sequence[int]],
+        targets: Sequence[Sequence[int]],
+        *,
+        batch_size: int = 64,
+        num_buckets: int = 1,
+        sample_weight: np.ndarray | None = None,
+        shuffle: bool = True,
+        random_state: int | np.random.Generator | None = None,
+    ) -> None:
+        _check_sides(len(sources), len(targets), "targets")
+        weights = check_sample_weight(sample_weight, len(sources))
+        lengths = [len(s) + len(t) for s, t in zip(sources, targets, strict=True)]
+        buckets: list[Bucket] = []
+        widths = 0, 0
+        for rows in _rows_by_length(lengths, num_buckets):
+            source_ids = widen(close_and_pad([sources[i] for i in rows]), widths[0])
+            target_ids = widen(close_and_pad([targets[i] for i in rows]), widths[1])
+            widths = source_ids.shape[1], target_ids.shape[1]
+            buckets.append(pair_bucket(source_ids, target_ids, weights[rows]))
+        super().__init__(
+            buckets, batch_size=batch_size, shuffle=shuffle, random_state=random_state
+        )
+
+
+class LabelBatches(BucketedBatches):
+    """Batches of sequences with a label each: ``({"source_ids"}, labels, weights)``.
+
+    Parameters
+    ----------
+    sources : sequence of sequences of int
+        The ids of each source, without END.
+    labels : array of int ``(n_sources,)``
+    batch_size, num_buckets, sample_weight, shuffle, random_state
+        As in :class:`Batches`; weights are ``(batch,)``.
+
+    Raises
+    ------
+    ValueError
+        When there is no source, or there are not as many labels.
+
+    Examples
+    --------
+    >>> from kseq2seq.batching import LabelBatches
+    >>> batches = LabelBatches([[4], [5, 6]], [0, 1], batch_size=2, shuffle=False)
+    >>> inputs, labels, weights = batches[0]
+    >>> inputs["source_ids"], labels
+    (array([[4, 3, 0],
+           [5, 6, 3]], dtype=int32), array([0, 1], dtype=int32))
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Sequence[int]],
+        labels: Sequence[int] | np.ndarray,
+        *,
+        batch_size: int = 64,
+        num_buckets: int = 1,
+        sample_weight: np.ndarray | None = None,
+        shuffle: bool = True,
+        random_state: int | np.random.Generator | None = None,
+    ) -> None:
+        _check_sides(len(sources), len(labels), "labels")
+        weights = check_sample_weight(sample_weight, len(sources))
+        labels = np.asarray(labels, dtype=np.int32)
+        buckets = []
+        for rows in _rows_by_length([len(source) for source in sources], num_buckets):
+            inputs = {"source_ids": close_and_pad([sources[i] for i in rows])}
+            buckets.append(Bucket(inputs, labels[rows], weights[rows]))
+        super().__init__(
+            buckets, batch_size=batch_size, shuffle=shuffle, random_state=random_state
+        )
+
+
+def _check_sides(num_sources: int, num_targets: int, name: str) -> None:
+    if num_sources != num_targets or not num_sources:
+        raise ValueError(
+            f"batches need at least one source and as many {name} as sources; got "
+            f"{num_sources} sources and {num_targets} {name}."
+        )
+
+
+def pair_bucket(
+    source_ids: np.ndarray, target_ids: np.ndarray, sample_weight: np.ndarray
+) -> Bucket:
+    """Return the bucket of padded pairs, the decoder's inputs shifted."""
+    inputs = {"source_ids": source_ids, "decoder_input_ids": shift(target_ids)}
+    return Bucket(inputs, target_ids, (target_ids != PAD) * sample_weight[:, None])
+
+
+def _rows_by_length(lengths: Sequence[int], num_buckets: int) -> list[np.ndarray]:
+    """Sort the rows by length and cut them into groups, equal lengths together."""
+    check_whole("num_buckets", num_buckets)
+    cuts = np.quantile(lengths, np.arange(1, num_buckets) / num_buckets)
+    group = np.searchsorted(cuts, lengths)
+    return [np.flatnonzero(group == g) for g in np.unique(group)]

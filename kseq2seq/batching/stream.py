@@ -1,0 +1,112 @@
+"""A data set that comes as it is used: batches drawn from an iterator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import keras
+import numpy as np
+
+from kseq2seq.arguments import check_whole
+from kseq2seq.batching.buckets import Batch, pair_bucket
+from kseq2seq.batching.padding import close_and_pad, widen
+
+Ids = Sequence[Sequence[int]]
+
+WIDTH_STEP = 8
+"""Widths are multiples of this, so that a compiled step sees few shapes."""
+
+LOOK_AHEAD = 64
+"""So many batches of an epoch's beginning are kept; no backend looks at more."""
+
+
+class StreamBatches(keras.utils.PyDataset):
+    """Batches of pairs drawn one after the other, so many an epoch, none twice.
+
+    Each batch is as one of :class:`Batches`, its widths rounded up.
+
+    Parameters
+    ----------
+    drawn : iterable of (sources, targets)
+        The ids of each batch's pairs, without START and END.
+    batch_size : int
+        Batches with fewer pairs are filled up with rows of weight 0.
+    steps : int
+        Batches an epoch; at least 2.
+
+    Attributes
+    ----------
+    error : Exception or None
+        What ended the stream, if it failed or ended too early; Keras would hide it.
+
+    Examples
+    --------
+    >>> from itertools import repeat
+    >>> from kseq2seq.batching import StreamBatches
+    >>> batches = StreamBatches(repeat(([[4, 5]], [[6]])), batch_size=1, steps=3)
+    >>> len(batches), batches[0][0]["source_ids"]
+    (3, array([[4, 5, 3, 0, 0, 0, 0, 0]], dtype=int32))
+    """
+
+    num_buckets = 1
+
+    def __init__(
+        self, drawn: Iterable[tuple[Ids, Ids]], *, batch_size: int, steps: int
+    ) -> None:
+        super().__init__()
+        self.batch_size = check_whole("batch_size", batch_size)
+        # Keras looks at two batches to see which widths vary.
+        self._steps = check_whole("steps_per_epoch", steps, minimum=2)
+        self._drawn = iter(drawn)
+        self._begun: dict[int, Batch] = {}
+        self._num_drawn = 0
+        self.error: Exception | None = None
+
+    def __len__(self) -> int:
+        return self._steps
+
+    def __getitem__(self, index: int) -> Batch:
+        """Return the next batch.
+
+        Backends look at the first batches of an epoch, or begin one twice; so these
+        stay until the epoch has been served to its end.
+        """
+        if index in self._begun:
+            batch = self._begun[index]
+        else:
+            batch = self._draw()
+            if index < LOOK_AHEAD:
+                self._begun[index] = batch
+        if index == self._steps - 1:
+            self._begun.clear()
+        return batch
+
+    def _draw(self) -> Batch:
+        try:
+            sources, targets = self._next()
+        except Exception as error:
+            self.error = error
+            raise
+        # The second batch is wider than it need be, to show that widths vary.
+        spare = WIDTH_STEP if self._num_drawn == 1 else 0
+        self._num_drawn += 1
+        source_ids, target_ids = _rounded(sources, spare), _rounded(targets, spare)
+        weights = np.ones(len(sources))
+        bucket = pair_bucket(source_ids, target_ids, weights)
+        return bucket.batch(np.arange(len(sources)), self.batch_size)
+
+    def _next(self) -> tuple[Ids, Ids]:
+        for sources, targets in self._drawn:
+            return sources, targets
+        raise ValueError(
+            f"the stream ended after {self._num_drawn} batches, before its epoch of "
+            f"{self._steps} did. Pass an endless one, or fewer epochs or "
+            "steps_per_epoch."
+        )
+
+
+def _rounded(sequences: Ids, spare: int) -> np.ndarray:
+    """Close and pad to the next multiple of the step."""
+    ids = close_and_pad(sequences)
+    width = -(-ids.shape[1] // WIDTH_STEP) * WIDTH_STEP
+    return widen(ids, width + spare)

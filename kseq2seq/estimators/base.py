@@ -1,0 +1,317 @@
+"""What all estimators share: training settings, model files and pickles."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import keras
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
+
+from kseq2seq import persistence
+from kseq2seq.arguments import check_choice, check_rate, check_real, check_whole
+from kseq2seq.batching import BucketedBatches, StreamBatches
+from kseq2seq.estimators.checks import check_callbacks
+from kseq2seq.estimators.parameters import parameters_from_json, parameters_to_json
+from kseq2seq.sequences import SequenceCodec
+from kseq2seq.tokenizers import get_tokenizer
+from kseq2seq.training import (
+    CosineDecay,
+    StopAtLoss,
+    StreamError,
+    fit_batches,
+    least_loss,
+    make_optimizer,
+)
+
+DEFAULT_UPDATES = 4000
+"""How many updates a fit makes by default, within the two bounds that follow."""
+MIN_EPOCHS, MAX_EPOCHS = 10, 100
+
+_NOT_SAVED = ("callbacks",)
+_NOT_PICKLED = ("callbacks_",)
+
+
+class SequenceEstimator(BaseEstimator):
+    """The part of an estimator that does not depend on what it answers.
+
+    A subclass has the parameters that are checked here, names its builder and its
+    models, and says how to describe and to build them again.
+    """
+
+    _builder: Callable[..., Any]
+    """Whose parameters shape the models."""
+    _renamed: Mapping[str, str] = {}
+    """The builder's parameters that have another name here, under their own."""
+    _model_names: Sequence[str]
+    """The attributes that hold models; a pickle has their weights instead."""
+
+    history_: dict[str, list[float]]
+    callbacks_: list[keras.callbacks.Callback]
+
+    @property
+    def _network(self) -> keras.Model:
+        """The model that holds all weights."""
+        raise NotImplementedError
+
+    def _description(self) -> dict[str, Any]:
+        """Return, as JSON values, what fit has learned beside the weights."""
+        raise NotImplementedError
+
+    def _read_description(self, description: Mapping[str, Any]) -> None:
+        """Take on what :meth:`_description` returned."""
+        raise NotImplementedError
+
+    def _rebuild(self) -> None:
+        """Build the models again that the settings and the description describe."""
+        raise NotImplementedError
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """Keep what was fitted when a fit fails.
+
+        Only a stream that ends after an epoch or more leaves the new model behind.
+        """
+        before = self.__dict__.copy()
+        try:
+            yield
+        except Exception as error:
+            if isinstance(error, StreamError) and error.history.get("loss"):
+                self.history_ = error.history
+            else:
+                self.__dict__ = before
+            raise
+
+    def _check_training_parameters(self) -> None:
+        """Raise for a parameter out of range; builders check those that they take."""
+        get_tokenizer(self.source_tokenizer, name="source_tokenizer")
+        check_choice("unknown", self.unknown, ("unk", "error"))
+        check_whole("batch_size", self.batch_size)
+        check_rate("label_smoothing", self.label_smoothing)
+        check_rate("validation_fraction", self.validation_fraction)
+        for name in ("epochs", "patience"):
+            if getattr(self, name) is not None:
+                check_whole(name, getattr(self, name))
+        if self.tol is not None:
+            check_real("tol", self.tol)
+        if self.verbose not in (0, 1, 2, "auto"):
+            raise ValueError(
+                f"verbose must be 0, 1, 2 or 'auto'; got {self.verbose!r}."
+            )
+        self._make_optimizer()
+        check_callbacks(self.callbacks)
+
+    def _check_tol(self, num_classes: int) -> None:
+        """Raise when label smoothing keeps the loss above the tolerance."""
+        least = least_loss(self.label_smoothing, num_classes)
+        if self.tol is not None and self.label_smoothing and self.tol <= least:
+            raise ValueError(
+                f"tol={self.tol:g} can never be reached: with label_smoothing="
+                f"{self.label_smoothing:g} the loss stays above {least:.4f}. Pass "
+                "label_smoothing=0, or a larger tol."
+            )
+
+    def _make_optimizer(self) -> keras.optimizers.Optimizer:
+        return make_optimizer(
+            self.optimizer, learning_rate=self.learning_rate, clip_norm=self.clip_norm
+        )
+
+    def _learn_source(self, X: Any) -> tuple[SequenceCodec, list[list[int]]]:
+        return SequenceCodec.learn(
+            "X",
+            X,
+            tokenizer=self.source_tokenizer,
+            unknown=self.unknown,
+            min_frequency=self.min_frequency,
+            max_size=self.max_size,
+            vocabulary=self.source_vocabulary,
+            reverse=getattr(self, "reverse_source", False),
+        )
+
+    def _split(
+        self, num_examples: int, generator: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the rows to train on and the rows to hold back."""
+        rows = generator.permutation(num_examples)
+        num_held_back = int(self.validation_fraction * num_examples)
+        return np.sort(rows[num_held_back:]), np.sort(rows[:num_held_back])
+
+    def _model_settings(self) -> dict[str, Any]:
+        """Return the parameters that shape the models, under the builder's names."""
+        parameters = self.get_params(deep=False)
+        settings = {}
+        for name in inspect.signature(self._builder).parameters:
+            own = self._renamed.get(name, name)
+            if own in parameters and name != "random_state":
+                settings[name] = parameters[own]
+        return settings
+
+    def _num_epochs(self, updates_per_epoch: int) -> int:
+        if self.epochs is not None:
+            return int(self.epochs)
+        return min(max(DEFAULT_UPDATES // updates_per_epoch, MIN_EPOCHS), MAX_EPOCHS)
+
+    def _copy_callbacks(self) -> list[keras.callbacks.Callback]:
+        """Return copies of the callbacks, so that no fit shares them with another."""
+        return copy.deepcopy(list(self.callbacks or ()))
+
+    def _train(
+        self,
+        model: keras.Model,
+        batches: BucketedBatches | StreamBatches,
+        validation_batches: BucketedBatches | None,
+        *,
+        epochs: int,
+        loss: keras.losses.Loss,
+        metric: keras.metrics.Metric,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+    ) -> None:
+        """Fit a model that shares this estimator's weights."""
+        own = list(callbacks)
+        if isinstance(self.optimizer, str):
+            own.append(CosineDecay(epochs))
+        if validation_batches is not None and self.patience is not None:
+            own.append(
+                keras.callbacks.EarlyStopping(
+                    "val_loss", patience=self.patience, restore_best_weights=True
+                )
+            )
+        if self.tol is not None:
+            own.append(StopAtLoss(self.tol))
+        self.history_ = fit_batches(
+            model,
+            batches,
+            optimizer=self._make_optimizer(),
+            loss=loss,
+            metrics=[metric],
+            epochs=epochs,
+            validation_batches=validation_batches,
+            callbacks=own + self.callbacks_,
+            verbose=self.verbose,
+        )
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, self._model_names[0]):
+            raise NotFittedError(
+                f"this {type(self).__name__} is not fitted yet. Call fit(X, y), or "
+                "load a model with kseq2seq.load(path)."
+            )
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write the fitted estimator to one file; :func:`kseq2seq.load` reads it.
+
+        The file holds parameters, vocabularies, weights and history; it holds no code,
+        and no callbacks.
+
+        Parameters
+        ----------
+        path : str or path
+            By custom ``.kseq2seq``.
+        overwrite : bool, default False
+            Whether a file that exists is replaced.
+
+        Returns
+        -------
+        pathlib.Path
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        OSError
+            When the file exists and is not to be replaced, or cannot be written.
+        TypeError
+            When a tokenizer, initializer or optimizer is code of your own.
+        """
+        self._check_fitted()
+        return persistence.write_artifact(path, self.to_artifact(), overwrite=overwrite)
+
+    def to_artifact(self) -> persistence.Artifact:
+        """Return what a model file holds of this fitted estimator."""
+        parameters = {
+            name: value
+            for name, value in self.get_params(deep=False).items()
+            if name not in _NOT_SAVED
+        }
+        # Of the fit, whatever set_params did since.
+        parameters |= {
+            self._renamed.get(name, name): value
+            for name, value in self._settings.items()
+        }
+        described, arrays = parameters_to_json(parameters)
+        description = {
+            "estimator": type(self).__name__,
+            "parameters": described,
+            **self._description(),
+            "num_weights": self._network.count_params(),
+            "history": self.history_,
+        }
+        return persistence.Artifact(description, {**arrays, **self._weights()})
+
+    def _weights(self) -> dict[str, np.ndarray]:
+        return {
+            f"weights/{variable.path}": np.asarray(variable)
+            for variable in self._network.weights
+        }
+
+    def _set_weights(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Give the models these weights; raise unless names and shapes are theirs."""
+        own = self._weights()
+        given = {name for name in arrays if name.startswith("weights/")}
+        if given != set(own):
+            differing = sorted(given ^ set(own))
+            raise ValueError(f"the weights do not fit the parameters: {differing[:3]}.")
+        for variable in self._network.weights:
+            array = arrays[f"weights/{variable.path}"]
+            if array.shape != tuple(variable.shape):
+                raise ValueError(
+                    f"{variable.path} must be of shape {tuple(variable.shape)}; got "
+                    f"{array.shape}."
+                )
+            variable.assign(array)
+
+    @classmethod
+    def from_artifact(cls, artifact: persistence.Artifact) -> Self:
+        """Return the fitted estimator that a model file holds."""
+        description = artifact.description
+        estimator = cls(
+            **parameters_from_json(description["parameters"], artifact.arrays)
+        )
+        estimator._settings = estimator._model_settings()
+        estimator._read_description(description)
+        estimator.history_ = description["history"]
+        estimator._restore_models(artifact.arrays)
+        return estimator
+
+    def _restore_models(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Build the models again, with these weights."""
+        self._rebuild()
+        self._set_weights(arrays)
+        self.callbacks_ = []
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state with weights in place of models, for pickle and copies."""
+        state = dict(super().__getstate__())
+        if self._model_names[0] in state:
+            state["_pickled_weights"] = self._weights()
+            for name in (*self._model_names, *_NOT_PICKLED):
+                del state[name]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        weights = state.pop("_pickled_weights", None)
+        super().__setstate__(state)
+        if weights is not None:
+            self._restore_models(weights)
+
+
+def updates_per_epoch(num_examples: int, batch_size: int) -> int:
+    """Return how many batches hold all examples."""
+    return math.ceil(num_examples / batch_size)

@@ -1,0 +1,344 @@
+"""Sequence classification with scikit-learn's fit, predict and predict_proba."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import keras
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.preprocessing import LabelEncoder
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+
+from kseq2seq.arguments import check_sample_weight, random_generator
+from kseq2seq.batching import LabelBatches
+from kseq2seq.builders import build_sequence_classifier
+from kseq2seq.estimators.base import SequenceEstimator, updates_per_epoch
+from kseq2seq.estimators.checks import check_lengths
+from kseq2seq.generation import generate
+from kseq2seq.sequences import SequenceCodec
+from kseq2seq.training import Crossentropy, plan_buckets
+from kseq2seq.vocabulary import Token, Vocabulary
+
+
+class SequenceClassifier(ClassifierMixin, SequenceEstimator):
+    """Learn to put sequences into classes: many to one.
+
+    X may hold strings, token lists, or rows of integers; y holds one label each, of any
+    kind that scikit-learn's classifiers take.
+
+    Parameters
+    ----------
+    source_tokenizer : str or object, default "char"
+        How strings are split; as in :class:`kseq2seq.Seq2SeqEstimator`.
+    unknown : {"unk", "error"}, default "unk"
+        What a token that training never saw becomes at predict: UNK, or an error.
+    min_frequency : int, default 1
+        Tokens seen less often in training are UNK.
+    max_size : int, optional
+        How many tokens the vocabulary keeps at most.
+    source_vocabulary : list or str, optional
+        The tokens, given up front; learned from the data when None.
+    units : int, default 128
+        The width of the recurrent layers.
+    cell : {"lstm", "gru", "rnn"}, default "lstm"
+        The recurrent layers' cell.
+    num_layers : int, default 1
+        Recurrent layers; 1 to 4.
+    bidirectional : bool, default False
+        Whether sequences are read in both directions.
+    embedding_dim : int, optional, default 64
+        The width of learned embeddings; `units` when None.
+    source_embedding : {"learned", "one_hot"} or array, default "learned"
+        An array ``(vocabulary size, width)`` is the embeddings' start.
+    freeze_embeddings : bool, default False
+        Whether embeddings given as an array stay as they are.
+    dropout : float, default 0.3
+        Share of embeddings and of values between layers that training drops.
+    recurrent_dropout : float, default 0
+        Share of the recurrent layers' states that training drops.
+    kernel_initializer, recurrent_initializer, bias_initializer, \
+embeddings_initializer : str or keras.initializers.Initializer
+        As in :func:`kseq2seq.build_seq2seq`.
+    optimizer : str or keras.optimizers.Optimizer, default "adam"
+        A name, or an optimizer with a learning rate of its own, which is copied.
+    learning_rate : float, default 0.003
+        Where an optimizer given by name starts; the rate falls along half a cosine
+        over the epochs.
+    clip_norm : float, optional, default 1
+        The largest norm of all gradients together.
+    label_smoothing : float, default 0
+        The share of each label's probability that is spread over all classes.
+    batch_size : int, default 64
+        Sequences an update.
+    epochs : int, optional
+        Passes over the training data at most; when None as many as make 4,000 updates,
+        at least 10 and at most 100.
+    validation_fraction : float, default 0.1
+        Share of the data held back where `fit` gets no validation data; 0 for none.
+    patience : int, optional, default 10
+        Training ends when the validation loss has not fallen for so many epochs, and
+        the best weights return; None to train all epochs and keep the last weights.
+    tol : float, optional
+        Training ends when an epoch's training loss is no more than this.
+    callbacks : sequence of keras.callbacks.Callback, optional
+        Copied for each fit; the copies are ``callbacks_``.
+    verbose : {0, 1, 2}, default 0
+        Keras's progress bar: none, a bar, or a line an epoch.
+    random_state : int, optional
+        Seeds weights, dropout, the order of batches and the held-back part.
+
+    Attributes
+    ----------
+    classes_ : numpy.ndarray
+        The labels, sorted.
+    model_ : keras.Model
+        ``source_ids`` to logits.
+    source_vocabulary_ : Vocabulary
+    history_ : dict of str to list of float
+        What each epoch measured, by name: ``loss``, ``accuracy`` and, with validation,
+        the same with ``val_`` before it.
+    callbacks_ : list of keras.callbacks.Callback
+
+    Examples
+    --------
+    >>> from kseq2seq import SequenceClassifier
+    >>> X, y = ["aab", "abb", "aaab", "bab"] * 8, ["a", "b", "a", "b"] * 8
+    >>> classifier = SequenceClassifier(
+    ...     units=16, learning_rate=0.02, epochs=30, validation_fraction=0,
+    ...     batch_size=8, random_state=0,
+    ... )
+    >>> print(*classifier.fit(X, y).predict(["aab", "bab"]))
+    a b
+    """
+
+    _builder = staticmethod(build_sequence_classifier)
+    _model_names = ("model_", "_probability_model")
+
+    def __init__(
+        self,
+        *,
+        source_tokenizer: Any = "char",
+        unknown: str = "unk",
+        min_frequency: int = 1,
+        max_size: int | None = None,
+        source_vocabulary: Sequence[Token] | Vocabulary | None = None,
+        units: int = 128,
+        cell: str = "lstm",
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        embedding_dim: int | None = 64,
+        source_embedding: str | np.ndarray = "learned",
+        freeze_embeddings: bool = False,
+        dropout: float = 0.3,
+        recurrent_dropout: float = 0.0,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        embeddings_initializer: Any = "uniform",
+        optimizer: str | keras.optimizers.Optimizer = "adam",
+        learning_rate: float = 0.003,
+        clip_norm: float | None = 1.0,
+        label_smoothing: float = 0.0,
+        batch_size: int = 64,
+        epochs: int | None = None,
+        validation_fraction: float = 0.1,
+        patience: int | None = 10,
+        tol: float | None = None,
+        callbacks: Sequence[keras.callbacks.Callback] | None = None,
+        verbose: int | str = 0,
+        random_state: int | None = None,
+    ) -> None:
+        self.source_tokenizer = source_tokenizer
+        self.unknown = unknown
+        self.min_frequency = min_frequency
+        self.max_size = max_size
+        self.source_vocabulary = source_vocabulary
+        self.units = units
+        self.cell = cell
+        self.num_layers = num_layers
+        self.bidirectional = bidirectional
+        self.embedding_dim = embedding_dim
+        self.source_embedding = source_embedding
+        self.freeze_embeddings = freeze_embeddings
+        self.dropout = dropout
+        self.recurrent_dropout = recurrent_dropout
+        self.kernel_initializer = kernel_initializer
+        self.recurrent_initializer = recurrent_initializer
+        self.bias_initializer = bias_initializer
+        self.embeddings_initializer = embeddings_initializer
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.clip_norm = clip_norm
+        self.label_smoothing = label_smoothing
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.tol = tol
+        self.callbacks = callbacks
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sample_weight: Sequence[float] | None = None,
+        validation_data: tuple[Any, Any] | None = None,
+    ) -> SequenceClassifier:
+        """Learn from labelled sequences; what an earlier fit learned is forgotten.
+
+        An interrupt (Ctrl-C) ends training after the step under way, with a warning,
+        and leaves a fitted estimator.
+
+        Parameters
+        ----------
+        X : sequence of str, of token lists, or integers ``(n, len)``
+        y : sequence of labels ``(n,)``
+            Of two classes at least.
+        sample_weight : sequence of float ``(n,)``, optional
+            How much each counts; at least 0.
+        validation_data : pair (X, y), optional
+            What to validate on; a held-back part of the data when None.
+
+        Returns
+        -------
+        SequenceClassifier
+            This estimator.
+
+        Raises
+        ------
+        ValueError, TypeError
+            When data or a parameter is not as described, before any model is built.
+        """
+        with self._all_or_nothing():
+            self._check_training_parameters()
+            self._fit(X, y, sample_weight, validation_data)
+        return self
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, validation_data: Any) -> None:
+        source, sources = self._learn_source(X)
+        encoder, labels = _learn_labels(y)
+        check_lengths(len(sources), len(labels))
+        weights = check_sample_weight(sample_weight, len(sources))
+        generator = random_generator(self.random_state)
+        if validation_data is None:
+            train, held_back = self._split(len(sources), generator)
+            validation = [sources[i] for i in held_back], labels[held_back]
+            sources = [sources[i] for i in train]
+            labels, weights = labels[train], weights[train]
+        else:
+            validation = _encode_labelled(source, encoder, validation_data)
+        self._check_tol(len(encoder.classes_))
+        self._settings = self._model_settings()
+        self._source, self.classes_ = source, encoder.classes_
+        self.history_ = {}
+        self._rebuild(random_state=generator)
+        batch_size = min(self.batch_size, len(sources))
+        epochs = self._num_epochs(updates_per_epoch(len(sources), batch_size))
+        num_buckets = plan_buckets(len(sources), batch_size=batch_size, epochs=epochs)
+        batches = partial(LabelBatches, batch_size=batch_size, num_buckets=num_buckets)
+        self.callbacks_ = self._copy_callbacks()
+        self._train(
+            self.model_,
+            batches(sources, labels, sample_weight=weights, random_state=generator),
+            batches(*validation, shuffle=False) if validation[0] else None,
+            epochs=epochs,
+            loss=Crossentropy(self.label_smoothing),
+            metric=keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
+        )
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X : sequence of str, of token lists, or integers ``(n, len)``
+            Of the kind that `fit` saw, of any length.
+
+        Returns
+        -------
+        numpy.ndarray
+            ``(n, len(classes_))``, in the order of ``classes_``; each row sums to 1.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            When X is of another kind, or with ``unknown="error"`` holds a new token.
+        """
+        self._check_fitted()
+        answers = generate(self._probability_model, self._source.encode(X))
+        return answers["probabilities"]
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the most probable label of each sequence, ``(n,)``.
+
+        Parameters and errors as in :meth:`predict_proba`.
+        """
+        probabilities = self.predict_proba(X)
+        return self.classes_[probabilities.argmax(axis=1)]
+
+    @property
+    def _network(self) -> keras.Model:
+        return self.model_
+
+    def _description(self) -> dict[str, Any]:
+        return {
+            "source": self._source.to_json(),
+            "classes": self.classes_.tolist(),
+            "classes_dtype": self.classes_.dtype.str,
+        }
+
+    def _read_description(self, description: Mapping[str, Any]) -> None:
+        self._source = SequenceCodec.from_json("X", description["source"])
+        self.classes_ = np.array(
+            description["classes"], dtype=description["classes_dtype"]
+        )
+
+    def _rebuild(self, random_state: Any = None) -> None:
+        self.model_ = build_sequence_classifier(
+            len(self._source.vocabulary),
+            len(self.classes_),
+            **self._settings,
+            random_state=random_state,
+        )
+        self.source_vocabulary_ = self._source.vocabulary
+        probabilities = keras.layers.Softmax(dtype="float32")(self.model_.output)
+        self._probability_model = keras.Model(
+            self.model_.inputs, {"probabilities": probabilities}
+        )
+
+
+def _learn_labels(y: Any) -> tuple[LabelEncoder, np.ndarray]:
+    """Return an encoder of the labels, and the index that each has."""
+    y = column_or_1d(y, warn=True)
+    check_classification_targets(y)
+    encoder = LabelEncoder()
+    labels = encoder.fit_transform(y)
+    if len(encoder.classes_) < 2:
+        raise ValueError(
+            "y must hold two classes at least; got only "
+            f"{encoder.classes_.tolist()[0]!r}."
+        )
+    return encoder, labels
+
+
+def _encode_labelled(
+    source: SequenceCodec, encoder: LabelEncoder, validation_data: Any
+) -> tuple[list[list[int]], np.ndarray]:
+    if not isinstance(validation_data, tuple | list) or len(validation_data) != 2:
+        raise TypeError(
+            "validation_data must be a pair (X, y); got "
+            f"{type(validation_data).__name__}."
+        )
+    sources = source.encode(validation_data[0])
+    labels = encoder.transform(column_or_1d(validation_data[1]))
+    check_lengths(len(sources), len(labels))
+    return sources, labels

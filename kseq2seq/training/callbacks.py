@@ -1,0 +1,191 @@
+"""Callbacks that look at answers, and one that stops at a loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+
+from kseq2seq.arguments import check_real, check_whole
+from kseq2seq.metrics import DEFAULT_METRICS, check_metrics, matches, measure
+
+
+class AnswerCallback(keras.callbacks.Callback):
+    """Looks, after every so many epochs, at answers decoded without teacher forcing.
+
+    An estimator's `fit` attaches it to its own predictions and validation pairs; with
+    models of your own, call :meth:`attach` before their ``fit``.
+
+    Parameters
+    ----------
+    every : int, default 1
+        After how many epochs to look: after the first, and then after so many more.
+    """
+
+    def __init__(self, every: int = 1) -> None:
+        super().__init__()
+        self.every = check_whole("every", every)
+        self._predict: Callable[[Sequence[Any]], Sequence[Any]] | None = None
+
+    def attach(
+        self,
+        predict: Callable[[Sequence[Any]], Sequence[Any]],
+        X: Sequence[Any],
+        y: Sequence[Any],
+        *,
+        tokens: Callable[[Sequence[Any]], Sequence[Any]] = list,
+    ) -> AnswerCallback:
+        """Say what to look at.
+
+        Parameters
+        ----------
+        predict : callable
+            From sources to answers.
+        X, y : sequences
+            Sources and the answers that are right.
+        tokens : callable, optional
+            Splits a list of answers into lists of tokens, for metrics that count them;
+            left as they are when not given.
+
+        Returns
+        -------
+        AnswerCallback
+            This callback.
+        """
+        self._predict, self._tokens = predict, tokens
+        self._X, self._y = X, y
+        return self
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Raise unless there is something to look at."""
+        if self._predict is None or not len(self._X):
+            raise ValueError(
+                f"{type(self).__name__} has no pairs to validate on: pass fit "
+                "validation_data, or a validation_fraction above 0; with models of "
+                "your own, call attach(predict, X, y)."
+            )
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Look, if it is time."""
+        logs = {} if logs is None else logs
+        if epoch % self.every == 0:
+            _ = self.model  # on JAX this brings the weights up to date
+            self.look(epoch, logs)
+
+    def look(self, epoch: int, logs: dict[str, float]) -> None:
+        """Do what the callback is for."""
+        raise NotImplementedError
+
+    def _answers(self, num_pairs: int) -> tuple[Sequence[Any], Sequence[Any], Any]:
+        """Return sources, right answers and the model's."""
+        X, y = self._X[:num_pairs], self._y[:num_pairs]
+        if self._predict is None:
+            raise ValueError(f"{type(self).__name__} is not attached to a model.")
+        return X, y, self._predict(X)
+
+
+class FreeRunningValidation(AnswerCallback):
+    """Measure answers on validation pairs, decoded as `predict` does.
+
+    The epoch's logs, and so the history and every callback that comes later in the list
+    (``EarlyStopping``, ``ModelCheckpoint``, ``CSVLogger``, ``TensorBoard``), get
+    ``val_exact_match``, ``val_token_accuracy`` and ``val_edit_distance``, or those of
+    `metrics`. In epochs between two measurements the last one stands.
+
+    Parameters
+    ----------
+    metrics : sequence of str, default ("exact_match", "token_accuracy", \
+"edit_distance")
+        Also ``"token_error_rate"``, ``"bleu"`` and ``"chrf"``.
+    every : int, default 1
+        After how many epochs to measure: after the first, and then after so many more.
+    max_pairs : int, default 1000
+        On how many pairs at most, from the first on.
+
+    Raises
+    ------
+    ValueError, TypeError
+        When a metric is unknown or a number is out of range.
+
+    Examples
+    --------
+    >>> import keras
+    >>> from kseq2seq import Seq2SeqEstimator
+    >>> from kseq2seq.training import FreeRunningValidation
+    >>> X, y = ["ab", "ba", "aab", "bba"] * 8, ["ba", "ab", "baa", "abb"] * 8
+    >>> stop = keras.callbacks.EarlyStopping("val_exact_match", mode="max", patience=3)
+    >>> callbacks = [FreeRunningValidation(every=2), stop]
+    >>> estimator = Seq2SeqEstimator(units=8, epochs=2, callbacks=callbacks)
+    >>> len(estimator.fit(X, y).history_["val_exact_match"])
+    2
+    """
+
+    def __init__(
+        self,
+        metrics: Sequence[str] = DEFAULT_METRICS,
+        *,
+        every: int = 1,
+        max_pairs: int = 1000,
+    ) -> None:
+        super().__init__(every)
+        self.metrics = check_metrics(metrics)
+        self.max_pairs = check_whole("max_pairs", max_pairs)
+        self._last: dict[str, float] = {}
+
+    def look(self, epoch: int, logs: dict[str, float]) -> None:
+        """Measure."""
+        _, y, answers = self._answers(self.max_pairs)
+        measured = measure(y, answers, self.metrics, tokens=self._tokens)
+        self._last = {f"val_{name}": value for name, value in measured.items()}
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Measure, if it is time, and hand on the last measurement."""
+        super().on_epoch_end(epoch, logs)
+        if logs is not None:
+            logs.update(self._last)
+
+
+class SampleAnswers(AnswerCallback):
+    """Print some validation sources and the model's answers as training goes.
+
+    Parameters
+    ----------
+    num_answers : int, default 5
+        How many, from the first on.
+    every : int, default 1
+        After how many epochs: after the first, and then after so many more.
+    """
+
+    def __init__(self, num_answers: int = 5, *, every: int = 1) -> None:
+        super().__init__(every)
+        self.num_answers = check_whole("num_answers", num_answers)
+
+    def look(self, epoch: int, logs: dict[str, float]) -> None:
+        """Print."""
+        X, y, answers = self._answers(self.num_answers)
+        print(f"epoch {epoch + 1}")
+        for source, right, answer, matched in zip(
+            X, y, answers, matches(y, answers), strict=True
+        ):
+            verdict = "right" if matched else f"expected {right}"
+            print(f"  {source} -> {answer}  ({verdict})")
+
+
+class StopAtLoss(keras.callbacks.Callback):
+    """End the training when an epoch's training loss is as low as a tolerance.
+
+    Parameters
+    ----------
+    tol : float
+        At least 0.
+    """
+
+    def __init__(self, tol: float) -> None:
+        super().__init__()
+        self.tol = check_real("tol", tol)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Stop, if the loss is low enough."""
+        if logs and logs["loss"] <= self.tol:
+            self.model.stop_training = True
