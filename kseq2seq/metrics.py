@@ -79,7 +79,7 @@ def token_accuracy(y_true: Sequence[Any], y_pred: Sequence[Any]) -> float:
     for answer, prediction in zip(y_true, y_pred, strict=True):
         right += sum(a == b for a, b in zip(answer, prediction, strict=False))
         total += max(len(answer), len(prediction))
-    return right / total if total else 1.0
+    return float(right / total) if total else 1.0
 
 
 def accuracy_by_position(y_true: Sequence[Any], y_pred: Sequence[Any]) -> np.ndarray:

@@ -15,15 +15,18 @@ from pathlib import Path
 
 from benchmarks.exercises import results
 
-Progress = Callable[[str], None]
-"""Takes a line that says how far an exercise is."""
-
-Exercise = Callable[[Progress], list[results.Row]]
+Exercise = Callable[[Callable[[str], None]], list[results.Row]]
 
 EXERCISES = {
+    "add_two_digits": "add_two_digits:run",
     "arithmetic": "arithmetic:run",
     "arithmetic_solved": "arithmetic:run_solved",
+    "echo": "echo:run",
     "masked_autoencoder": "masked_autoencoder:run",
+    "number_stream": "number_stream:run",
+    "number_words": "number_words:run",
+    "reversed_source": "number_words:run_reversed_source",
+    "teacher_forcing": "number_words:run_teacher_forcing",
 }
 """Where each exercise's function is: loaded when it is run, and Keras with it."""
 

@@ -7,17 +7,19 @@ of this kind can learn of it.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
+from matplotlib.figure import Figure
 from sklearn.model_selection import train_test_split
 
 from benchmarks.exercises.results import Row
+from benchmarks.exercises.training import Progress, timed_fit
 from kseq2seq import Seq2SeqEstimator
 from kseq2seq.datasets import OPERATORS, make_arithmetic
 from kseq2seq.metrics import exact_match
+from kseq2seq.plotting import plot_attention
 
 CLASSIC = (
     "100,000 problems of up to three digits, right to left, 75% to train on; one-hot "
@@ -29,7 +31,7 @@ Split = tuple[list[str], list[str], list[str], list[str]]
 
 
 def run(
-    progress: Callable[[str], None], *, num_samples: int = 100_000, epochs: int = 5
+    progress: Progress, *, num_samples: int = 100_000, epochs: int = 5
 ) -> list[Row]:
     """Return the classic exercise's rows: without attention and with it."""
     split = _split(num_samples, test_size=0.25)
@@ -75,14 +77,18 @@ def run(
 
 
 def run_solved(
-    progress: Callable[[str], None],
+    progress: Progress,
     *,
     num_samples: int = 400_000,
     units: int = 192,
     epochs: int = 20,
     batch_size: int = 128,
+    picture: Path = Path("docs/arithmetic_attention.png"),
 ) -> list[Row]:
-    """Return the row of a wider model with more problems and more time."""
+    """Return the row of a wider model with more problems and more time.
+
+    It also draws where the answers to an addition and to a subtraction looked.
+    """
     setting: dict[str, Any] = {
         "units": units,
         "dropout": 0.0,
@@ -93,6 +99,7 @@ def run_solved(
         "validation_fraction": 0.01,
         "random_state": 0,
     }
+    estimator = Seq2SeqEstimator(**setting)
     row = _row(
         progress,
         _split(num_samples, test_size=min(10_000, num_samples // 4)),
@@ -100,9 +107,24 @@ def run_solved(
         model="dot attention, two directions",
         role="best",
         setting={"num_samples": num_samples, **setting},
-        estimator=Seq2SeqEstimator(**setting),
+        estimator=estimator,
     )
+    _draw_attention(estimator, ["357+468", "357-468"], picture)
     return [row]
+
+
+def _draw_attention(
+    estimator: Seq2SeqEstimator, problems: list[str], picture: Path
+) -> None:
+    """Draw the attention maps of problems side by side, to a file."""
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    axes = figure.subplots(1, len(problems))
+    maps = estimator.attention([problem[::-1] for problem in problems])
+    for ax, problem, attention in zip(axes, problems, maps, strict=True):
+        answer = "".join(map(str, attention.target_tokens[:-1]))
+        plot_attention(*attention, ax=ax).set_title(f"{problem} = {answer}")
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(picture, dpi=110)
 
 
 def _split(num_samples: int, *, test_size: float) -> Split:
@@ -117,7 +139,7 @@ def _split(num_samples: int, *, test_size: float) -> Split:
 
 
 def _row(
-    progress: Callable[[str], None],
+    progress: Progress,
     split: Split,
     *,
     estimator: Seq2SeqEstimator,
@@ -127,23 +149,14 @@ def _row(
     """Train the model and measure it on the problems that it has not seen."""
     X_train, X_test, y_train, y_test = split
     progress(f"{model}: {len(X_train):,} problems, {estimator.epochs} epochs")
-    start = time.perf_counter()
-    estimator.set_params(callbacks=[_epochs(progress)]).fit(X_train, y_train)
-    seconds = time.perf_counter() - start
+    seconds = timed_fit(progress, estimator, X_train, y_train)
     return Row(
         model=model,
         ours=_matches(X_test, y_test, estimator.predict(X_test)),
         parameters=estimator.models_.training.count_params(),
-        seconds=round(seconds, 1),
+        seconds=seconds,
         **known,
     )
-
-
-def _epochs(progress: Callable[[str], None]) -> keras.callbacks.Callback:
-    def end(epoch: int, logs: dict[str, float]) -> None:
-        progress(f"epoch {epoch + 1}: loss {logs['loss']:.4f}")
-
-    return keras.callbacks.LambdaCallback(on_epoch_end=end)
 
 
 def _matches(

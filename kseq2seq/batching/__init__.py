@@ -1,6 +1,12 @@
 """Sequences to padded batches, in few shapes."""
 
-from kseq2seq.batching.buckets import Batch, Batches, BucketedBatches, LabelBatches
+from kseq2seq.batching.buckets import (
+    Batch,
+    Batches,
+    BucketedBatches,
+    LabelBatches,
+    ValueBatches,
+)
 from kseq2seq.batching.padding import close_and_pad, pad, shift, shift_values
 from kseq2seq.batching.stream import StreamBatches
 
@@ -10,6 +16,7 @@ __all__ = [
     "BucketedBatches",
     "LabelBatches",
     "StreamBatches",
+    "ValueBatches",
     "close_and_pad",
     "pad",
     "shift",

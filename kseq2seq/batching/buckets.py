@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from kseq2seq.arguments import check_sample_weight, check_whole, random_generator
-from kseq2seq.batching.padding import close_and_pad, shift, widen
+from kseq2seq.batching.padding import close_and_pad, shift, shift_values, widen
 from kseq2seq.vocabulary import PAD
 
 Batch = tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]
@@ -220,6 +220,79 @@ class LabelBatches(BucketedBatches):
         super().__init__(
             buckets, batch_size=batch_size, shuffle=shuffle, random_state=random_state
         )
+
+
+class ValueBatches(BucketedBatches):
+    """Batches of real-valued sequences, all of one length on each side.
+
+    Each batch is ``({"source_values", "decoder_input_values"}, target_values,
+    weights)``, the weights ``(batch, target_len)``.
+
+    Parameters
+    ----------
+    source_values : array of float ``(n, source_len, source_features)``
+    target_values : array of float ``(n, target_len, target_features)``
+    batch_size, sample_weight, shuffle, random_state
+        As in :class:`Batches`.
+
+    Raises
+    ------
+    ValueError
+        When an array has other axes, is not finite, or the two differ in length.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kseq2seq.batching import ValueBatches
+    >>> batches = ValueBatches(np.ones((4, 6, 2)), np.ones((4, 3, 1)), batch_size=2)
+    >>> inputs, target_values, weights = batches[0]
+    >>> inputs["decoder_input_values"][0].tolist()
+    [[0.0], [1.0], [1.0]]
+    """
+
+    def __init__(
+        self,
+        source_values: np.ndarray,
+        target_values: np.ndarray,
+        *,
+        batch_size: int = 64,
+        sample_weight: np.ndarray | None = None,
+        shuffle: bool = True,
+        random_state: int | np.random.Generator | None = None,
+    ) -> None:
+        source_values = _check_values("source_values", source_values)
+        target_values = _check_values("target_values", target_values)
+        _check_sides(len(source_values), len(target_values), "targets")
+        weights = check_sample_weight(sample_weight, len(source_values))
+        inputs = {
+            "source_values": source_values,
+            "decoder_input_values": shift_values(target_values),
+        }
+        weights = np.repeat(weights[:, None], target_values.shape[1], axis=1)
+        super().__init__(
+            [Bucket(inputs, target_values, weights)],
+            batch_size=batch_size,
+            shuffle=shuffle,
+            random_state=random_state,
+        )
+
+
+def _check_values(name: str, values: np.ndarray) -> np.ndarray:
+    """Return values as float32, or raise unless they are a sequence of frames each."""
+    try:
+        array = np.asarray(values, dtype=np.float32)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"{name} must be an array of numbers; got {type(values).__name__}."
+        ) from None
+    if array.ndim != 3 or 0 in array.shape[1:]:
+        raise ValueError(
+            f"{name} must be of shape (n, len, features); got {array.shape}. A series "
+            "of single values needs a last axis of 1."
+        )
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite; it holds NaN or infinity.")
+    return array
 
 
 def _check_sides(num_sources: int, num_targets: int, name: str) -> None:
