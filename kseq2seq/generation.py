@@ -9,7 +9,7 @@ import numpy as np
 
 from kseq2seq.arguments import check_whole
 from kseq2seq.batching import close_and_pad
-from kseq2seq.builders import Seq2SeqModels
+from kseq2seq.builders import Seq2SeqModels, check_seq2seq_models
 from kseq2seq.search import GreedySearch, Rollout
 from kseq2seq.vocabulary import PAD, START
 
@@ -68,11 +68,7 @@ def build_generator(
     >>> answers["ids"].shape, answers["attention_weights"].shape
     ((1, 5), (1, 5, 3))
     """
-    if not isinstance(models, Seq2SeqModels):
-        raise TypeError(
-            "models must be the Seq2SeqModels that a builder returned; got "
-            f"{type(models).__name__}."
-        )
+    check_seq2seq_models(models)
     check_whole("max_length", max_length, maximum=LONGEST)
     if models.has_real_targets:
         search = Rollout(models.decoder, models.num_states, max_length, name="rollout")

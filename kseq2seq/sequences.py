@@ -88,9 +88,12 @@ def _as_sequence(name: str, i: int, value: Any) -> str | list[Token]:
         return tokens
     expected = type(tokens[0]) if type(tokens[0]) in (str, int) else None
     wrong = next(token for token in tokens if type(token) is not expected)
+    hint = ""
+    if isinstance(wrong, float | np.floating) and math.isfinite(wrong):
+        hint = " Real values are for build_seq2seq(source_features=...)."
     raise TypeError(
         f"tokens must be all strings or all integers; {name}[{i}] holds "
-        f"{_shown(wrong)}."
+        f"{_shown(wrong)}.{hint}"
     )
 
 

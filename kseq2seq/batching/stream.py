@@ -60,16 +60,21 @@ class StreamBatches(keras.utils.PyDataset):
         self._drawn = iter(drawn)
         self._begun: dict[int, Batch] = {}
         self._num_drawn = 0
+        self._has_begun = False
         self.error: Exception | None = None
 
     def __len__(self) -> int:
         return self._steps
 
+    def on_epoch_begin(self) -> None:
+        """Note that batches are now served, and no longer only looked at."""
+        self._has_begun = True
+
     def __getitem__(self, index: int) -> Batch:
         """Return the next batch.
 
-        Backends look at the first batches of an epoch, or begin one twice; so these
-        stay until the epoch has been served to its end.
+        Backends look at two batches before the first epoch, or begin one twice; so the
+        first batches stay until their epoch has been served to its end.
         """
         if index in self._begun:
             batch = self._begun[index]
@@ -77,7 +82,7 @@ class StreamBatches(keras.utils.PyDataset):
             batch = self._draw()
             if index < LOOK_AHEAD:
                 self._begun[index] = batch
-        if index == self._steps - 1:
+        if self._has_begun and index == self._steps - 1:
             self._begun.clear()
         return batch
 

@@ -10,6 +10,7 @@ from kseq2seq.builders.seq2seq import (
     Seq2SeqModels,
     build_attention_seq2seq,
     build_seq2seq,
+    check_seq2seq_models,
 )
 
 __all__ = [
@@ -23,4 +24,5 @@ __all__ = [
     "build_masked_autoencoder",
     "build_seq2seq",
     "build_sequence_classifier",
+    "check_seq2seq_models",
 ]

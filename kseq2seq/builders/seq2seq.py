@@ -10,6 +10,7 @@ be of real values in place of ids: frames of a picture, a sound or a time series
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -70,6 +71,15 @@ class Seq2SeqModels:
     def has_real_targets(self) -> bool:
         """Whether the decoder puts out real values, and no logits."""
         return self.decoder.inputs[0].name == "decoder_input_values"
+
+
+def check_seq2seq_models(models: Any) -> None:
+    """Raise unless these are the models that a builder returned."""
+    if not isinstance(models, Seq2SeqModels):
+        raise TypeError(
+            "models must be the Seq2SeqModels that a builder returned; got "
+            f"{type(models).__name__}."
+        )
 
 
 def build_seq2seq(

@@ -1,7 +1,8 @@
 """Models of sequences with scikit-learn's fit, predict and score."""
 
+from kseq2seq.estimators.attention_maps import AttentionMap
 from kseq2seq.estimators.classifier import SequenceClassifier
 from kseq2seq.estimators.loading import load
-from kseq2seq.estimators.seq2seq import AttentionMap, Seq2SeqEstimator
+from kseq2seq.estimators.seq2seq import Seq2SeqEstimator
 
 __all__ = ["AttentionMap", "Seq2SeqEstimator", "SequenceClassifier", "load"]

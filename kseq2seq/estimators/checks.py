@@ -16,6 +16,17 @@ def check_lengths(num_sources: int, num_targets: int) -> None:
         )
 
 
+def check_validation_data(validation_data: Any) -> tuple[Any, Any]:
+    """Return X and y, or raise unless there are these two."""
+    if not isinstance(validation_data, tuple | list) or len(validation_data) != 2:
+        raise TypeError(
+            "validation_data must be a pair (X, y); got "
+            f"{type(validation_data).__name__}."
+        )
+    X, y = validation_data
+    return X, y
+
+
 def check_callbacks(callbacks: Any) -> None:
     """Raise unless callbacks is None or a sequence of Keras callbacks."""
     if callbacks is None:

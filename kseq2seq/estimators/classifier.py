@@ -17,10 +17,11 @@ from kseq2seq.arguments import check_sample_weight, random_generator
 from kseq2seq.batching import LabelBatches
 from kseq2seq.builders import build_sequence_classifier
 from kseq2seq.estimators.base import SequenceEstimator, updates_per_epoch
-from kseq2seq.estimators.checks import check_lengths
+from kseq2seq.estimators.checks import check_lengths, check_validation_data
 from kseq2seq.generation import generate
 from kseq2seq.sequences import SequenceCodec
 from kseq2seq.training import Crossentropy, plan_buckets
+from kseq2seq.training.callbacks import AnswerCallback
 from kseq2seq.vocabulary import Token, Vocabulary
 
 
@@ -244,6 +245,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         num_buckets = plan_buckets(len(sources), batch_size=batch_size, epochs=epochs)
         batches = partial(LabelBatches, batch_size=batch_size, num_buckets=num_buckets)
         self.callbacks_ = self._copy_callbacks()
+        _refuse_answer_callbacks(self.callbacks_)
         self._train(
             self.model_,
             batches(sources, labels, sample_weight=weights, random_state=generator),
@@ -316,6 +318,15 @@ embeddings_initializer : str or keras.initializers.Initializer
         )
 
 
+def _refuse_answer_callbacks(callbacks: Sequence[keras.callbacks.Callback]) -> None:
+    for callback in callbacks:
+        if isinstance(callback, AnswerCallback):
+            raise TypeError(
+                f"{type(callback).__name__} looks at answers that are sequences; with "
+                "a SequenceClassifier watch 'val_accuracy' instead."
+            )
+
+
 def _learn_labels(y: Any) -> tuple[LabelEncoder, np.ndarray]:
     """Return an encoder of the labels, and the index that each has."""
     y = column_or_1d(y, warn=True)
@@ -333,12 +344,7 @@ def _learn_labels(y: Any) -> tuple[LabelEncoder, np.ndarray]:
 def _encode_labelled(
     source: SequenceCodec, encoder: LabelEncoder, validation_data: Any
 ) -> tuple[list[list[int]], np.ndarray]:
-    if not isinstance(validation_data, tuple | list) or len(validation_data) != 2:
-        raise TypeError(
-            "validation_data must be a pair (X, y); got "
-            f"{type(validation_data).__name__}."
-        )
-    sources = source.encode(validation_data[0])
-    labels = encoder.transform(column_or_1d(validation_data[1]))
+    X, y = check_validation_data(validation_data)
+    sources, labels = source.encode(X), encoder.transform(column_or_1d(y))
     check_lengths(len(sources), len(labels))
     return sources, labels

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
@@ -23,8 +23,17 @@ from kseq2seq.builders import (
     build_attention_seq2seq,
     build_seq2seq,
 )
+from kseq2seq.estimators.attention_maps import AttentionMap, attention_maps
 from kseq2seq.estimators.base import SequenceEstimator, updates_per_epoch
 from kseq2seq.estimators.checks import check_lengths
+from kseq2seq.estimators.pairs import (
+    Ids,
+    Pairs,
+    batch_validation,
+    encode_pairs,
+    encoded_stream,
+    take_rows,
+)
 from kseq2seq.estimators.streams import PairStream, is_stream
 from kseq2seq.generation import LONGEST, build_generator, generate
 from kseq2seq.metrics import exact_match
@@ -39,28 +48,7 @@ from kseq2seq.training import (
     with_teacher_forcing,
 )
 from kseq2seq.training.callbacks import AnswerCallback
-from kseq2seq.vocabulary import END, PAD, SPECIAL_TOKENS, START, UNK, Token, Vocabulary
-
-_Ids = list[list[int]]
-_Pairs = tuple[_Ids, _Ids]
-
-
-class AttentionMap(NamedTuple):
-    """Where an answer looked, in the order that ``plotting.plot_attention`` takes.
-
-    Attributes
-    ----------
-    weights : numpy.ndarray
-        ``(len(target_tokens), len(source_tokens))``, each row summing to 1.
-    source_tokens : list of str or int
-        The source's tokens and ``"<end>"``.
-    target_tokens : list of str or int
-        The answer's tokens and, where it ended, ``"<end>"``.
-    """
-
-    weights: np.ndarray
-    source_tokens: list[Token]
-    target_tokens: list[Token]
+from kseq2seq.vocabulary import PAD, START, UNK, Token, Vocabulary
 
 
 class Seq2SeqEstimator(SequenceEstimator):
@@ -341,10 +329,13 @@ embeddings_initializer : str or keras.initializers.Initializer
         pairs, raw = (sources, targets), (source.sequences(X), target.sequences(y))
         if validation_data is None:
             train, held_back = self._split(len(sources), generator)
-            validation, raw_validation = _rows(pairs, held_back), _rows(raw, held_back)
-            pairs, weights = _rows(pairs, train), weights[train]
+            validation, raw_validation = (
+                take_rows(pairs, held_back),
+                take_rows(raw, held_back),
+            )
+            pairs, weights = take_rows(pairs, train), weights[train]
         else:
-            validation = _encode_pairs(source, target, validation_data)
+            validation = encode_pairs(source, target, validation_data)
             raw_validation = validation_data
         self._start(source, target, pairs[1], generator)
         num_pairs = len(pairs[0])
@@ -358,7 +349,7 @@ embeddings_initializer : str or keras.initializers.Initializer
             sample_weight=weights,
             random_state=generator,
         )
-        validation_batches = _validation_batches(validation, batch_size, num_buckets)
+        validation_batches = batch_validation(validation, batch_size, num_buckets)
         self._attach_callbacks(raw_validation)
         self._fit_models(batches, validation_batches, epochs, generator)
 
@@ -374,17 +365,19 @@ embeddings_initializer : str or keras.initializers.Initializer
             raise ValueError(
                 "a stream does not tell how long answers may be; pass max_length."
             )
-        validation: _Pairs = ([], [])
+        validation: Pairs = ([], [])
         if validation_data is not None:
-            validation = _encode_pairs(source, target, validation_data)
+            validation = encode_pairs(source, target, validation_data)
         generator = random_generator(self.random_state)
         self._start(source, target, targets, generator)
         epochs = self._num_epochs(stream.steps)
         batch_size = len(first_X)
         batches = StreamBatches(
-            _encoded(stream, source, target), batch_size=batch_size, steps=stream.steps
+            encoded_stream(stream, source, target),
+            batch_size=batch_size,
+            steps=stream.steps,
         )
-        validation_batches = _validation_batches(validation, batch_size, 1)
+        validation_batches = batch_validation(validation, batch_size, 1)
         self._attach_callbacks(validation_data or ([], []))
         self._fit_models(batches, validation_batches, epochs, generator)
 
@@ -417,7 +410,7 @@ embeddings_initializer : str or keras.initializers.Initializer
                     "them or a string of characters."
                 )
 
-    def _learn_target(self, y: Any) -> tuple[SequenceCodec, _Ids]:
+    def _learn_target(self, y: Any) -> tuple[SequenceCodec, Ids]:
         return SequenceCodec.learn(
             "y",
             y,
@@ -431,7 +424,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         self,
         source: SequenceCodec,
         target: SequenceCodec,
-        targets: _Ids,
+        targets: Ids,
         generator: np.random.Generator,
     ) -> None:
         """Build new models, and make them and the codecs this estimator's own."""
@@ -444,7 +437,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         self._adopt(models)
 
     def _answer_limits(
-        self, target: SequenceCodec, targets: _Ids
+        self, target: SequenceCodec, targets: Ids
     ) -> tuple[int, list[int]]:
         """Return how long answers may be, END included, and ids that never come.
 
@@ -576,21 +569,13 @@ embeddings_initializer : str or keras.initializers.Initializer
             )
         sources = self._source.tokens(X)
         answers = self._generate(X)
-        maps = []
-        for tokens, ids, weights in zip(
-            sources, answers["ids"].tolist(), answers["attention_weights"], strict=True
-        ):
-            if self._source.reverse:
-                weights = weights.copy()
-                weights[:, : len(tokens)] = weights[:, : len(tokens)][:, ::-1]
-            columns = [*tokens, SPECIAL_TOKENS[END]]
-            rows = self.target_vocabulary_.decode(ids)
-            if END in ids:
-                rows.append(SPECIAL_TOKENS[END])
-            maps.append(
-                AttentionMap(weights[: len(rows), : len(columns)], columns, rows)
-            )
-        return maps
+        return attention_maps(
+            answers["attention_weights"],
+            sources,
+            answers["ids"].tolist(),
+            vocabulary=self.target_vocabulary_,
+            reverse=self._source.reverse,
+        )
 
     def _generate(self, X: Any) -> dict[str, np.ndarray]:
         self._check_fitted()
@@ -632,43 +617,3 @@ def _build_models(
         del arguments["attention"], arguments["attention_units"]
         build = build_seq2seq
     return build(len(source.vocabulary), len(target.vocabulary), **arguments)
-
-
-def _rows(pairs: _Pairs, rows: np.ndarray) -> _Pairs:
-    sources, targets = pairs
-    return [sources[i] for i in rows], [targets[i] for i in rows]
-
-
-def _encode_pairs(
-    source: SequenceCodec, target: SequenceCodec, validation_data: Any
-) -> _Pairs:
-    if not isinstance(validation_data, tuple | list) or len(validation_data) != 2:
-        raise TypeError(
-            "validation_data must be a pair (X, y); got "
-            f"{type(validation_data).__name__}."
-        )
-    sources = source.encode(validation_data[0])
-    targets = target.encode(validation_data[1])
-    check_lengths(len(sources), len(targets))
-    return sources, targets
-
-
-def _encoded(
-    stream: PairStream, source: SequenceCodec, target: SequenceCodec
-) -> Iterator[_Pairs]:
-    """Yield the stream's batches as ids; say which batch holds what is wrong."""
-    for number, (X, y) in enumerate(stream, 1):
-        try:
-            yield source.encode_known(X), target.encode_known(y)
-        except (ValueError, TypeError) as error:
-            raise type(error)(f"batch {number} of the stream: {error}") from None
-
-
-def _validation_batches(
-    pairs: _Pairs, batch_size: int, num_buckets: int
-) -> Batches | None:
-    if not pairs[0]:
-        return None
-    return Batches(
-        *pairs, batch_size=batch_size, num_buckets=num_buckets, shuffle=False
-    )

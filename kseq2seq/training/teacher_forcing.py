@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from kseq2seq.arguments import check_choice, check_real, check_whole, random_generator
-from kseq2seq.builders import Seq2SeqModels
+from kseq2seq.builders import Seq2SeqModels, check_seq2seq_models
 from kseq2seq.search import ScheduledSampling
 
 SCHEDULES = ("constant", "linear", "exponential", "inverse_sigmoid")
@@ -112,6 +112,7 @@ def with_teacher_forcing(
     >>> with_teacher_forcing(models, 0.5, random_state=0).output_shape
     (None, None, 8)
     """
+    check_seq2seq_models(models)
     check_real("teacher_forcing", teacher_forcing, maximum=1.0)
     source, gold = models.training.inputs
     memory = models.encoder.outputs
@@ -162,6 +163,13 @@ class TeacherForcing(keras.callbacks.Callback):
             start=self.start,
             schedule=self.schedule,
         )
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        if all(layer.name != "scheduled_sampling" for layer in self.model.layers):
+            raise ValueError(
+                "TeacherForcing needs a model that can be fed its own tokens: fit "
+                "with_teacher_forcing(models, probability) in place of models.training."
+            )
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         sampling = self.model.get_layer("scheduled_sampling")

@@ -1,0 +1,52 @@
+"""Pairs of sequences as ids, split and batched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from kseq2seq.batching import Batches
+from kseq2seq.estimators.checks import check_lengths, check_validation_data
+from kseq2seq.estimators.streams import PairStream
+from kseq2seq.sequences import SequenceCodec
+
+Ids = list[list[int]]
+Pairs = tuple[Ids, Ids]
+
+
+def take_rows(pairs: Any, chosen: np.ndarray) -> Any:
+    """Return the chosen rows of both sides."""
+    sources, targets = pairs
+    return [sources[i] for i in chosen], [targets[i] for i in chosen]
+
+
+def encode_pairs(
+    source: SequenceCodec, target: SequenceCodec, validation_data: Any
+) -> Pairs:
+    """Return validation data as ids, unknown tokens as UNK."""
+    X, y = check_validation_data(validation_data)
+    sources, targets = source.encode(X), target.encode(y)
+    check_lengths(len(sources), len(targets))
+    return sources, targets
+
+
+def encoded_stream(
+    stream: PairStream, source: SequenceCodec, target: SequenceCodec
+) -> Iterator[Pairs]:
+    """Yield the stream's batches as ids; say which batch holds what is wrong."""
+    for number, (X, y) in enumerate(stream, 1):
+        try:
+            yield source.encode_known(X), target.encode_known(y)
+        except (ValueError, TypeError) as error:
+            raise type(error)(f"batch {number} of the stream: {error}") from None
+
+
+def batch_validation(pairs: Pairs, batch_size: int, num_buckets: int) -> Batches | None:
+    """Return the batches to validate on, None where there are no pairs."""
+    if not pairs[0]:
+        return None
+    return Batches(
+        *pairs, batch_size=batch_size, num_buckets=num_buckets, shuffle=False
+    )
