@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
-
-import tensorflow as tf
 
 
 def uniform(shape: Any, seed: Any) -> Any:
@@ -14,4 +15,24 @@ def uniform(shape: Any, seed: Any) -> Any:
     XLA-compiled step on a CPU takes one that needs some 200 ns a value; Philox
     (Salmon et al., 2011) needs 3.
     """
+    import tensorflow as tf
+
     return tf.random.stateless_uniform(shape, tf.cast(seed, tf.int32), alg="philox")
+
+
+@contextmanager
+def without_retracing_warnings() -> Iterator[None]:
+    """Hush TensorFlow where each model has a function of its own.
+
+    It counts the functions of all models as one, traced again and again.
+    """
+    logger = logging.getLogger("tensorflow")
+    logger.addFilter(_is_no_retracing_warning)
+    try:
+        yield
+    finally:
+        logger.removeFilter(_is_no_retracing_warning)
+
+
+def _is_no_retracing_warning(record: logging.LogRecord) -> bool:
+    return "triggered tf.function retracing" not in record.getMessage()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
+from kseq2seq._tensorflow import without_retracing_warnings
 from kseq2seq.arguments import check_whole
 from kseq2seq.batching import close_and_pad
 from kseq2seq.builders import Seq2SeqModels, check_seq2seq_models
@@ -138,9 +139,9 @@ def generate(
     parts = []
     for start in range(0, len(order), batch_size):
         rows = order[start : start + batch_size]
-        parts.append(
-            generator.predict_on_batch(close_and_pad([sources[i] for i in rows]))
-        )
+        source_ids = close_and_pad([sources[i] for i in rows])
+        with without_retracing_warnings():
+            parts.append(generator.predict_on_batch(source_ids))
     inverse = np.argsort(order)
     return {name: _join([part[name] for part in parts])[inverse] for name in parts[0]}
 

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from kseq2seq._tensorflow import uniform
 from kseq2seq.vocabulary import PAD
 
 _register = keras.saving.register_keras_serializable(package="kseq2seq")
@@ -67,8 +68,6 @@ def random_uniform(shape: Any, seed_generator: keras.random.SeedGenerator) -> An
     """Return float32 values in [0, 1) by the backend's fastest generator."""
     if keras.backend.backend() != "tensorflow":
         return keras.random.uniform(shape, dtype="float32", seed=seed_generator)
-    from kseq2seq._tensorflow import uniform
-
     return uniform(shape, seed_generator.next())
 
 

@@ -7,7 +7,15 @@ import pytest
 from nbclient import NotebookClient
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
-NAMES = ["arithmetic.ipynb"]
+NAMES = [
+    "add_two_digits.ipynb",
+    "arithmetic.ipynb",
+    "builders.ipynb",
+    "echo.ipynb",
+    "masked_autoencoder.ipynb",
+    "number_stream.ipynb",
+    "number_words.ipynb",
+]
 
 
 def test_the_notebooks_are_these():

@@ -81,7 +81,7 @@ def run_solved(
     *,
     num_samples: int = 400_000,
     units: int = 192,
-    epochs: int = 20,
+    epochs: int = 15,
     batch_size: int = 128,
     picture: Path = Path("docs/arithmetic_attention.png"),
 ) -> list[Row]:

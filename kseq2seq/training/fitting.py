@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 
+from kseq2seq._tensorflow import without_retracing_warnings
 from kseq2seq.batching import BucketedBatches, StreamBatches
 
 STEPS_WORTH_COMPILING = 800
@@ -97,7 +98,7 @@ def fit_batches(
     )
     history = keras.callbacks.History()
     try:
-        with _interruptible(model):
+        with _interruptible(model), without_retracing_warnings():
             model.fit(
                 batches,
                 epochs=epochs,
