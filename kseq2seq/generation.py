@@ -11,6 +11,7 @@ from kseq2seq._tensorflow import without_retracing_warnings
 from kseq2seq.arguments import check_whole
 from kseq2seq.batching import close_and_pad
 from kseq2seq.builders import Seq2SeqModels, check_seq2seq_models
+from kseq2seq.layers import FixedShapeModel
 from kseq2seq.search import GreedySearch, Rollout
 from kseq2seq.vocabulary import PAD, START
 
@@ -80,7 +81,9 @@ def build_generator(
     memory = models.encoder(source)
     if not isinstance(memory, list):
         memory = [memory]  # some of Keras's paths unpack a list of one
-    return keras.Model(source, search(memory), name="generator")
+    # Frames of another width would fail in the depths of a backend.
+    model = keras.Model if source.dtype == "int32" else FixedShapeModel
+    return model(source, search(memory), name="generator")
 
 
 def _greedy_search(
@@ -91,6 +94,8 @@ def _greedy_search(
 ) -> GreedySearch:
     check_whole("min_length", min_length, minimum=0, maximum=max_length)
     num_ids = models.decoder.outputs[0].shape[-1]
+    if not isinstance(forbidden_ids, Sequence | np.ndarray):
+        raise TypeError(f"forbidden_ids must be a list of ids; got {forbidden_ids!r}.")
     forbidden_ids = [
         check_whole("forbidden_ids", i, minimum=0, maximum=num_ids - 1)
         for i in forbidden_ids

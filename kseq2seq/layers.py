@@ -236,14 +236,14 @@ class FixedShapeModel(keras.Model):
             except (AttributeError, ValueError):  # a dataset, or a rank still open
                 continue
             fits = len(shape) == len(expected) + 1 and all(
-                size in (None, wanted)
+                wanted is None or size in (None, wanted)
                 for size, wanted in zip(shape[1:], expected, strict=True)
             )
             if not fits:
                 raise ValueError(self._complaint(shape, expected))
 
     def _complaint(
-        self, shape: tuple[int | None, ...], expected: tuple[int, ...]
+        self, shape: tuple[int | None, ...], expected: tuple[int | None, ...]
     ) -> str:
         name, sizes = self.inputs[0].name, ", ".join(map(str, expected))
         repair = "Bring them to that size, or build the models for this one."

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kseq2seq.arguments import nearest, quoted_choices
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import XAxis, YAxis
@@ -80,12 +82,21 @@ def plot_history(
 def _curves(
     history: Mapping[str, Sequence[float]], metric: str
 ) -> dict[str, Sequence[float]]:
+    if not isinstance(history, Mapping) or not isinstance(metric, str):
+        raise TypeError(
+            "history must be a mapping of names to a value an epoch, such as "
+            "estimator.history_ or the .history of what Keras's fit returns, and "
+            f"metric a name; got {type(history).__name__} and {metric!r}."
+        )
     names = {"training": metric, "validation": f"val_{metric}"}
     if metric.startswith("val_"):
         names = {"validation": metric}
     found = {label: history[name] for label, name in names.items() if name in history}
     if not found:
-        raise ValueError(f"the history holds {list(history)}; got {metric!r}.")
+        raise ValueError(
+            f"metric must be one of the history's, {quoted_choices(history)}; got "
+            f"{metric!r}.{nearest(metric, history)}"
+        )
     curves = {label: values for label, values in found.items() if len(values)}
     if not curves:
         raise ValueError(f"there is nothing to draw: {metric!r} has no epoch.")
@@ -154,7 +165,10 @@ def plot_accuracy_by_position(
     ax.locator_params(axis="x", integer=True, min_n_ticks=1)
     ax.grid(alpha=0.3)
     if labelled:
-        ax.legend()
+        # A label is text, also where it begins with _ or holds a formula's $.
+        legend = ax.legend(ax.get_lines(), [str(label) for label in checked])
+        for text in legend.get_texts():
+            text.set_parse_math(False)
     return ax
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.exercises import results
+from kseq2seq.persistence import check_can_write
 
 Exercise = Callable[[Callable[[str], None]], list[results.Row]]
 
@@ -85,11 +86,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     if arguments.render and arguments.names:
         parser.error("--render runs nothing; leave the names out")
     path = arguments.output / results.JSON_NAME
+    try:
+        arguments.output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        parser.error(f"--output must be a folder: {error}")
     if arguments.render and not path.exists():
         parser.error(f"there is no {path} to render; run an exercise first")
-    try:
-        results.read(path)  # before hours are spent
-    except ValueError as error:
+    try:  # before hours are spent
+        results.read(path)
+        check_can_write(path, overwrite=True)
+    except (OSError, ValueError) as error:
         parser.error(str(error))
     if arguments.render:
         render(arguments.output)

@@ -158,7 +158,7 @@ class Batches(BucketedBatches):
         shuffle: bool = True,
         random_state: int | np.random.Generator | None = None,
     ) -> None:
-        _check_sides(len(sources), len(targets), "targets")
+        check_sides(len(sources), len(targets), "targets")
         weights = check_sample_weight(sample_weight, len(sources))
         lengths = [len(s) + len(t) for s, t in zip(sources, targets, strict=True)]
         buckets: list[Bucket] = []
@@ -210,9 +210,9 @@ class LabelBatches(BucketedBatches):
         shuffle: bool = True,
         random_state: int | np.random.Generator | None = None,
     ) -> None:
-        _check_sides(len(sources), len(labels), "labels")
+        check_sides(len(sources), len(labels), "labels")
         weights = check_sample_weight(sample_weight, len(sources))
-        labels = np.asarray(labels, dtype=np.int32)
+        labels = _check_labels(labels)
         buckets = []
         for rows in _rows_by_length([len(source) for source in sources], num_buckets):
             inputs = {"source_ids": close_and_pad([sources[i] for i in rows])}
@@ -262,7 +262,7 @@ class ValueBatches(BucketedBatches):
     ) -> None:
         source_values = _check_values("source_values", source_values)
         target_values = _check_values("target_values", target_values)
-        _check_sides(len(source_values), len(target_values), "targets")
+        check_sides(len(source_values), len(target_values), "targets")
         weights = check_sample_weight(sample_weight, len(source_values))
         inputs = {
             "source_values": source_values,
@@ -275,6 +275,18 @@ class ValueBatches(BucketedBatches):
             shuffle=shuffle,
             random_state=random_state,
         )
+
+
+def _check_labels(labels: Sequence[int] | np.ndarray) -> np.ndarray:
+    """Return labels as int32, or raise unless they are class numbers."""
+    array = np.asarray(labels)
+    whole = array.ndim == 1 and array.dtype.kind in "iu"
+    if not whole or array.min() < 0 or array.max() > np.iinfo(np.int32).max:
+        raise ValueError(
+            "labels must be whole numbers from 0, of shape (n,); got "
+            f"{array.dtype} {array.shape}: {str(array)[:40]}."
+        )
+    return array.astype(np.int32)
 
 
 def _check_values(name: str, values: np.ndarray) -> np.ndarray:
@@ -295,7 +307,8 @@ def _check_values(name: str, values: np.ndarray) -> np.ndarray:
     return array
 
 
-def _check_sides(num_sources: int, num_targets: int, name: str) -> None:
+def check_sides(num_sources: int, num_targets: int, name: str) -> None:
+    """Raise unless there are sources, and as many of the other side."""
     if num_sources != num_targets or not num_sources:
         raise ValueError(
             f"batches need at least one source and as many {name} as sources; got "

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from kseq2seq.arguments import check_whole
-from kseq2seq.batching.buckets import Batch, pair_bucket
+from kseq2seq.batching.buckets import Batch, check_sides, pair_bucket
 from kseq2seq.batching.padding import close_and_pad, widen
 
 Ids = Sequence[Sequence[int]]
@@ -16,8 +16,15 @@ Ids = Sequence[Sequence[int]]
 WIDTH_STEP = 8
 """Widths are multiples of this, so that a compiled step sees few shapes."""
 
+MOST_STEPS = 10**9
+
 LOOK_AHEAD = 64
 """So many batches of an epoch's beginning are kept; no backend looks at more."""
+
+
+def check_steps(steps: int) -> int:
+    """Return how many batches make an epoch, or raise unless it is 2 or more."""
+    return check_whole("steps_per_epoch", steps, minimum=2, maximum=MOST_STEPS)
 
 
 class StreamBatches(keras.utils.PyDataset):
@@ -36,7 +43,7 @@ class StreamBatches(keras.utils.PyDataset):
 
     Attributes
     ----------
-    error : Exception or None
+    error : BaseException or None
         What ended the stream, if it failed or ended too early; Keras would hide it.
 
     Examples
@@ -56,12 +63,13 @@ class StreamBatches(keras.utils.PyDataset):
         super().__init__()
         self.batch_size = check_whole("batch_size", batch_size)
         # Keras looks at two batches to see which widths vary.
-        self._steps = check_whole("steps_per_epoch", steps, minimum=2)
+        self._steps = check_steps(steps)
         self._drawn = iter(drawn)
         self._begun: dict[int, Batch] = {}
         self._num_drawn = 0
+        self._widths = 0, 0
         self._has_begun = False
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
 
     def __len__(self) -> int:
         return self._steps
@@ -89,19 +97,23 @@ class StreamBatches(keras.utils.PyDataset):
     def _draw(self) -> Batch:
         try:
             sources, targets = self._next()
-        except Exception as error:
+        except BaseException as error:  # an interrupt, too, would get lost in a backend
             self.error = error
             raise
-        # The second batch is wider than it need be, to show that widths vary.
-        spare = WIDTH_STEP if self._num_drawn == 1 else 0
+        source_ids, target_ids = _rounded(sources), _rounded(targets)
+        if self._num_drawn == 1:
+            # Wider than the first batch, to show that widths vary.
+            source_ids = widen(source_ids, self._widths[0] + WIDTH_STEP)
+            target_ids = widen(target_ids, self._widths[1] + WIDTH_STEP)
+        self._widths = source_ids.shape[1], target_ids.shape[1]
         self._num_drawn += 1
-        source_ids, target_ids = _rounded(sources, spare), _rounded(targets, spare)
         weights = np.ones(len(sources))
         bucket = pair_bucket(source_ids, target_ids, weights)
         return bucket.batch(np.arange(len(sources)), self.batch_size)
 
     def _next(self) -> tuple[Ids, Ids]:
         for sources, targets in self._drawn:
+            check_sides(len(sources), len(targets), "targets")
             return sources, targets
         raise ValueError(
             f"the stream ended after {self._num_drawn} batches, before its epoch of "
@@ -110,8 +122,8 @@ class StreamBatches(keras.utils.PyDataset):
         )
 
 
-def _rounded(sequences: Ids, spare: int) -> np.ndarray:
+def _rounded(sequences: Ids) -> np.ndarray:
     """Close and pad to the next multiple of the step."""
     ids = close_and_pad(sequences)
     width = -(-ids.shape[1] // WIDTH_STEP) * WIDTH_STEP
-    return widen(ids, width + spare)
+    return widen(ids, width)

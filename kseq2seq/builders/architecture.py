@@ -52,10 +52,7 @@ class EncoderArchitecture:
 
     def __post_init__(self) -> None:
         self.check_side("source")
-        check_whole("units", self.units)
-        for name in ("encoder_units", "embedding_dim"):
-            if getattr(self, name) is not None:
-                check_whole(name, getattr(self, name))
+        self.check_sizes("units", "encoder_units", "embedding_dim")
         check_choice("cell", self.cell, CELLS)
         check_whole("num_layers", self.num_layers, maximum=MAX_LAYERS)
         for name in ("bidirectional", "freeze_embeddings"):
@@ -75,6 +72,14 @@ class EncoderArchitecture:
         shape = (2, 6) if self.cell == "gru" else (6,)
         check_initializer("bias_initializer", self.bias_initializer, shape)
 
+    def check_sizes(self, *names: str, minimum: int = 1) -> None:
+        """Raise unless these are whole numbers or None; NumPy's become Python's."""
+        for name in names:
+            value = getattr(self, name)
+            if value is not None or name == "units":
+                size = check_whole(name, value, minimum=minimum)
+                object.__setattr__(self, name, size)
+
     def check_side(self, side: str) -> None:
         """Raise unless a side has either ids or real values, of a size in range."""
         ids, features = f"{side}_vocabulary_size", f"{side}_features"
@@ -85,9 +90,9 @@ class EncoderArchitecture:
                 f"{size!r} and {width!r}."
             )
         if size is None:
-            check_whole(features, width)
+            self.check_sizes(features)
             return
-        check_whole(ids, size, minimum=4)
+        self.check_sizes(ids, minimum=4)
         check_embedding(f"{side}_embedding", getattr(self, f"{side}_embedding"), size)
 
     @property
@@ -118,8 +123,7 @@ class Architecture(EncoderArchitecture):
         super().__post_init__()
         self.check_side("target")
         check_choice("decoder", self.decoder, DECODERS)
-        if self.attention_units is not None:
-            check_whole("attention_units", self.attention_units)
+        self.check_sizes("attention_units")
 
 
 def check_initializer(name: str, value: Any, shape: tuple[int, ...]) -> None:

@@ -56,7 +56,7 @@ def make_echo(
     check_whole("n_samples", n_samples)
     check_whole("n_in", n_in)
     check_whole("n_out", n_out)
-    check_whole("n_values", n_values)
+    check_whole("n_values", n_values, maximum=2**63 - 1)
     if n_out > n_in:
         raise ValueError(
             f"n_out must be at most n_in, which is {n_in}: there is no more to echo; "

@@ -141,7 +141,7 @@ def _check_excluded(exclude: Iterable[str] | None, lengths: range) -> set[str]:
             "exclude must be a collection of targets, such as ['991', '07']; got "
             f"{exclude!r:.60}."
         )
-    for target in exclude or ():
+    for target in () if exclude is None else exclude:
         if not isinstance(target, str):
             raise TypeError(
                 "exclude must hold targets as strings, such as '991'; got "
@@ -174,6 +174,8 @@ def _numbers(
 
 def _share_left(lengths: range, excluded: set[str]) -> float:
     """Return how likely a number is not excluded, exactly 0 when all are."""
+    if not excluded:
+        return 1.0
     taken = Counter(map(len, excluded))
     return fmean(1 - taken[length] / 10**length for length in lengths)
 

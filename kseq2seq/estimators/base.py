@@ -82,7 +82,7 @@ class SequenceEstimator(BaseEstimator):
         before = self.__dict__.copy()
         try:
             yield
-        except Exception as error:
+        except BaseException as error:
             if isinstance(error, StreamError) and error.history.get("loss"):
                 self.history_ = error.history
             else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -20,11 +21,14 @@ def check_validation_data(validation_data: Any) -> tuple[Any, Any]:
     """Return X and y, or raise unless there are these two."""
     if not isinstance(validation_data, tuple | list) or len(validation_data) != 2:
         raise TypeError(
-            "validation_data must be a pair (X, y); got "
+            "validation_data must be a pair (X, y), without weights; got "
             f"{type(validation_data).__name__}."
         )
     X, y = validation_data
-    return X, y
+    return (
+        list(X) if isinstance(X, Iterator) else X,
+        list(y) if isinstance(y, Iterator) else y,
+    )
 
 
 def check_callbacks(callbacks: Any) -> None:

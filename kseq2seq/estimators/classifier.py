@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import numbers
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from functools import partial
 from typing import Any
 
@@ -18,6 +19,7 @@ from kseq2seq.batching import LabelBatches
 from kseq2seq.builders import build_sequence_classifier
 from kseq2seq.estimators.base import SequenceEstimator, updates_per_epoch
 from kseq2seq.estimators.checks import check_lengths, check_validation_data
+from kseq2seq.estimators.streams import is_stream
 from kseq2seq.generation import generate
 from kseq2seq.sequences import SequenceCodec
 from kseq2seq.training import Crossentropy, plan_buckets
@@ -223,6 +225,8 @@ embeddings_initializer : str or keras.initializers.Initializer
         return self
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, validation_data: Any) -> None:
+        if is_stream(X):
+            raise TypeError("X must be a list or an array; got an iterator.")
         source, sources = self._learn_source(X)
         encoder, labels = _learn_labels(y)
         check_lengths(len(sources), len(labels))
@@ -327,9 +331,42 @@ def _refuse_answer_callbacks(callbacks: Sequence[keras.callbacks.Callback]) -> N
             )
 
 
+def _as_labels(name: str, y: Any) -> np.ndarray:
+    """Return the labels as a 1-D array of one kind: numbers, flags or strings."""
+    if isinstance(y, str | bytes | Set | Mapping) or not isinstance(y, Iterable):
+        raise TypeError(f"{name} must be a list or an array of labels; got {y!r:.60}.")
+    values = list(y) if isinstance(y, Iterator) else y
+    kind = getattr(getattr(values, "dtype", None), "kind", "O")
+    if isinstance(values, list | tuple) or kind == "O":
+        values = list(values)
+        kinds = {_kind_of_label(value) for value in values}
+        wrong = next((v for v in values if _kind_of_label(v) is None), None)
+        if None in kinds or len(kinds) > 1:
+            shown = wrong if None in kinds else sorted(map(str, kinds))
+            raise TypeError(
+                f"{name} must hold labels of one kind, numbers, flags or strings; got "
+                f"{shown!r:.60}."
+            )
+    labels = column_or_1d(np.asarray(values), warn=True)
+    if not len(labels):
+        raise ValueError(f"{name} is empty; expected a label for each sequence.")
+    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+        position = int(np.argmin(np.isfinite(labels)))
+        raise ValueError(f"{name} must be finite; {name}[{position}] is not.")
+    return labels
+
+
+def _kind_of_label(value: Any) -> str | None:
+    if isinstance(value, bool | np.bool_):
+        return "flags"
+    if isinstance(value, str):
+        return "strings"
+    return "numbers" if isinstance(value, numbers.Real) else None
+
+
 def _learn_labels(y: Any) -> tuple[LabelEncoder, np.ndarray]:
     """Return an encoder of the labels, and the index that each has."""
-    y = column_or_1d(y, warn=True)
+    y = _as_labels("y", y)
     check_classification_targets(y)
     encoder = LabelEncoder()
     labels = encoder.fit_transform(y)
@@ -345,6 +382,14 @@ def _encode_labelled(
     source: SequenceCodec, encoder: LabelEncoder, validation_data: Any
 ) -> tuple[list[list[int]], np.ndarray]:
     X, y = check_validation_data(validation_data)
-    sources, labels = source.encode(X), encoder.transform(column_or_1d(y))
+    known = set(encoder.classes_.tolist())
+    labels = _as_labels("the y of validation_data", y)
+    unseen = [label for label in labels.tolist() if label not in known]
+    if unseen:
+        raise ValueError(
+            f"validation_data has the label {unseen[0]!r}, which y has not; expected "
+            f"one of {encoder.classes_.tolist()!r:.60}."
+        )
+    sources = source.encode(X)
     check_lengths(len(sources), len(labels))
-    return sources, labels
+    return sources, encoder.transform(labels)

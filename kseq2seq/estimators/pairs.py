@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kseq2seq.batching import Batches
-from kseq2seq.estimators.checks import check_lengths, check_validation_data
+from kseq2seq.estimators.checks import check_lengths
 from kseq2seq.estimators.streams import PairStream
 from kseq2seq.sequences import SequenceCodec
 
@@ -23,24 +23,42 @@ def take_rows(pairs: Any, chosen: np.ndarray) -> Any:
 
 
 def encode_pairs(
-    source: SequenceCodec, target: SequenceCodec, validation_data: Any
+    source: SequenceCodec, target: SequenceCodec, validation_data: tuple[Any, Any]
 ) -> Pairs:
     """Return validation data as ids, unknown tokens as UNK."""
-    X, y = check_validation_data(validation_data)
-    sources, targets = source.encode(X), target.encode(y)
-    check_lengths(len(sources), len(targets))
+    X, y = validation_data
+    try:
+        sources, targets = source.encode(X), target.encode(y)
+        check_lengths(len(sources), len(targets))
+    except (ValueError, TypeError) as error:
+        raise type(error)(f"validation_data: {error}") from None
     return sources, targets
 
 
 def encoded_stream(
-    stream: PairStream, source: SequenceCodec, target: SequenceCodec
+    stream: PairStream,
+    source: SequenceCodec,
+    target: SequenceCodec,
+    max_length: int | None,
 ) -> Iterator[Pairs]:
     """Yield the stream's batches as ids; say which batch holds what is wrong."""
     for number, (X, y) in enumerate(stream, 1):
         try:
-            yield source.encode_known(X), target.encode_known(y)
+            sources, targets = source.encode_known(X), target.encode_known(y)
+            _check_answers(targets, max_length)
+            yield sources, targets
         except (ValueError, TypeError) as error:
             raise type(error)(f"batch {number} of the stream: {error}") from None
+
+
+def _check_answers(targets: Ids, max_length: int | None) -> None:
+    """Raise for an answer that is longer than the model will ever give."""
+    longest = max(map(len, targets))
+    if max_length is not None and longest > max_length:
+        raise ValueError(
+            f"an answer has {longest} tokens, and max_length is {max_length}. Pass a "
+            "larger max_length, or leave such answers out."
+        )
 
 
 def batch_validation(pairs: Pairs, batch_size: int, num_buckets: int) -> Batches | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -25,7 +25,7 @@ from kseq2seq.builders import (
 )
 from kseq2seq.estimators.attention_maps import AttentionMap, attention_maps
 from kseq2seq.estimators.base import SequenceEstimator, updates_per_epoch
-from kseq2seq.estimators.checks import check_lengths
+from kseq2seq.estimators.checks import check_lengths, check_validation_data
 from kseq2seq.estimators.pairs import (
     Ids,
     Pairs,
@@ -309,6 +309,8 @@ embeddings_initializer : str or keras.initializers.Initializer
         """
         with self._all_or_nothing():
             self._check_parameters()
+            if validation_data is not None:
+                validation_data = check_validation_data(validation_data)
             if y is None:
                 self._fit_stream(X, sample_weight, validation_data, steps_per_epoch)
             elif steps_per_epoch is not None:
@@ -320,7 +322,11 @@ embeddings_initializer : str or keras.initializers.Initializer
     def _fit_pairs(
         self, X: Any, y: Any, sample_weight: Any, validation_data: Any
     ) -> None:
-        X, y = (list(v) if isinstance(v, Iterator) else v for v in (X, y))
+        if is_stream(X) or is_stream(y):
+            raise TypeError(
+                "with y, X and y must be lists or arrays; got an iterator or a data "
+                "set. If X is a stream of pairs, leave y out."
+            )
         source, sources = self._learn_source(X)
         target, targets = self._learn_target(y)
         check_lengths(len(sources), len(targets))
@@ -360,6 +366,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         stream = PairStream(X, self.batch_size, steps_per_epoch)
         first_X, first_y = stream.first
         source, _ = self._learn_source(first_X)
+        source.width = None  # only answers make an array
         target, targets = self._learn_target(first_y)
         if target.width is None and self.max_length is None:
             raise ValueError(
@@ -373,7 +380,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         epochs = self._num_epochs(stream.steps)
         batch_size = len(first_X)
         batches = StreamBatches(
-            encoded_stream(stream, source, target),
+            encoded_stream(stream, source, target, self.max_length),
             batch_size=batch_size,
             steps=stream.steps,
         )
@@ -466,6 +473,11 @@ embeddings_initializer : str or keras.initializers.Initializer
     def _attach_callbacks(self, validation: tuple[Any, Any]) -> None:
         """Copy the callbacks; those that look at answers get theirs, and come first."""
         copies = self._copy_callbacks()
+        if any(isinstance(callback, TeacherForcing) for callback in copies):
+            raise TypeError(
+                "an estimator sets teacher forcing itself: pass teacher_forcing and "
+                "teacher_forcing_schedule in place of a TeacherForcing callback."
+            )
         looking = [c for c in copies if isinstance(c, AnswerCallback)]
         for callback in looking:
             callback.attach(self.predict, *validation, tokens=self._target.tokens)

@@ -7,11 +7,13 @@ from itertools import count, islice
 from typing import Any
 
 import keras
+import numpy as np
 
-from kseq2seq.arguments import check_whole
-from kseq2seq.estimators.checks import check_lengths
+from kseq2seq.batching.stream import check_steps
 
 Pairs = tuple[list[Any], list[Any]]
+
+_SIDES = (list, tuple, np.ndarray)
 
 
 def is_stream(X: Any) -> bool:
@@ -58,13 +60,27 @@ class PairStream:
 
 def _steps(stream: Any, steps_per_epoch: int | None) -> int:
     if steps_per_epoch is None and isinstance(stream, keras.utils.PyDataset):
-        steps_per_epoch = stream.num_batches
+        steps_per_epoch = _num_batches(stream)
+        if steps_per_epoch is not None and steps_per_epoch < 2:
+            raise ValueError(
+                f"a data set must have 2 batches or more; got {steps_per_epoch}. Pass "
+                "smaller batches, or a larger steps_per_epoch."
+            )
     if steps_per_epoch is None:
         raise TypeError(
             "a stream has no length: pass fit how many batches make an epoch, "
             "steps_per_epoch."
         )
-    return check_whole("steps_per_epoch", steps_per_epoch, minimum=2)
+    return check_steps(steps_per_epoch)
+
+
+def _num_batches(dataset: keras.utils.PyDataset) -> int | None:
+    """Return how many batches a data set has, None where it does not say."""
+    try:
+        number = dataset.num_batches
+    except NotImplementedError:
+        return None
+    return None if number is None else int(number)
 
 
 def _batches_of_iterator(pairs: Iterator[Any], batch_size: int) -> Iterator[Pairs]:
@@ -85,16 +101,28 @@ def _batches_of_dataset(dataset: keras.utils.PyDataset) -> Iterator[Pairs]:
         if epoch:
             dataset.on_epoch_end()
         dataset.on_epoch_begin()
-        for i in range(dataset.num_batches) if dataset.num_batches else count():
-            batch = dataset[i]
-            if not isinstance(batch, tuple | list) or len(batch) != 2:
-                raise TypeError(
-                    "a PyDataset must give batches (X, y) of sources and targets; "
-                    f"batch {i} is {_shown(batch)}."
-                )
-            X, y = map(list, batch)
-            check_lengths(len(X), len(y))
-            yield X, y
+        length = _num_batches(dataset)
+        for i in count() if length is None else range(length):
+            yield _pairs_of_batch(i, dataset[i])
+        if length == 0:
+            return
+
+
+def _pairs_of_batch(i: int, batch: Any) -> Pairs:
+    """Return the two sides of a batch as lists."""
+    is_pair = isinstance(batch, tuple | list) and len(batch) == 2
+    if not is_pair or not all(isinstance(side, _SIDES) and len(side) for side in batch):
+        raise TypeError(
+            "a PyDataset must give batches (X, y) of sources and targets, each a list "
+            f"or an array; batch {i} is {_shown(batch)}."
+        )
+    X, y = map(list, batch)
+    if len(X) != len(y):
+        raise ValueError(
+            f"batch {i} of the data set has {len(X)} sources and {len(y)} targets; "
+            "expected one target for each source."
+        )
+    return X, y
 
 
 def _shown(value: Any) -> str:

@@ -62,8 +62,9 @@ class AnswerCallback(keras.callbacks.Callback):
         if self._predict is None or not len(self._X):
             raise ValueError(
                 f"{type(self).__name__} has no pairs to validate on: pass fit "
-                "validation_data, or a validation_fraction above 0; with models of "
-                "your own, call attach(predict, X, y)."
+                "validation_data (a stream holds nothing back), or a larger "
+                "validation_fraction; with models of your own, call attach(predict, "
+                "X, y)."
             )
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:

@@ -111,8 +111,16 @@ def fit_batches(
         cause = getattr(batches, "error", None)
         if cause is None:
             raise
-        raise StreamError(str(cause), _plain(history)) from cause
+        if not isinstance(cause, Exception):
+            raise cause from None  # an interrupt stays one
+        raise StreamError(_said(cause), _plain(history)) from cause
     return _plain(history)
+
+
+def _said(cause: Exception) -> str:
+    """Return what our own errors say, or what failed."""
+    ours = isinstance(cause, ValueError | TypeError) and str(cause)
+    return str(cause) if ours else f"the stream failed: {cause!r}."
 
 
 def _plain(history: keras.callbacks.History) -> dict[str, list[float]]:
