@@ -15,23 +15,28 @@ texts = st.text(
     max_size=40,
 )
 
+SOURCE_SIZE, TARGET_SIZE = 12, 9
+"""The vocabulary sizes of :func:`make_models`."""
+
 
 def make_models(*, attention=True, seed=0, scale=0.6, **sizes):
     """Build models and give every weight, biases too, a value of its own."""
     build = build_attention_seq2seq if attention else build_seq2seq
-    models = build(
-        **{
-            "source_vocabulary_size": 12,
-            "target_vocabulary_size": 9,
-            "units": 6,
-            "random_state": seed,
-            **sizes,
-        }
-    )
-    generator = np.random.default_rng(seed)
-    for weight in models.training.weights:
-        weight.assign(generator.normal(0, scale, size=tuple(weight.shape)))
+    defaults = {"units": 6, "random_state": seed}
+    if "source_features" not in sizes:
+        defaults["source_vocabulary_size"] = SOURCE_SIZE
+    if "target_features" not in sizes:
+        defaults["target_vocabulary_size"] = TARGET_SIZE
+    models = build(**{**defaults, **sizes})
+    scatter_weights(models.training, seed=seed, scale=scale)
     return models
+
+
+def scatter_weights(model, *, seed=0, scale=0.6):
+    """Give every weight, biases too, a value of its own."""
+    generator = np.random.default_rng(seed)
+    for weight in model.weights:
+        weight.assign(generator.normal(0, scale, size=tuple(weight.shape)))
 
 
 def random_ids(generator, lengths, size):
@@ -41,3 +46,15 @@ def random_ids(generator, lengths, size):
         row[: length - 1] = generator.integers(4, size, length - 1)
         row[length - 1] = 3
     return ids
+
+
+def label(settings):
+    """Name a dict of settings in a test's id: the same in every process, no spaces."""
+    if not isinstance(settings, dict):
+        return str(settings).replace(" ", "-")
+    shown = {
+        name: f"array{value.shape}" if isinstance(value, np.ndarray) else value
+        for name, value in settings.items()
+    }
+    named = ",".join(f"{name}={value}" for name, value in shown.items())
+    return named.replace(" ", "") or "default"

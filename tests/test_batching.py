@@ -1,4 +1,5 @@
 import random
+from itertools import count, islice, repeat
 
 import numpy as np
 import pytest
@@ -6,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import id_lists
 
-from kseq2seq.batching import Batches, close_and_pad, pad, shift
+from kseq2seq.batching import (
+    Batches,
+    LabelBatches,
+    StreamBatches,
+    close_and_pad,
+    pad,
+    shift,
+    shift_values,
+)
 
 pairs = st.lists(st.tuples(id_lists, id_lists), min_size=1, max_size=30)
 
@@ -36,6 +45,15 @@ def test_even_an_empty_sequence_has_an_id():
 
 def test_the_shift_feeds_the_token_before():
     assert shift(np.array([[7, 8, 3, 0]])).tolist() == [[2, 7, 8, 3]]
+
+
+def test_the_shift_of_values_feeds_the_frame_before():
+    values = np.arange(1.0, 13.0).reshape(2, 3, 2)
+    assert shift_values(values).tolist() == [
+        [[0, 0], [1, 2], [3, 4]],
+        [[0, 0], [7, 8], [9, 10]],
+    ]
+    assert values[0, 0, 0] == 1  # what was given stays
 
 
 @given(pairs, st.integers(1, 4), st.integers(1, 8))
@@ -119,3 +137,151 @@ def test_no_pairs_or_unequal_sides_are_refused():
         Batches([], [])
     with pytest.raises(ValueError, match="got 2 sources and 1 targets"):
         Batches([[4], [5]], [[4]])
+
+
+@given(
+    st.lists(st.tuples(id_lists, st.integers(0, 3)), min_size=1, max_size=30),
+    st.integers(1, 4),
+    st.integers(1, 8),
+)
+def test_every_label_comes_once_an_epoch_with_its_source(
+    labelled, num_buckets, batch_size
+):
+    sources, labels = zip(*labelled, strict=True)
+    batches = LabelBatches(
+        sources,
+        labels,
+        num_buckets=num_buckets,
+        batch_size=batch_size,
+        random_state=0,
+    )
+    shapes = set()
+    for _ in range(2):
+        batches.on_epoch_begin()
+        rows = []
+        for i in range(len(batches)):
+            inputs, given, weights = batches[i]
+            shapes.add(inputs["source_ids"].shape)
+            assert given.shape == weights.shape == (batch_size,)
+            assert set(weights) <= {0, 1}
+            for ids, number, weight in zip(
+                inputs["source_ids"], given, weights, strict=True
+            ):
+                assert ids.any() and not ids[list(ids).index(3) + 1 :].any()
+                if weight:
+                    rows.append((ids[ids > 3].tolist(), int(number)))
+        assert sorted(rows) == sorted((list(s), n) for s, n in labelled)
+    assert len(shapes) <= num_buckets
+
+
+def test_labels_keep_their_weights():
+    batches = LabelBatches(
+        [[4], [5, 6]],
+        np.array([2, 1]),
+        sample_weight=np.array([0.5, 2.0]),
+        batch_size=3,
+        shuffle=False,
+    )
+    inputs, labels, weights = batches[0]
+    assert inputs["source_ids"].tolist() == [[4, 3, 0], [5, 6, 3], [4, 3, 0]]
+    assert labels.tolist() == [2, 1, 2]
+    assert weights.tolist() == [0.5, 2.0, 0.0] and weights.dtype == np.float32
+
+
+def test_no_labels_or_not_as_many_as_sources_are_refused():
+    with pytest.raises(ValueError, match="got 0 sources and 0 labels"):
+        LabelBatches([], [])
+    with pytest.raises(ValueError, match="got 2 sources and 1 labels"):
+        LabelBatches([[4], [5]], [1])
+
+
+def numbered():
+    """Yield batches of one pair without end, each with its number for a token."""
+    for number in count(4):
+        yield [[number]], [[number]]
+
+
+def number_of(batch):
+    return int(batch[0]["source_ids"][0, 0]) - 4
+
+
+@given(st.integers(2, 90), st.integers(1, 4), st.integers(0, 3), st.booleans())
+def test_a_stream_gives_every_batch_once_whatever_is_looked_at_ahead(
+    steps, epochs, ahead, begins_twice
+):
+    """Keras looks at the first two batches, and may begin an epoch anew."""
+    drawn = []
+
+    def watched():
+        for batch in numbered():
+            drawn.append(batch)
+            yield batch
+
+    batches = StreamBatches(watched(), batch_size=1, steps=steps)
+    served = []
+    looked = [number_of(batches[i]) for i in range(min(2, steps))]
+    for epoch in range(epochs):
+        batches.on_epoch_begin()
+        if begins_twice:
+            again = [number_of(batches[i]) for i in range(min(ahead, steps - 1))]
+            assert again == list(range(epoch * steps, epoch * steps + len(again)))
+        served += [number_of(batches[i]) for i in range(len(batches))]
+        batches.on_epoch_end()
+    assert looked == served[:2]
+    assert served == list(range(steps * epochs))
+    assert len(drawn) == steps * epochs  # and not one more
+
+
+def test_the_batches_of_a_stream_are_shifted_padded_and_filled_up():
+    batches = StreamBatches(repeat(([[4, 5]], [[6]])), batch_size=2, steps=3)
+    inputs, target_ids, weights = batches[0]
+    assert inputs["source_ids"].tolist() == [[4, 5, 3, 0, 0, 0, 0, 0]] * 2
+    assert inputs["decoder_input_ids"].tolist() == [[2, 6, 3, 0, 0, 0, 0, 0]] * 2
+    assert target_ids.tolist() == [[6, 3, 0, 0, 0, 0, 0, 0]] * 2
+    assert weights.tolist() == [[1, 1, 0, 0, 0, 0, 0, 0], [0] * 8]
+
+
+@given(st.lists(st.tuples(id_lists, id_lists), min_size=1, max_size=4))
+def test_widths_of_a_stream_are_few(pairs):
+    sources, targets = map(list, zip(*pairs, strict=True))
+    sources[0] = [*sources[0], *range(4, 12)]
+    batches = StreamBatches(repeat((sources, targets)), batch_size=4, steps=4)
+    widths = [
+        (batches[i][0]["source_ids"].shape[1], batches[i][1].shape[1]) for i in range(4)
+    ]
+    for width in np.ravel(widths):
+        assert width % 8 == 0
+    longest = 1 + max(map(len, sources)), 1 + max(map(len, targets))
+    for (width, spare), length in zip(
+        np.transpose(widths)[:, :2], longest, strict=True
+    ):
+        assert 0 <= width - length < 8 < spare  # the second shows that widths vary
+    assert widths[0] == widths[2] == widths[3] != widths[1]
+
+
+def test_a_stream_that_ends_too_early_says_after_how_many_batches():
+    batches = StreamBatches(islice(numbered(), 3), batch_size=1, steps=2)
+    batches.on_epoch_begin()
+    assert [number_of(batches[i]) for i in (0, 1)] == [0, 1] and batches.error is None
+    assert number_of(batches[0]) == 2
+    with pytest.raises(ValueError, match="after 3 batches, before its epoch of 2"):
+        batches[1]
+    assert "ended after 3 batches" in str(batches.error)
+
+
+def test_what_made_a_stream_fail_is_kept():
+    def failing():
+        yield [[4]], [[5]]
+        raise OSError("connection lost")
+
+    batches = StreamBatches(failing(), batch_size=1, steps=2)
+    batches[0]
+    with pytest.raises(OSError, match="connection lost"):
+        batches[1]
+    assert isinstance(batches.error, OSError)
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2.5])
+def test_an_epoch_of_a_stream_has_two_batches_at_least(steps):
+    with pytest.raises((ValueError, TypeError), match="must be .* from 2 to"):
+        StreamBatches(numbered(), batch_size=1, steps=steps)

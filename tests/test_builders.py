@@ -3,20 +3,30 @@ import itertools
 import keras
 import numpy as np
 import pytest
-from strategies import make_models, random_ids
+from strategies import label, make_models, random_ids, scatter_weights
 
-from kseq2seq import build_attention_seq2seq, build_seq2seq
-from kseq2seq.batching import shift
+from kseq2seq import (
+    build_attention_seq2seq,
+    build_generator,
+    build_seq2seq,
+    build_sequence_classifier,
+)
+from kseq2seq.batching import shift, shift_values
 
 SOURCE_LENGTHS, TARGET_LENGTHS = [5, 1, 3], [4, 2, 6]
 
 
-def example():
+def example(source_features=None, target_features=None, **_):
+    """Return a source and decoder inputs, ids or real values as the settings say."""
     generator = np.random.default_rng(7)
-    return (
-        random_ids(generator, SOURCE_LENGTHS, 12),
-        shift(random_ids(generator, TARGET_LENGTHS, 9)),
-    )
+    source = random_ids(generator, SOURCE_LENGTHS, 12)
+    decoder_inputs = shift(random_ids(generator, TARGET_LENGTHS, 9))
+    if source_features:
+        source = generator.normal(size=(3, 5, source_features)).astype("float32")
+    if target_features:
+        values = generator.normal(size=(3, 6, target_features)).astype("float32")
+        decoder_inputs = shift_values(values)
+    return source, decoder_inputs
 
 
 def as_arrays(outputs):
@@ -24,13 +34,13 @@ def as_arrays(outputs):
     return [np.asarray(output) for output in outputs]
 
 
-def step_through(models, source_ids, decoder_input_ids):
+def step_through(models, source, decoder_inputs):
     """Return logits ``(batch, target_len, vocabulary)`` from single steps."""
-    memory = as_arrays(models.encoder(source_ids))
+    memory = as_arrays(models.encoder(source))
     states, constants = memory[: models.num_states], memory[models.num_states :]
     logits = []
-    for t in range(decoder_input_ids.shape[1]):
-        inputs = [decoder_input_ids[:, t : t + 1], *states, *constants]
+    for t in range(decoder_inputs.shape[1]):
+        inputs = [decoder_inputs[:, t : t + 1], *states, *constants]
         step, *outputs = as_arrays(models.decoder(list(map(keras.ops.array, inputs))))
         logits.append(step)
         states = outputs[: models.num_states]
@@ -54,17 +64,46 @@ OTHERS = [
 ]
 
 
-@pytest.mark.parametrize("settings", GRID + OTHERS, ids=str)
-def test_stepping_the_decoder_gives_the_training_logits(settings):
+REPEATED = [
+    {"decoder": "repeat", "cell": "rnn", "num_layers": 2, "bidirectional": True},
+    {"decoder": "repeat", "cell": "rnn", "attention": False},
+    {"decoder": "repeat", "cell": "gru"},
+    {"decoder": "repeat", "cell": "gru", "num_layers": 2, "attention": False},
+    {"decoder": "repeat", "num_layers": 2, "encoder_units": 4, "dropout": 0.5},
+    {"decoder": "repeat", "bidirectional": True, "attention": False},
+]
+REAL = [
+    {**sides, **sizes, "attention": a}
+    for (sides, sizes), a in itertools.product(
+        (
+            ({"source_features": 2}, {"cell": "gru", "bidirectional": True}),
+            ({"target_features": 3}, {"cell": "rnn", "num_layers": 2}),
+            (
+                {"source_features": 2, "target_features": 3},
+                {"num_layers": 2, "bidirectional": True},
+            ),
+            ({"source_features": 1, "target_features": 1}, {"dropout": 0.5}),
+            (
+                {"source_features": 2, "target_features": 1},
+                {"decoder": "repeat", "cell": "gru", "num_layers": 2},
+            ),
+        ),
+        (False, True),
+    )
+]
+
+
+@pytest.mark.parametrize("settings", GRID + OTHERS + REPEATED + REAL, ids=label)
+def test_stepping_the_decoder_gives_the_training_outputs(settings):
     models = make_models(**settings)
-    source_ids, decoder_input_ids = example()
-    logits = as_arrays(models.training([source_ids, decoder_input_ids]))[0]
-    stepped = step_through(models, source_ids, decoder_input_ids)
-    np.testing.assert_allclose(stepped, logits, rtol=1e-5, atol=1e-5)
-    assert np.ptp(logits, axis=(0, 1)).min() > 1e-2  # nothing is constant
+    inputs = example(**settings)
+    outputs = as_arrays(models.training(list(inputs)))[0]
+    stepped = step_through(models, *inputs)
+    np.testing.assert_allclose(stepped, outputs, rtol=1e-5, atol=1e-5)
+    assert np.ptp(outputs, axis=(0, 1)).min() > 1e-2  # nothing is constant
 
 
-@pytest.mark.parametrize("settings", GRID, ids=str)
+@pytest.mark.parametrize("settings", GRID + REPEATED, ids=label)
 def test_padding_and_batch_mates_change_no_logits(settings):
     models = make_models(**settings)
     source_ids, decoder_input_ids = example()
@@ -77,6 +116,45 @@ def test_padding_and_batch_mates_change_no_logits(settings):
         wider = np.pad(source_ids[row : row + 1], ((0, 0), (0, 4)))
         padded = models.training([wider, decoder_input_ids[row : row + 1]])
         np.testing.assert_allclose(as_arrays(padded)[0][0], logits[row], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [s for s in REPEATED + REAL if s.get("decoder") == "repeat"],
+    ids=label,
+)
+def test_a_decoder_that_repeats_reads_nothing_but_how_many_steps_to_take(settings):
+    models = make_models(**settings)
+    source, decoder_inputs = example(**settings)
+    outputs = as_arrays(models.training([source, decoder_inputs]))[0]
+    others = (decoder_inputs + 1).astype(decoder_inputs.dtype)
+    again = as_arrays(models.training([source, others]))[0]
+    np.testing.assert_array_equal(again, outputs)
+    shorter = as_arrays(models.training([source, others[:, :2]]))[0]
+    np.testing.assert_allclose(shorter, outputs[:, :2], atol=1e-6)
+
+
+def test_a_decoder_that_repeats_is_fed_the_encoders_last_state_by_hand():
+    """h' = tanh(s W + h U + b), s the state that the encoder's last layer gave."""
+    models = make_models(
+        decoder="repeat", cell="rnn", num_layers=2, attention=False, units=4
+    )
+    source_ids, decoder_input_ids = example()
+    *states, repeated = as_arrays(models.encoder(source_ids))
+    np.testing.assert_array_equal(repeated, states[-1])
+    weights = [
+        as_arrays(models.decoder.get_layer(f"decoder_rnn_{i}").get_weights())
+        for i in (1, 2)
+    ]
+    kernel, bias = as_arrays(models.decoder.get_layer("logits").get_weights())
+    by_hand = []
+    for _ in range(decoder_input_ids.shape[1]):
+        inputs = repeated
+        for i, (W, U, b) in enumerate(weights):
+            inputs = states[i] = np.tanh(inputs @ W + states[i] @ U + b)
+        by_hand.append(inputs @ kernel + bias)
+    outputs = as_arrays(models.training([source_ids, decoder_input_ids]))[0]
+    np.testing.assert_allclose(outputs, np.stack(by_hand, axis=1), atol=1e-5)
 
 
 def test_attention_is_the_softmax_of_dot_products_over_the_source():
@@ -196,15 +274,127 @@ def test_a_user_sets_a_grus_update_gate_bias():
     assert weight[:, :4].min() == 1 and not weight[:, 4:].any()
 
 
-def test_a_model_saved_by_keras_loads_without_custom_objects(tmp_path):
-    models = make_models(bidirectional=True, dropout=0.2, source_embedding="one_hot")
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"bidirectional": True, "dropout": 0.2, "source_embedding": "one_hot"},
+        {"decoder": "repeat", "dropout": 0.2, "num_layers": 2},
+        {"decoder": "repeat", "target_features": 2, "attention": False},
+        {"source_features": 2, "target_features": 3, "cell": "gru"},
+    ],
+    ids=label,
+)
+def test_models_saved_by_keras_load_without_custom_objects(settings, tmp_path):
+    models = make_models(**settings)
+    source, decoder_inputs = example(**settings)
     models.training.save(tmp_path / "training.keras")
     again = keras.models.load_model(tmp_path / "training.keras")
     np.testing.assert_allclose(
-        as_arrays(again(list(example())))[0],
-        as_arrays(models.training(list(example())))[0],
+        as_arrays(again([source, decoder_inputs]))[0],
+        as_arrays(models.training([source, decoder_inputs]))[0],
         atol=1e-6,
     )
+    generator = build_generator(models, 4)
+    generator.save(tmp_path / "generator.keras")
+    again = keras.models.load_model(tmp_path / "generator.keras")
+    answers = generator.predict(source, verbose=0)
+    for name, given in again.predict(source, verbose=0).items():
+        np.testing.assert_allclose(given, answers[name], atol=1e-6)
+
+
+CLASSIFIERS = [
+    {"cell": c, "num_layers": n, "bidirectional": b}
+    for c, n, b in itertools.product(("rnn", "gru", "lstm"), (1, 2), (False, True))
+]
+
+
+def class_logits(model, source):
+    return as_arrays(model([source]))[0]
+
+
+def make_classifier(**settings):
+    sizes = {} if "source_features" in settings else {"source_vocabulary_size": 12}
+    model = build_sequence_classifier(
+        **{**sizes, "num_classes": 5, "units": 6, "random_state": 0, **settings}
+    )
+    scatter_weights(model)
+    return model
+
+
+@pytest.mark.parametrize("settings", CLASSIFIERS, ids=label)
+def test_padding_and_batch_mates_change_no_class_logits(settings):
+    model, (source_ids, _) = make_classifier(**settings), example()
+    logits = class_logits(model, source_ids)
+    assert logits.shape == (3, 5) and np.ptp(logits, axis=0).min() > 1e-2
+    for row, length in enumerate(SOURCE_LENGTHS):
+        alone = source_ids[row : row + 1, :length]
+        for width in (length, length + 4):
+            padded = np.pad(alone, ((0, 0), (0, width - length)))
+            again = class_logits(model, padded)[0]
+            np.testing.assert_allclose(again, logits[row], atol=1e-5)
+
+
+@pytest.mark.parametrize("features", [None, 2])
+def test_class_logits_are_read_from_the_last_state_by_hand(features):
+    """h' = tanh(x W + h U + b) up to the end, then h K + c."""
+    settings = {"source_features": features} if features else {}
+    model = make_classifier(cell="rnn", dropout=0.5, **settings)
+    source, _ = example(**settings)
+    lengths, x = SOURCE_LENGTHS, source
+    if features:
+        lengths = [5] * 3
+    else:
+        x = as_arrays(model.get_layer("source_embedding").embeddings)[0][source]
+    W, U, b = as_arrays(model.get_layer("encoder_rnn_1").get_weights())
+    K, c = as_arrays(model.get_layer("logits").get_weights())
+    logits = class_logits(model, source)
+    for row, length in enumerate(lengths):
+        h = np.zeros(6)
+        for t in range(length):
+            h = np.tanh(x[row, t] @ W + h @ U + b)
+        np.testing.assert_allclose(logits[row], h @ K + c, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"dropout": 0.2}, {"source_features": 2}], ids=label
+)
+def test_a_classifier_saved_by_keras_loads_without_custom_objects(settings, tmp_path):
+    model = make_classifier(bidirectional=True, num_layers=2, **settings)
+    model.save(tmp_path / "classifier.keras")
+    again = keras.models.load_model(tmp_path / "classifier.keras")
+    source, _ = example(**settings)
+    np.testing.assert_allclose(
+        class_logits(again, source), class_logits(model, source), atol=1e-6
+    )
+
+
+def test_an_odd_width_of_two_directions_is_rounded_up():
+    model = make_classifier(units=5, bidirectional=True)
+    assert model.get_layer("logits").kernel.shape == (6, 5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"num_classes": 1}, "num_classes must be .* at least 2; got 1"),
+        ({"num_classes": 2.0}, "num_classes must be a whole number"),
+        (
+            {"source_vocabulary_size": None},
+            "either source_vocabulary_size, for ids, or",
+        ),
+        ({"source_features": 2}, "source_features, for real values; got 12 and 2"),
+        ({"cell": "lsmt"}, "Did you mean 'lstm'"),
+        ({"units": 0}, "units must be a whole number of at least 1; got 0"),
+        ({"dropout": 1}, "dropout must be at least 0 and below 1"),
+        ({"num_layers": 5}, "num_layers must be a whole number from 1 to 4"),
+        ({"source_embedding": np.ones((3, 2))}, r"shape \(12, width\).*\(3, 2\)"),
+    ],
+    ids=label,
+)
+def test_bad_arguments_of_a_classifier_are_refused(arguments, message):
+    sizes = {"source_vocabulary_size": 12, "num_classes": 5, **arguments}
+    with pytest.raises((ValueError, TypeError), match=message):
+        build_sequence_classifier(**sizes)
 
 
 @pytest.mark.parametrize(
@@ -237,7 +427,29 @@ def test_a_model_saved_by_keras_loads_without_custom_objects(tmp_path):
         ({"embedding_dim": 0}, "embedding_dim must be"),
         ({"random_state": "a"}, "random_state must be a whole number"),
         ({"kernel_initializer": "glorot"}, "kernel_initializer must be"),
+        (
+            {"decoder": "repet"},
+            "decoder must be 'autoregressive' or 'repeat'; got 'repet'. Did you mean "
+            "'repeat'",
+        ),
+        (
+            {"source_vocabulary_size": None},
+            "expected either source_vocabulary_size, for ids, or source_features, for "
+            "real values; got None and None",
+        ),
+        ({"source_features": 2}, "either source_vocabulary_size.* got 12 and 2"),
+        ({"target_vocabulary_size": None}, "either target_vocabulary_size.* None and"),
+        ({"target_features": 3}, "either target_vocabulary_size.* got 9 and 3"),
+        (
+            {"source_vocabulary_size": None, "source_features": 0},
+            "source_features must be a whole number of at least 1; got 0",
+        ),
+        (
+            {"target_vocabulary_size": None, "target_features": 1.5},
+            r"target_features must be a whole number .* got 1.5 \(float\)",
+        ),
     ],
+    ids=label,
 )
 def test_bad_arguments_are_refused_with_the_range(arguments, message):
     sizes = {"source_vocabulary_size": 12, "target_vocabulary_size": 9, **arguments}

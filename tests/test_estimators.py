@@ -12,7 +12,10 @@ from sklearn.model_selection import GridSearchCV
 
 import kseq2seq
 from kseq2seq import Seq2SeqEstimator
-from kseq2seq.vocabulary import UNK
+from kseq2seq.batching import close_and_pad
+from kseq2seq.datasets import make_echo
+from kseq2seq.training import forcing_probability
+from kseq2seq.vocabulary import UNK, Vocabulary
 
 SMALL = {
     "units": 8,
@@ -323,6 +326,22 @@ def test_attention_of_a_model_without_it_is_refused():
         ({"max_length": 10**13}, "max_length must be a whole number from 1 to"),
         ({"source_tokenizer": (str.index, "".join)}, "the tokenizer failed on 'ab'"),
         ({"source_tokenizer": (lambda t: [1], "".join)}, "must return strings; for"),
+        ({"decoder": "repet"}, "decoder must be .* got 'repet'. Did you mean 'repeat"),
+        ({"reverse_source": 1}, "reverse_source must be True or False; got 1"),
+        ({"teacher_forcing": 1.5}, "teacher_forcing must be .* at most 1; got 1.5"),
+        ({"teacher_forcing": -0.5}, "teacher_forcing must be"),
+        (
+            {"teacher_forcing_schedule": "inverse_sigmod"},
+            "teacher_forcing_schedule must be .*Did you mean 'inverse_sigmoid'",
+        ),
+        ({"tol": -0.1}, "tol must be a number of at least 0; got -0.1"),
+        ({"tol": 0.0}, "tol=0 can never be reached: with label_smoothing=0.1"),
+        ({"source_vocabulary": "a"}, r"X\[0\]: the token 'b' at position 1 is not in"),
+        ({"target_vocabulary": ["x"]}, r"y\[1\]: the token 'y' at position 0"),
+        ({"source_vocabulary": 5}, r"vocabulary of X must be a list .* got 5 \(int\)"),
+        ({"source_vocabulary": {"a", "b"}}, "vocabulary of X must be a list"),
+        ({"target_vocabulary": [["x"]]}, "vocabulary of y must be a list"),
+        ({"target_vocabulary": "xyx"}, "distinct; 'x' occurs twice"),
     ],
 )
 def test_bad_parameters_are_refused_before_a_model_is_built(
@@ -400,3 +419,160 @@ def test_parameters_set_after_a_fit_wait_for_the_next(tmp_path):
 
 def test_one_pair_is_enough_to_fit():
     assert small(validation_fraction=0.1).fit(["a"], ["b"]).predict(["a"])
+
+
+@pytest.fixture(scope="module")
+def backwards():
+    """An estimator that reads sources from their end and says their first letters."""
+    generator = np.random.default_rng(1)
+    X = ["".join(generator.choice(list("abc"), size=1 + i % 5)) for i in range(160)]
+    estimator = small(
+        units=32,
+        dropout=0.0,
+        learning_rate=0.02,
+        epochs=20,
+        bidirectional=True,
+        reverse_source=True,
+    )
+    return estimator.fit(X, [word[:2] for word in X])
+
+
+def test_a_model_that_reads_backwards_gets_reversed_ids_and_answers_right(backwards):
+    words = ["abcc", "cab", "bb", "a", "cbaca"]
+    assert backwards.predict(words) == [word[:2] for word in words]
+    encode = backwards.source_vocabulary_.encode
+    for word, answer in zip(words, backwards.predict(words), strict=True):
+        ids = close_and_pad([encode(word[::-1])])
+        by_hand = backwards.generator_.predict(ids, verbose=0)["ids"][0]
+        assert "".join(backwards.target_vocabulary_.decode(by_hand)) == answer
+
+
+def test_attention_of_a_model_that_reads_backwards_has_the_sources_order(backwards):
+    words = ["abcca", "cab", ""]
+    encode = backwards.source_vocabulary_.encode
+    for word, (weights, columns, rows) in zip(
+        words, backwards.attention(words), strict=True
+    ):
+        assert columns == [*word, "<end>"]
+        ids = close_and_pad([encode(word[::-1])])
+        given = backwards.generator_.predict(ids, verbose=0)["attention_weights"][0]
+        *letters, end = given[: len(rows)].T
+        expected = np.array([*letters[::-1], end]).T
+        np.testing.assert_allclose(weights, expected, atol=1e-5)
+        np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-5)
+    weights = backwards.attention(["abcca"])[0].weights
+    assert np.abs(weights - weights[:, ::-1]).max() > 0.1  # a swap would show
+
+
+@pytest.mark.parametrize("path", ["save", "pickle"])
+def test_a_kept_model_still_reads_backwards(backwards, tmp_path, path):
+    if path == "save":
+        again = kseq2seq.load(backwards.save(tmp_path / "m.kseq2seq"))
+    else:
+        again = pickle.loads(pickle.dumps(backwards))
+    words = ["abcc", "cab", "", "xyz", "cbaca"]
+    assert again.reverse_source and again.predict(words) == backwards.predict(words)
+    for one, other in zip(
+        again.attention(words), backwards.attention(words), strict=True
+    ):
+        np.testing.assert_array_equal(one.weights, other.weights)
+
+
+def test_a_decoder_that_repeats_learns_to_echo(tmp_path):
+    X, y = make_echo(300, n_in=4, n_out=2, n_values=5, random_state=0)
+    estimator = small(
+        decoder="repeat",
+        attention_kind=None,
+        units=48,
+        dropout=0.0,
+        learning_rate=0.02,
+        epochs=25,
+        label_smoothing=0.0,
+    )
+    estimator.fit(X, y)
+    new_X, new_y = make_echo(100, n_in=4, n_out=2, n_values=5, random_state=1)
+    assert estimator.score(new_X, new_y) > 0.8  # chance is 1 in 25
+    assert not any(
+        "target_embedding" in w.path for w in estimator.models_.decoder.weights
+    )
+    again = kseq2seq.load(estimator.save(tmp_path / "m.kseq2seq"))
+    np.testing.assert_array_equal(again.predict(new_X), estimator.predict(new_X))
+
+
+def test_training_stops_at_a_loss_that_is_low_enough():
+    settings = {"learning_rate": 0.03, "dropout": 0.0, "label_smoothing": 0.0}
+    estimator = small(epochs=300, tol=0.1, **settings).fit(X, Y)
+    losses = estimator.history_["loss"]
+    assert losses[-1] <= 0.1 < min(losses[:-1])
+
+
+@pytest.mark.parametrize("schedule", ["constant", "linear"])
+def test_it_learns_with_less_teacher_forcing(schedule):
+    estimator = small(
+        units=24,
+        epochs=40,
+        learning_rate=0.02,
+        dropout=0.0,
+        teacher_forcing=0.5,
+        teacher_forcing_schedule=schedule,
+        label_smoothing=0.0,
+    )
+    estimator.fit(X, Y)
+    assert estimator.predict(["ab", "ba", "abb", "a"]) == ["x", "y", "xy", ""]
+    assert estimator.history_["teacher_forcing"] == pytest.approx(
+        [forcing_probability(i, 40, start=0.5, schedule=schedule) for i in range(40)]
+    )
+
+
+def test_teacher_forcing_is_the_same_for_the_same_seed_and_can_be_kept(tmp_path):
+    first, second, plain = (
+        small(epochs=2, teacher_forcing=probability).fit(X, Y)
+        for probability in (0.3, 0.3, 1.0)
+    )
+    for one, other in zip(
+        first.models_.training.get_weights(),
+        second.models_.training.get_weights(),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(one, other)
+    assert first.history_["loss"] != plain.history_["loss"]
+    assert "teacher_forcing" not in plain.history_
+    again = kseq2seq.load(first.save(tmp_path / "m.kseq2seq"))
+    assert again.teacher_forcing == 0.3 and again.predict(X) == first.predict(X)
+    assert pickle.loads(pickle.dumps(first)).predict(X) == first.predict(X)
+
+
+@pytest.mark.parametrize(
+    ("given", "tokens"),
+    [
+        ("bca", ["b", "c", "a"]),
+        (["b", "a", "zz"], ["b", "a", "zz"]),
+        (("b", "a"), ["b", "a"]),
+        (np.array(["b", "a"]), ["b", "a"]),
+        (Vocabulary(["b", "a"]), ["b", "a"]),
+    ],
+    ids=["str", "list", "tuple", "array", "Vocabulary"],
+)
+def test_a_given_vocabulary_is_used_and_kept(given, tokens, tmp_path):
+    estimator = small(source_vocabulary=given).fit(X, Y)
+    assert estimator.source_vocabulary_.tokens == tokens
+    assert estimator.models_.encoder.get_layer("source_embedding").input_dim == (
+        4 + len(tokens)
+    )
+    for again in (
+        kseq2seq.load(estimator.save(tmp_path / "m.kseq2seq")),
+        pickle.loads(pickle.dumps(estimator)),
+    ):
+        assert again.source_vocabulary_.tokens == tokens
+        assert again.predict(X) == estimator.predict(X)
+        copied = clone(again)
+        assert list(copied.source_vocabulary) == tokens
+    assert clone(estimator).source_vocabulary is not None
+
+
+def test_given_integers_are_a_vocabulary():
+    X, y = make_echo(20, n_in=3, n_out=2, n_values=3, random_state=0)
+    estimator = small(source_vocabulary=range(5), target_vocabulary=np.arange(3))
+    estimator.fit(X, y)
+    assert estimator.source_vocabulary_.tokens == [0, 1, 2, 3, 4]
+    assert set(np.unique(estimator.predict([[4, 3, 0]]))) <= {0, 1, 2}

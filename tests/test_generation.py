@@ -3,10 +3,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import make_models, random_ids
+from strategies import label, make_models, random_ids
 
 from kseq2seq import build_generator, build_seq2seq
 from kseq2seq.generation import generate
+from kseq2seq.search import GreedySearch
 from kseq2seq.vocabulary import END, PAD, START, UNK
 
 MAX_LENGTH = 7
@@ -15,6 +16,7 @@ CASES = [
     {"attention": True, "cell": "gru", "num_layers": 2},
     {"attention": False, "cell": "lstm"},
     {"attention": False, "cell": "rnn"},
+    {"attention": True, "decoder": "repeat", "num_layers": 2, "seed": 1},
 ]
 
 
@@ -51,10 +53,10 @@ def greedy_by_hand(models, source_ids, min_length=0):
     return ids, score, np.array(weights)
 
 
-@pytest.mark.parametrize("settings", CASES, ids=str)
+@pytest.mark.parametrize("settings", CASES, ids=label)
 @pytest.mark.parametrize("min_length", [0, 4])
 def test_the_search_is_greedy_decoding_by_hand(settings, min_length):
-    models = make_models(**settings, seed=3, scale=1.5)
+    models = make_models(**{"seed": 3, **settings}, scale=1.5)
     source_ids = random_ids(np.random.default_rng(0), [6, 1, 3, 4, 2, 5, 5, 2], 12)
     generator = build_generator(models, MAX_LENGTH, min_length=min_length)
     answers = generator.predict(source_ids, verbose=0)
@@ -123,11 +125,11 @@ def test_the_loop_stops_when_all_have_ended():
     decoder = models.decoder
 
     class Counting(keras.Model):
+        outputs = decoder.outputs
+
         def call(self, inputs):
             calls.append(1)
             return decoder(inputs)
-
-    from kseq2seq.layers import GreedySearch
 
     search = GreedySearch(Counting(), models.num_states, 1000)
     memory = models.encoder(random_ids(np.random.default_rng(1), [3, 2], 12))

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from kseq2seq.sequences import SequenceCodec, as_sequences
+from kseq2seq.sequences import SequenceCodec, as_sequences, as_vocabulary
+from kseq2seq.vocabulary import Vocabulary
 
 NAN = float("nan")
 
@@ -89,3 +90,58 @@ def test_strings_and_integers_are_not_mixed_up_after_learning():
     codec, _ = SequenceCodec.learn("X", [[1, 2], [3]], tokenizer="char")
     with pytest.raises(TypeError, match=r"X held tokens of type int .* X\[1\] is \['a"):
         codec.encode([[], ["a"]])
+
+
+def test_reversed_ids_are_those_of_the_tokens_from_their_end():
+    plain, ids = SequenceCodec.learn("X", ["aab", ""], tokenizer="char")
+    codec, reversed_ids = SequenceCodec.learn(
+        "X", ["aab", ""], tokenizer="char", reverse=True
+    )
+    assert ids == [[4, 4, 5], []] and reversed_ids == [[5, 4, 4], []]
+    assert codec.tokens(["ba"]) == plain.tokens(["ba"]) == [["b", "a"]]
+    again = SequenceCodec.from_json("X", codec.to_json())
+    assert again.encode(["ba"]) == codec.encode(["ba"]) == [[4, 5]]
+
+
+def test_with_a_given_vocabulary_every_token_must_be_in_it():
+    codec, ids = SequenceCodec.learn("X", ["ba"], tokenizer="char", vocabulary="abc")
+    assert ids == [[5, 4]] and codec.vocabulary.tokens == ["a", "b", "c"]
+    assert codec.encode(["az"]) == [[4, 1]]  # at predict as ever
+    with pytest.raises(ValueError, match=r"X\[1\]: the token 'z' at position 1 is not"):
+        SequenceCodec.learn("X", ["a", "az"], tokenizer="char", vocabulary="abc")
+
+
+def test_later_sequences_are_as_the_first():
+    codec, _ = SequenceCodec.learn("X", [[1, 2]], tokenizer="char")
+    assert codec.encode_known([[2, 1]]) == [[5, 4]]
+    with pytest.raises(
+        ValueError, match=r"were 2 wide at first; X\[1\] has 3 integers"
+    ):
+        codec.encode_known([[2, 1], [1, 1, 1]])
+    with pytest.raises(ValueError, match=r"X\[0\]: the token 9 at position 1"):
+        codec.encode_known([[1, 9]])
+
+
+@pytest.mark.parametrize(
+    ("given", "tokens"),
+    [
+        ("ab", ["a", "b"]),
+        (["ab", "c"], ["ab", "c"]),
+        (range(2, 4), [2, 3]),
+        (np.array([3, 1]), [3, 1]),
+        (Vocabulary(["a"]), ["a"]),
+    ],
+    ids=str,
+)
+def test_a_vocabulary_is_made_of_what_has_an_order(given, tokens):
+    assert as_vocabulary("X", given).tokens == tokens
+
+
+@pytest.mark.parametrize(
+    "given", [None, 3, "", [], {"a"}, {"a": 1}, [1, "a"], [1.5], [["a"]], [None]]
+)
+def test_what_is_no_vocabulary_is_refused(given):
+    with pytest.raises(
+        TypeError, match="the vocabulary of X must be a list of strings"
+    ):
+        as_vocabulary("X", given)

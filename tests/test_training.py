@@ -4,16 +4,24 @@ import signal
 import keras
 import numpy as np
 import pytest
-from strategies import make_models
+from strategies import label, make_models
 
 from kseq2seq.batching import Batches
 from kseq2seq.training import (
+    SCHEDULES,
     CosineDecay,
+    Crossentropy,
     MaskedCrossentropy,
+    StopAtLoss,
     TeacherForcedAccuracy,
+    TeacherForcing,
     fit_batches,
+    fitting,
+    forcing_probability,
+    least_loss,
     make_optimizer,
     plan_buckets,
+    with_teacher_forcing,
 )
 
 
@@ -35,12 +43,21 @@ def make_batches(n=40, **options):
 
 
 def fit(models=None, batches=None, **options):
-    defaults = {"optimizer": keras.optimizers.Adam(0.01), "epochs": 1}
+    """Fit the training model, or what `model` makes of the models."""
+    defaults = {
+        "optimizer": keras.optimizers.Adam(0.01),
+        "loss": MaskedCrossentropy(),
+        "metrics": [TeacherForcedAccuracy()],
+        "epochs": 1,
+    }
     models = models or make_models()
-    history = fit_batches(
-        models.training, batches or make_batches(), **{**defaults, **options}
-    )
+    model = options.pop("model", lambda models: models.training)(models)
+    history = fit_batches(model, batches or make_batches(), **{**defaults, **options})
     return models, history
+
+
+def forced(probability):
+    return lambda models: with_teacher_forcing(models, probability, random_state=0)
 
 
 def test_the_loss_is_the_mean_over_tokens_that_are_no_padding():
@@ -129,17 +146,21 @@ def test_training_learns_and_reports_an_epoch_each():
     assert "teacher_forced_accuracy" in history
 
 
-def test_a_compiled_step_learns_as_a_plain_one(monkeypatch):
-    from kseq2seq import training
-
-    losses = []
+@pytest.mark.parametrize("probability", [None, 0.0])
+def test_a_compiled_step_learns_as_a_plain_one(probability, monkeypatch):
+    losses, weights = [], []
     for steps in (0, 10**9):
-        monkeypatch.setattr(training, "STEPS_WORTH_COMPILING", steps)
-        losses.append(fit(epochs=3)[1]["loss"])
+        monkeypatch.setattr(fitting, "STEPS_WORTH_COMPILING", steps)
+        options = {} if probability is None else {"model": forced(probability)}
+        models, history = fit(epochs=3, **options)
+        losses.append(history["loss"])
+        weights.append(models.training.get_weights())
     np.testing.assert_allclose(*losses, rtol=1e-4)
+    for plain, compiled in zip(*weights, strict=True):
+        np.testing.assert_allclose(plain, compiled, atol=1e-3)
 
 
-def test_dropout_in_a_compiled_step_drops_its_share_and_keeps_the_mean(monkeypatch):
+def test_dropout_in_a_compiled_step_drops_its_share_and_keeps_the_mean():
     from kseq2seq.layers import Dropout
 
     layer = Dropout(0.25, seed=1)
@@ -233,7 +254,9 @@ def test_clipping_bounds_the_step():
     before = models.training.get_weights()
     optimizer = make_optimizer("sgd", learning_rate=1.0, clip_norm=1e-3)
     batches = make_batches(8)
-    fit_batches(models.training, batches, optimizer=optimizer)
+    fit_batches(
+        models.training, batches, optimizer=optimizer, loss=MaskedCrossentropy()
+    )
     moved = [a - b for a, b in zip(before, models.training.get_weights(), strict=True)]
     norm = np.sqrt(sum((m.astype("float64") ** 2).sum() for m in moved))
     assert norm == pytest.approx(1e-3 * len(batches), rel=0.01)
@@ -267,3 +290,164 @@ def test_bad_optimizers_are_refused(arguments, message):
 def test_small_jobs_get_one_bucket_and_large_ones_few():
     assert plan_buckets(100, batch_size=64, epochs=10) == 1
     assert 1 < plan_buckets(10**6, batch_size=64, epochs=10) <= 4
+
+
+def test_class_losses_are_means_over_the_batch_by_weight():
+    logits = np.random.default_rng(0).normal(size=(3, 5)).astype("float32")
+    labels, weights = np.array([4, 0, 2]), np.array([1.0, 0.0, 3.0])
+    gold = -log_softmax(logits)[range(3), labels]
+    uniform = -log_softmax(logits).mean(axis=-1)
+    for smoothing in (0.0, 0.3):
+        losses = (1 - smoothing) * gold + smoothing * uniform
+        loss = Crossentropy(smoothing)
+        np.testing.assert_allclose(float(loss(labels, logits)), losses.mean(), 1e-6)
+        np.testing.assert_allclose(
+            float(loss(labels, logits, weights)),
+            np.average(losses, weights=weights),
+            rtol=1e-6,
+        )
+
+
+def test_padding_is_a_class_like_others_where_classes_are_meant():
+    logits = np.random.default_rng(0).normal(size=(2, 5)).astype("float32")
+    expected = -log_softmax(logits)[:, 0].mean()
+    np.testing.assert_allclose(
+        float(Crossentropy()(np.zeros(2), logits)), expected, 1e-6
+    )
+
+
+def test_losses_are_made_again_from_their_config():
+    for kind in (Crossentropy, MaskedCrossentropy):
+        loss = kind(0.25, name="mine")
+        again = keras.losses.deserialize(keras.losses.serialize(loss))
+        assert type(again) is kind
+        assert (again.label_smoothing, again.name) == (0.25, "mine")
+
+
+@pytest.mark.parametrize("num_classes", [2, 5, 30])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5, 0.9])
+def test_the_least_loss_is_that_of_the_best_logits(smoothing, num_classes):
+    """The best logits are the logarithms of the smoothed targets."""
+    targets = np.full(num_classes, smoothing / num_classes)
+    targets[1] += 1 - smoothing
+    best = np.log(np.maximum(targets, 1e-30))[None].astype("float32")
+    loss, label = Crossentropy(smoothing), np.array([1])
+    least = least_loss(smoothing, num_classes)
+    assert float(loss(label, best)) == pytest.approx(least, abs=1e-5)
+    generator = np.random.default_rng(0)
+    for scale in (0.01, 0.1, 1.0):
+        other = best + generator.normal(0, scale, best.shape).astype("float32")
+        assert float(loss(label, other)) >= least - 1e-6
+
+
+def test_training_stops_at_a_loss_that_is_low_enough():
+    _, whole = fit(epochs=6)
+    losses = whole["loss"]
+    assert losses == sorted(losses, reverse=True)
+    _, history = fit(epochs=6, callbacks=[StopAtLoss(losses[2] + 1e-6)])
+    np.testing.assert_allclose(history["loss"], losses[:3], rtol=1e-5)
+    with pytest.raises(ValueError, match="tol must be a number of at least 0; got -1"):
+        StopAtLoss(-1)
+
+
+def test_the_linear_schedule_falls_by_as_much_every_epoch():
+    falls = [forcing_probability(i, 4, schedule="linear") for i in range(4)]
+    assert falls == pytest.approx([1, 2 / 3, 1 / 3, 0])
+    halves = [forcing_probability(i, 3, start=0.5, schedule="linear") for i in range(3)]
+    assert halves == [0.5, 0.25, 0]
+
+
+def test_the_exponential_schedule_falls_by_one_factor_to_a_hundredth():
+    falls = [forcing_probability(i, 5, schedule="exponential") for i in range(5)]
+    k = 0.01**0.25
+    assert falls == pytest.approx([1, k, k**2, k**3, 0.01])
+
+
+@pytest.mark.parametrize("epochs", [3, 9, 51])
+def test_the_inverse_sigmoid_is_a_half_midway(epochs):
+    falls = [
+        forcing_probability(i, epochs, schedule="inverse_sigmoid")
+        for i in range(epochs)
+    ]
+    assert falls[epochs // 2] == pytest.approx(0.5)
+    assert falls == sorted(falls, reverse=True) and len(set(falls)) == epochs
+    assert 1 > falls[0] > 0.5 > falls[-1] > 0
+    # k / (k + exp(i / k)), k from the first value: 1 / (1 + 1 / k)
+    k = falls[0] / (1 - falls[0])
+    np.testing.assert_allclose(falls, k / (k + np.exp(np.arange(epochs) / k)))
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_every_schedule_is_a_share_of_its_start_and_may_last_one_epoch(schedule):
+    assert forcing_probability(0, 1, start=0.7, schedule=schedule) == 0.7
+    for epoch in range(4):
+        whole = forcing_probability(epoch, 4, schedule=schedule)
+        part = forcing_probability(epoch, 4, start=0.5, schedule=schedule)
+        assert part == pytest.approx(whole / 2)
+        assert schedule != "constant" or whole == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            {"start": 1.5},
+            "teacher_forcing must be .* and at most 1; got 1.5",
+        ),
+        ({"start": -0.1}, "teacher_forcing must be"),
+        ({"start": True}, r"teacher_forcing must be .* got True \(bool\)"),
+        ({"schedule": "liner"}, "teacher_forcing_schedule must be .* mean 'linear'"),
+        ({"epoch": 3}, "epoch must be a whole number from 0 to 2; got 3"),
+        ({"epoch": -1}, "epoch must be"),
+        ({"epochs": 0}, "epochs must be a whole number of at least 1; got 0"),
+    ],
+    ids=label,
+)
+def test_what_is_no_schedule_is_refused(arguments, message):
+    arguments = {"epoch": 0, "epochs": 3, **arguments}
+    epoch, epochs = arguments.pop("epoch"), arguments.pop("epochs")
+    with pytest.raises((ValueError, TypeError), match=message):
+        forcing_probability(epoch, epochs, **arguments)
+
+
+def test_the_history_has_the_schedule_and_each_epoch_is_trained_by_it():
+    used = []
+
+    class Probabilities(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            sampling = self.model.get_layer("scheduled_sampling")
+            used.append(float(keras.ops.convert_to_numpy(sampling.probability)))
+
+    schedule = TeacherForcing(3, start=0.8, schedule="linear")
+    _, history = fit(
+        model=forced(0.8),
+        epochs=5,
+        callbacks=[schedule, Probabilities()],
+    )
+    expected = [0.8, 0.4, 0, 0, 0]  # later epochs stay at its end
+    assert history["teacher_forcing"] == pytest.approx(expected)
+    assert used == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("probability", [0.0, 0.5])
+def test_training_learns_with_less_teacher_forcing(probability):
+    _, history = fit(model=forced(probability), epochs=20)
+    assert history["loss"][-1] < 0.5 * history["loss"][0]
+
+
+def test_a_fixed_teacher_forcing_of_1_trains_as_none_does():
+    _, plain = fit(epochs=2)
+    _, whole = fit(model=forced(1.0), epochs=2)
+    np.testing.assert_allclose(whole["loss"], plain["loss"], rtol=1e-5)
+
+
+def test_the_same_seed_samples_the_same():
+    (_, first), (_, second) = (fit(model=forced(0.5), epochs=2) for _ in range(2))
+    assert first == second
+
+
+def test_a_schedule_needs_a_model_that_samples():
+    with pytest.raises(ValueError, match=r"fit with_teacher_forcing\(models, probab"):
+        fit(callbacks=[TeacherForcing(3)])
+    with pytest.raises(TypeError, match="models must be the Seq2SeqModels .* got str"):
+        with_teacher_forcing("models", 0.5)

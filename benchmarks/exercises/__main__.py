@@ -20,7 +20,6 @@ Exercise = Callable[[Callable[[str], None]], list[results.Row]]
 
 EXERCISES = {
     "add_two_digits": "add_two_digits:run",
-    "add_two_digits_long": "add_two_digits:run_long",
     "arithmetic": "arithmetic:run",
     "arithmetic_solved": "arithmetic:run_solved",
     "echo": "echo:run",

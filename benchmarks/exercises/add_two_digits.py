@@ -40,23 +40,11 @@ def run(
     ]
 
 
-def run_long(
-    progress: Progress, *, num_samples: int = 20_000, length: int = 100
-) -> list[Row]:
-    """Return the rows of a length at which the simple cell is at its end."""
-    return [
-        _row(progress, cell, length, num_samples, exercise="add_two_digits_long")
-        for cell in ("rnn", "gru")
-    ]
-
-
 def _row(
     progress: Progress,
     cell: str,
     length: int,
     num_samples: int,
-    *,
-    exercise: str = "add_two_digits",
 ) -> Row:
     X, y = make_add_two_digits(num_samples, length, random_state=SEED)
     X_test, y_test = make_add_two_digits(1000, length, random_state=SEED + 1)
@@ -65,7 +53,7 @@ def _row(
     progress(f"{model}: {len(X):,} rows, up to {estimator.epochs} epochs")
     seconds = timed_fit(progress, estimator, X, y, validation_data=(X_test, y_test))
     return Row(
-        exercise=exercise,
+        exercise="add_two_digits",
         model=model,
         role="best" if (cell, length) == ("lstm", max(LENGTHS)) else "other",
         published_setting=PUBLISHED,

@@ -61,7 +61,17 @@ def shift(target_ids: np.ndarray) -> np.ndarray:
     -------
     numpy.ndarray
         int32, ``(batch, target_len)``: at every step the token before the one to come.
+
+    Raises
+    ------
+    TypeError
+        When these are no ids: :func:`shift_values` is for real values.
     """
+    if np.asarray(target_ids).dtype.kind not in "iu":
+        raise TypeError(
+            "shift takes ids, which are whole numbers; for real values use "
+            f"shift_values. Got {np.asarray(target_ids).dtype}."
+        )
     decoder_input_ids = np.full_like(target_ids, START)
     decoder_input_ids[:, 1:] = target_ids[:, :-1]
     return decoder_input_ids

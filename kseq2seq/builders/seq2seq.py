@@ -121,6 +121,8 @@ def build_seq2seq(
         The width of the decoder.
     source_features, target_features : int, optional
         How many real values a frame of the side has; in place of the vocabulary size.
+        The decoder's inputs are then :func:`kseq2seq.batching.shift_values` of the
+        targets: the decoder starts from a frame of zeros.
     decoder : {"autoregressive", "repeat"}, default "autoregressive"
         What the decoder is fed at each step: the token before (its own last answer, or
         in training the gold one), or always the encoder's last state, the top layer's

@@ -292,7 +292,8 @@ embeddings_initializer : str or keras.initializers.Initializer
             What to validate on; a held-back part of the pairs when None, of a stream
             nothing.
         steps_per_epoch : int, optional
-            How many batches of a stream make an epoch; all of a data set when None.
+            How many batches of a stream make an epoch, at least 2; all of a data set
+            when None.
 
         Returns
         -------
@@ -406,7 +407,8 @@ embeddings_initializer : str or keras.initializers.Initializer
         if not is_stream(X):
             raise TypeError(
                 "y is missing: pass fit(X, y), or as X a stream, an iterator of pairs "
-                f"or a keras.utils.PyDataset; got {type(X).__name__}."
+                "(iter(pairs), or what a generator function returns when called) or a "
+                f"keras.utils.PyDataset; got {type(X).__name__}."
             )
         if sample_weight is not None:
             raise TypeError("sample_weight is not for a stream, which has no length.")

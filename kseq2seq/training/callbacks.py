@@ -92,7 +92,8 @@ class FreeRunningValidation(AnswerCallback):
     The epoch's logs, and so the history and every callback that comes later in the list
     (``EarlyStopping``, ``ModelCheckpoint``, ``CSVLogger``, ``TensorBoard``), get
     ``val_exact_match``, ``val_token_accuracy`` and ``val_edit_distance``, or those of
-    `metrics`. In epochs between two measurements the last one stands.
+    `metrics`. In epochs between two measurements the last one stands, so the patience
+    of an ``EarlyStopping`` counts epochs, not measurements.
 
     Parameters
     ----------
@@ -170,7 +171,8 @@ class SampleAnswers(AnswerCallback):
             X, y, answers, matches(y, answers), strict=True
         ):
             verdict = "right" if matched else f"expected {right}"
-            print(f"  {source} -> {answer}  ({verdict})")
+            shown = answer if len(answer) else "(nothing)"
+            print(f"  {source} -> {shown}  ({verdict})")
 
 
 class StopAtLoss(keras.callbacks.Callback):
