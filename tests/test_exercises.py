@@ -275,8 +275,9 @@ def test_every_exercise_can_be_loaded():
         assert callable(command.load(name))
 
 
+@pytest.mark.slow
 def test_masked_autoencoder_beats_the_mean_picture_soon():
-    (measured,) = command.load("masked_autoencoder")(lambda line: None, epochs=5)
+    (measured, _) = command.load("masked_autoencoder")(lambda line: None, epochs=5)
     ours = measured.ours
     for name in ("mean_squared_error", "mean_squared_error_hidden_half"):
         assert ours[name] < ours[f"mean_image_{name}"]
@@ -307,3 +308,10 @@ def test_arithmetic_gives_its_rows_in_a_small_size():
         json.dumps(each.to_json())
     assert rows[0].role == "other"  # not the published setting in this size
     assert any(line.startswith("epoch 1: loss") for line in lines)
+
+
+def test_the_kept_table_is_made_from_the_kept_record():
+    rows = results.read(ROOT / "docs" / results.JSON_NAME)
+    assert {row["exercise"] for row in rows} >= set(command.EXERCISES)
+    table = (ROOT / "docs" / results.TABLE_NAME).read_text(encoding="utf-8")
+    assert table == results.render(rows)

@@ -142,8 +142,9 @@ def teacher_forced_accuracies(
     With padding: all answers are filled up to the longest, and what fills them counts
     as right, as it does for a model that has learned to end.
     """
+    step = -1 if estimator.reverse_source else 1
     batches = Batches(
-        [estimator.source_vocabulary_.encode(text) for text in X],
+        [estimator.source_vocabulary_.encode(text)[::step] for text in X],
         [estimator.target_vocabulary_.encode(text) for text in y],
         batch_size=len(X),
         shuffle=False,
