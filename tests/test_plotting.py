@@ -305,7 +305,7 @@ def test_what_does_not_fit_is_refused():
         plot_attention(np.ones((0, 2)), "ab", "")
     with pytest.raises(ValueError, match="one of the history's, 'loss'; got 'los'"):
         plot_history({"loss": [1.0]}, "los")
-    with pytest.raises(ValueError, match="the history holds .* got 'val_loss'"):
+    with pytest.raises(ValueError, match="one of the history's, .* got 'val_loss'"):
         plot_history({"loss": [1.0]}, "val_loss")
     with pytest.raises(ValueError, match="nothing to draw: 'bleu' has no epoch"):
         plot_history({"val_bleu": []}, "bleu")
