@@ -29,6 +29,15 @@ def nearest(value: Any, choices: Iterable[str]) -> str:
     return f" Did you mean {found[0]!r}?" if found else ""
 
 
+def shown(value: Any) -> str:
+    """Return the value for an error: short, with its type where that tells more."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return repr(value)
+    text = repr(value)
+    text = text if len(text) <= 60 else f"{text[:57]}..."
+    return f"{text} ({type(value).__name__})"
+
+
 def check_choice(name: str, value: Any, choices: Iterable[Any]) -> None:
     """Raise a ``ValueError`` with the nearest right name unless value is a choice."""
     choices = tuple(choices)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from kseq2seq.arguments import check_choice
+from kseq2seq.arguments import check_choice, shown
 from kseq2seq.tokenizers import (
     get_tokenizer,
     tokenizer_from_json,
@@ -53,7 +53,7 @@ def as_sequences(name: str, values: Any) -> tuple[list[Any], str]:
     if unordered or not isinstance(values, Iterable):
         raise TypeError(
             f"{name} must hold strings, token lists or rows of integers; got "
-            f"{_shown(values)}. For a single one pass a list: [{name}]."
+            f"{shown(values)}. For a single one pass a list: [{name}]."
         )
     sequences = [_as_sequence(name, i, value) for i, value in enumerate(values)]
     if not sequences:
@@ -65,8 +65,8 @@ def as_sequences(name: str, values: Any) -> tuple[list[Any], str]:
         if other not in (kind, "empty") or (other == "empty" and kind == "text"):
             raise TypeError(
                 f"{name} must hold one kind of sequence; {name}[{kinds.index(kind)}] "
-                f"is {_shown(sequences[kinds.index(kind)])} and {name}[{i}] is "
-                f"{_shown(sequences[i])}."
+                f"is {shown(sequences[kinds.index(kind)])} and {name}[{i}] is "
+                f"{shown(sequences[i])}."
             )
     if kind == "integers" and len({len(sequence) for sequence in sequences}) > 1:
         kind = "tokens"  # rows of different lengths make no array
@@ -80,7 +80,7 @@ def _as_sequence(name: str, i: int, value: Any) -> str | list[Token]:
     if not isinstance(value, list | tuple | np.ndarray):
         raise TypeError(
             f"{name} must hold strings, token lists or rows of integers; {name}[{i}] "
-            f"is {_shown(value)}."
+            f"is {shown(value)}."
         )
     tokens = [_as_token(token) for token in value]
     types = {type(token) for token in tokens}
@@ -93,7 +93,7 @@ def _as_sequence(name: str, i: int, value: Any) -> str | list[Token]:
         hint = " Real values are for build_seq2seq(source_features=...)."
     raise TypeError(
         f"tokens must be all strings or all integers; {name}[{i}] holds "
-        f"{_shown(wrong)}.{hint}"
+        f"{shown(wrong)}.{hint}"
     )
 
 
@@ -111,15 +111,6 @@ def _kind(sequence: str | list[Token]) -> str:
     if not sequence:
         return "empty"
     return "integers" if isinstance(sequence[0], int) else "tokens"
-
-
-def _shown(value: Any) -> str:
-    """Return the value for an error: short, with its type where that tells more."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return repr(value)
-    text = repr(value)
-    text = text if len(text) <= 60 else f"{text[:57]}..."
-    return f"{text} ({type(value).__name__})"
 
 
 class SequenceCodec:
@@ -211,14 +202,14 @@ class SequenceCodec:
         if (kind == "text") != (self.kind == "text"):
             raise TypeError(
                 f"{self.name} held {KINDS[self.kind]} when the model was fitted; got "
-                f"{KINDS[kind]}: {_shown(sequences[0])}."
+                f"{KINDS[kind]}: {shown(sequences[0])}."
             )
         learned = {type(token) for token in self.vocabulary.tokens[:1]}
         for i, sequence in enumerate(sequences):
             if learned and sequence and type(sequence[0]) not in learned:
                 raise TypeError(
                     f"{self.name} held tokens of type {learned.pop().__name__} when "
-                    f"the model was fitted; {self.name}[{i}] is {_shown(sequence)}."
+                    f"the model was fitted; {self.name}[{i}] is {shown(sequence)}."
                 )
         return sequences
 
@@ -309,7 +300,7 @@ def as_vocabulary(name: str, tokens: Any) -> Vocabulary:
     if types not in ({str}, {int}):
         raise TypeError(
             f"the vocabulary of {name} must be a list of strings, or of integers, or a "
-            f"string of characters; got {_shown(tokens)}."
+            f"string of characters; got {shown(tokens)}."
         )
     return Vocabulary(listed)
 
@@ -326,14 +317,12 @@ def _split(encode: Callable[[str], list[str]], text: str) -> list[Token]:
     try:
         tokens = encode(text)
     except Exception as error:
-        raise ValueError(
-            f"the tokenizer failed on {_shown(text)}: {error!r}"
-        ) from error
+        raise ValueError(f"the tokenizer failed on {shown(text)}: {error!r}") from error
     wrong = [token for token in tokens if not isinstance(token, str)]
     if wrong:
         raise TypeError(
-            f"a tokenizer must return strings; for {_shown(text)} it returned "
-            f"{_shown(wrong[0])}."
+            f"a tokenizer must return strings; for {shown(text)} it returned "
+            f"{shown(wrong[0])}."
         )
     return [*tokens]
 
@@ -343,7 +332,7 @@ def _join(decode: Callable[[list[str]], str], tokens: list[str]) -> str:
         return str(decode(tokens))
     except Exception as error:
         raise ValueError(
-            f"the tokenizer failed to join {_shown(tokens)}: {error!r}"
+            f"the tokenizer failed to join {shown(tokens)}: {error!r}"
         ) from error
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from kseq2seq.arguments import shown
 from kseq2seq.batching.stream import check_steps
 
 Pairs = tuple[list[Any], list[Any]]
@@ -90,7 +91,7 @@ def _batches_of_iterator(pairs: Iterator[Any], batch_size: int) -> Iterator[Pair
             if not isinstance(pair, tuple | list) or len(pair) != 2:
                 raise TypeError(
                     "a stream must yield pairs (source, target); pair "
-                    f"{i} is {_shown(pair)}."
+                    f"{i} is {shown(pair)}."
                 )
         position += len(batch)
         yield [source for source, _ in batch], [target for _, target in batch]
@@ -114,7 +115,7 @@ def _pairs_of_batch(i: int, batch: Any) -> Pairs:
     if not is_pair or not all(isinstance(side, _SIDES) and len(side) for side in batch):
         raise TypeError(
             "a PyDataset must give batches (X, y) of sources and targets, each a list "
-            f"or an array; batch {i} is {_shown(batch)}."
+            f"or an array; batch {i} is {shown(batch)}."
         )
     X, y = map(list, batch)
     if len(X) != len(y):
@@ -123,8 +124,3 @@ def _pairs_of_batch(i: int, batch: Any) -> Pairs:
             "expected one target for each source."
         )
     return X, y
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return f"{text[:60]} ({type(value).__name__})"
