@@ -72,20 +72,13 @@ def run_autoencoder(
     fit(training, train, **schedule)
     seconds = time.perf_counter() - start
     restored = training.predict(test.masked, verbose=0)
-    return Row(
-        exercise="masked_autoencoder",
+    return _row(
+        train,
+        test,
+        restored,
+        setting={**sizes, **schedule},
         model="dense layers",
         role="best",
-        setting={
-            "train_pictures": len(train.whole),
-            "test_pictures": len(test.whole),
-            **sizes,
-            **schedule,
-            "optimizer": "adam",
-            "loss": "mean squared error",
-            "random_state": SEED,
-        },
-        ours=measure(restored, train, test),
         parameters=training.count_params(),
         seconds=round(seconds, 1),
     )
@@ -120,22 +113,39 @@ def run_columns(
     seconds = time.perf_counter() - start
     generator = build_generator(models, max_length=8)
     restored = generator.predict(_columns(test.masked), verbose=0)["values"]
-    return Row(
-        exercise="masked_autoencoder",
+    return _row(
+        train,
+        test,
+        _columns(restored),
+        setting={**sizes, **schedule},
         model="columns as a sequence, LSTM with dot attention",
         role="other",
+        parameters=models.training.count_params(),
+        seconds=round(seconds, 1),
+    )
+
+
+def _row(
+    train: Pictures,
+    test: Pictures,
+    restored: np.ndarray,
+    *,
+    setting: dict[str, Any],
+    **known: Any,
+) -> Row:
+    """Measure the restored pictures."""
+    return Row(
+        exercise="masked_autoencoder",
         setting={
             "train_pictures": len(train.whole),
             "test_pictures": len(test.whole),
-            **sizes,
-            **schedule,
+            **setting,
             "optimizer": "adam",
             "loss": "mean squared error",
             "random_state": SEED,
         },
-        ours=measure(_columns(restored), train, test),
-        parameters=models.training.count_params(),
-        seconds=round(seconds, 1),
+        ours=measure(restored, train, test),
+        **known,
     )
 
 
