@@ -9,10 +9,10 @@ import numpy as np
 
 from kseq2seq._tensorflow import without_retracing_warnings
 from kseq2seq.arguments import check_whole
-from kseq2seq.batching import close_and_pad
 from kseq2seq.builders import Seq2SeqModels, check_seq2seq_models
 from kseq2seq.layers import FixedShapeModel
-from kseq2seq.search import GreedySearch, Rollout
+from kseq2seq.ragged import RaggedIds
+from kseq2seq.search import Rollout, SearchOptions, TokenSearch
 from kseq2seq.vocabulary import PAD, START
 
 LONGEST = 100_000
@@ -23,15 +23,35 @@ def build_generator(
     models: Seq2SeqModels,
     max_length: int,
     *,
+    beam_size: int = 1,
+    n_best: int | None = None,
+    length_penalty: float = 0.0,
+    coverage_penalty: float = 0.0,
+    temperature: float | None = None,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    seed: int | None = None,
     min_length: int = 0,
+    forced_prefix: Sequence[int] = (),
+    no_repeat_ngram_size: int = 0,
     forbidden_ids: Sequence[int] = (PAD, START),
+    attention_weights: bool = True,
 ) -> keras.Model:
     """Build a model from ``source_ids`` to answers, with the search loop in its graph.
 
-    The search is greedy: at every step each row takes its most probable id and is fed
-    it. A row that has ended is frozen; the loop ends when all rows have. Where the
-    targets are real values, each step is fed those of the step before, from a frame of
-    zeros on, for `max_length` steps.
+    The search is greedy unless told otherwise: at every step each row takes its most
+    probable id and is fed it. A `beam_size` above 1 grows the best hypotheses side by
+    side; a `temperature` draws ids at random. What has ended is frozen; the loop ends
+    when all rows have. Where the targets are real values, each step is fed those of the
+    step before, from a frame of zeros on, for `max_length` steps, and no other option
+    but `attention_weights` may be given.
+
+    The hypotheses of a beam are ranked by ``log P(Y|X) / lp(Y) + cp(X; Y)``, with
+    ``lp(Y) = ((5 + |Y|) / 6) ^ length_penalty`` and
+    ``cp(X; Y) = coverage_penalty * sum_i log(min(sum_j p_ij, 1))``, where ``|Y|``
+    counts the ids up to END and ``p_ij`` is the attention weight of source token i at
+    step j (Wu et al., 2016, arXiv:1609.08144, equation 14). What greedy search would
+    choose never leaves the beam: no answer ranks below greedy's.
 
     Parameters
     ----------
@@ -40,25 +60,56 @@ def build_generator(
     max_length : int
         How many ids an answer has at most, END included; up to 100,000. How many frames
         it has, where they are real values.
+    beam_size : int, default 1
+        How many hypotheses live side by side; at most as many as there are ids to
+        choose from. 1 is greedy search.
+    n_best : int, optional
+        How many answers to give for each source, best first; at most `beam_size`. None
+        gives the best alone, without an axis for it.
+    length_penalty : float, default 0
+        From 0 on; the higher, the better long answers rank.
+    coverage_penalty : float, default 0
+        From 0 on; the higher, the worse rank answers that left source tokens without
+        attention. Needs attention.
+    temperature : float, optional
+        Above 0. Ids are drawn with the probabilities ``softmax(log_probs /
+        temperature)``; at 1 they are the model's own. None draws nothing.
+    top_k : int, optional
+        Draw among so many of the most probable ids.
+    top_p : float, optional
+        Above 0 and at most 1. Draw among the fewest ids whose probabilities add up to
+        it (Holtzman et al., 2020, arXiv:1904.09751).
+    seed : int, optional
+        Where the random numbers start. Each call draws on;
+        ``generator.get_layer("sampling_search").reset()`` goes back to the start.
     min_length : int, default 0
         How many ids must stand before END may come.
+    forced_prefix : sequence of int, default ()
+        The ids that every answer starts with.
+    no_repeat_ngram_size : int, default 0
+        No n-gram of this size comes twice in an answer, unless nothing else is left to
+        choose; 0 for no such rule.
     forbidden_ids : sequence of int, default (PAD, START)
-        Ids that are never chosen. It and `min_length` mean nothing to real values.
+        Ids that are never chosen.
+    attention_weights : bool, default True
+        Whether the answers come with the attention weights, where there are any.
 
     Returns
     -------
     keras.Model
         ``source_ids (batch, source_len)`` int32, closed by END and padded, to a dict:
         ``ids (batch, max_length)`` int32, the answer, END, then PAD; ``scores
-        (batch,)``, the sum of the log-probabilities of these ids; and with attention
-        ``attention_weights (batch, max_length, source_len)``. For targets of real
-        values, ``values (batch, max_length, target_features)`` stand in place of ids
-        and scores.
+        (batch,)``, the sum of the model's own log-probabilities of these ids, or with a
+        penalty what ranks them; and with attention ``attention_weights (batch,
+        max_length, source_len)``. With `n_best` each has an axis of this size after the
+        batch's; where there are fewer answers, the score is -inf and the ids are PAD.
+        For targets of real values, ``values (batch, max_length, target_features)``
+        stand in place of ids and scores.
 
     Raises
     ------
     ValueError, TypeError
-        When a length is out of range.
+        When a value is out of its range, or means nothing beside another.
 
     Examples
     --------
@@ -69,15 +120,31 @@ def build_generator(
     >>> answers = generator.predict(np.array([[4, 5, 3]]), verbose=0)
     >>> answers["ids"].shape, answers["attention_weights"].shape
     ((1, 5), (1, 5, 3))
+    >>> generator = build_generator(models, max_length=5, beam_size=4, n_best=2)
+    >>> answers = generator.predict(np.array([[4, 5, 3]]), verbose=0)
+    >>> answers["ids"].shape, bool(answers["scores"][0, 0] >= answers["scores"][0, 1])
+    ((1, 2, 5), True)
     """
     check_seq2seq_models(models)
     check_whole("max_length", max_length, maximum=LONGEST)
-    if models.has_real_targets:
-        search = Rollout(models.decoder, models.num_states, max_length, name="rollout")
-    else:
-        search = _greedy_search(models, max_length, min_length, forbidden_ids)
+    options = SearchOptions(
+        beam_size=beam_size,
+        n_best=n_best,
+        length_penalty=length_penalty,
+        coverage_penalty=coverage_penalty,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        seed=seed,
+        min_length=min_length,
+        forced_prefix=forced_prefix,
+        no_repeat_ngram_size=no_repeat_ngram_size,
+        forbidden_ids=forbidden_ids,
+        attention_weights=attention_weights,
+    )
     source = models.encoder.inputs[0]
     source = keras.Input(source.shape[1:], name=source.name, dtype=source.dtype)
+    search = _search(models, int(max_length), options)
     memory = models.encoder(source)
     if not isinstance(memory, list):
         memory = [memory]  # some of Keras's paths unpack a list of one
@@ -86,30 +153,25 @@ def build_generator(
     return model(source, search(memory), name="generator")
 
 
-def _greedy_search(
-    models: Seq2SeqModels,
-    max_length: int,
-    min_length: int,
-    forbidden_ids: Sequence[int],
-) -> GreedySearch:
-    check_whole("min_length", min_length, minimum=0, maximum=max_length)
-    num_ids = models.decoder.outputs[0].shape[-1]
-    if not isinstance(forbidden_ids, Sequence | np.ndarray):
-        raise TypeError(f"forbidden_ids must be a list of ids; got {forbidden_ids!r}.")
-    forbidden_ids = [
-        check_whole("forbidden_ids", i, minimum=0, maximum=num_ids - 1)
-        for i in forbidden_ids
-    ]
-    if len(set(forbidden_ids)) == num_ids:
-        raise ValueError("forbidden_ids must leave an id to choose; got all of them.")
-    return GreedySearch(
-        models.decoder,
-        models.num_states,
-        max_length,
-        min_length=min_length,
-        forbidden_ids=forbidden_ids,
-        name="greedy_search",
+def _search(
+    models: Seq2SeqModels, max_length: int, options: SearchOptions
+) -> Rollout | TokenSearch:
+    decoder, num_states = models.decoder, models.num_states
+    if models.has_real_targets:
+        options.check_for_values()
+        return Rollout(
+            decoder,
+            num_states,
+            max_length,
+            return_attention=options.attention_weights,
+            name="rollout",
+        )
+    has_attention = len(decoder.outputs) > 1 + num_states
+    num_ids = decoder.outputs[0].shape[-1]
+    options = options.checked(
+        max_length=max_length, num_ids=num_ids, has_attention=has_attention
     )
+    return options.search(decoder, num_states, max_length)
 
 
 BATCH_SIZE = 512
@@ -140,11 +202,12 @@ def generate(
         longest source with its END, and 0 beyond the end of each.
     """
     _set_jit(generator, len(sources) >= SOURCES_WORTH_COMPILING)
-    order = np.argsort([len(source) for source in sources], kind="stable")
+    sources = RaggedIds.of(sources)
+    order = np.argsort(sources.lengths, kind="stable")
     parts = []
     for start in range(0, len(order), batch_size):
         rows = order[start : start + batch_size]
-        source_ids = close_and_pad([sources[i] for i in rows])
+        source_ids = sources.padded(rows, closed=True)
         with without_retracing_warnings():
             parts.append(generator.predict_on_batch(source_ids))
     inverse = np.argsort(order)

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from kseq2seq._tensorflow import uniform
+from kseq2seq import _tensorflow
 from kseq2seq.vocabulary import PAD
 
 _register = keras.saving.register_keras_serializable(package="kseq2seq")
@@ -46,11 +46,71 @@ class GRU(_SingleStep, keras.layers.GRU):
 
 @_register
 class LSTM(_SingleStep, keras.layers.LSTM):
-    """Keras's LSTM, fast at a single step (Hochreiter and Schmidhuber, 1997)."""
+    """Keras's LSTM, faster on a CPU (Hochreiter and Schmidhuber, 1997).
+
+    On TensorFlow, where there is no GPU, the inputs of all steps are projected at once
+    and the gradient is written by hand. Where embeddings of few tokens are read, the
+    tokens are projected, and not every place where one stands.
+    """
+
+    def inner_loop(
+        self, sequences: Any, initial_state: Any, mask: Any, training: bool = False
+    ) -> tuple[Any, Any, list[Any]]:
+        if sequences.shape[1] == 1 or not self._can_fuse(training):
+            return super().inner_loop(sequences, initial_state, mask, training)
+        projected = ops.transpose(self._project(sequences), (1, 0, 2))
+        if mask is not None:
+            mask = ops.expand_dims(ops.transpose(mask), -1)  # (len, batch, 1)
+        if self.go_backwards:
+            projected = ops.flip(projected, axis=0)
+            mask = None if mask is None else ops.flip(mask, axis=0)
+        outputs, state_h, state_c = _tensorflow.lstm(
+            projected,
+            self.cell.recurrent_kernel.value,
+            initial_state[0],
+            initial_state[1],
+            mask,
+        )
+        return state_h, ops.transpose(outputs, (1, 0, 2)), [state_h, state_c]
+
+    def _can_fuse(self, training: bool) -> bool:
+        cell = self.cell
+        return (
+            keras.backend.backend() == "tensorflow"
+            and not _tensorflow.has_gpu()
+            and not (training and (cell.dropout or cell.recurrent_dropout))
+            and cell.activation is keras.activations.tanh
+            and cell.recurrent_activation is keras.activations.sigmoid
+        )
+
+    def _project(self, sequences: Any) -> Any:
+        """Return the inputs times the kernel plus the bias: ``(batch, len, 4 units)``.
+
+        The embeddings of a vocabulary that is smaller than the batch has tokens, as
+        far as its shape is known, are projected as a table.
+        """
+        kernel, bias = self.cell.kernel, self.cell.bias
+        if hasattr(sequences, "_looked_up"):
+            ids, table = sequences._looked_up
+            if table.shape[0] <= math.prod(size or 1 for size in ids.shape):
+                return ops.take(ops.matmul(table, kernel) + bias, ids, axis=0)
+        return ops.matmul(sequences, kernel) + bias
 
 
 RECURRENT_LAYERS = {"rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}
 """The cells by the names that builders know."""
+
+
+@_register
+class Embedding(keras.layers.Embedding):
+    """Keras's embeddings, which tell a recurrent layer where they come from."""
+
+    def call(self, inputs: Any) -> Any:
+        embedded = super().call(inputs)
+        if keras.backend.backend() == "tensorflow":
+            table = ops.cast(self.embeddings, self.compute_dtype)
+            embedded._looked_up = (inputs, table)
+        return embedded
 
 
 @_register
@@ -68,7 +128,7 @@ def random_uniform(shape: Any, seed_generator: keras.random.SeedGenerator) -> An
     """Return float32 values in [0, 1) by the backend's fastest generator."""
     if keras.backend.backend() != "tensorflow":
         return keras.random.uniform(shape, dtype="float32", seed=seed_generator)
-    return uniform(shape, seed_generator.next())
+    return _tensorflow.uniform(shape, seed_generator.next())
 
 
 @_register

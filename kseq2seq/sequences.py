@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
-import numbers
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
 from kseq2seq.arguments import check_choice, shown
+from kseq2seq.ragged import RaggedIds
 from kseq2seq.tokenizers import (
     get_tokenizer,
     tokenizer_from_json,
     tokenizer_to_json,
 )
-from kseq2seq.vocabulary import UNK, Token, Vocabulary
+from kseq2seq.vocabulary import FIRST_TOKEN, UNK, Token, Vocabulary
 
 KINDS = {
     "text": "strings",
@@ -100,7 +102,7 @@ def _as_sequence(name: str, i: int, value: Any) -> str | list[Token]:
 def _as_token(token: Any) -> Any:
     if isinstance(token, str):
         return str(token)
-    if isinstance(token, numbers.Integral) and not isinstance(token, bool | np.bool_):
+    if isinstance(token, Integral) and not isinstance(token, bool | np.bool_):
         return int(token)
     return token
 
@@ -164,17 +166,23 @@ class SequenceCodec:
         max_size: int | None = None,
         vocabulary: Sequence[Token] | Vocabulary | None = None,
         reverse: bool = False,
-    ) -> tuple[SequenceCodec, list[list[int]]]:
+    ) -> tuple[SequenceCodec, RaggedIds]:
         """Return a codec for the values, and the ids that it gives them.
 
         With a vocabulary given, every token must be in it.
         """
-        sequences, kind = as_sequences(name, values)
-        token_lists = _tokenize(sequences, kind, tokenizer)
+        if _is_integer_array(values):
+            kind, (numbers, tokens) = "integers", _number_array(values)
+        else:
+            sequences, kind = as_sequences(name, values)
+            numbers, tokens = _number(_tokenize(sequences, kind, tokenizer))
         given = vocabulary
         if given is None:
-            vocabulary = Vocabulary.from_sequences(
-                token_lists, min_frequency=min_frequency, max_size=max_size
+            counts = np.bincount(numbers.ids, minlength=len(tokens)).tolist()
+            vocabulary = Vocabulary.from_counts(
+                dict(zip(tokens, counts, strict=True)),
+                min_frequency=min_frequency,
+                max_size=max_size,
             )
         else:
             vocabulary = as_vocabulary(name, given)
@@ -184,11 +192,11 @@ class SequenceCodec:
             tokenizer,
             vocabulary,
             unknown=unknown,
-            width=len(token_lists[0]) if kind == "integers" else None,
+            width=int(numbers.lengths[0]) if kind == "integers" else None,
             reverse=reverse,
         )
         unknown = "unk" if given is None else "error"
-        return codec, codec._ids(token_lists, unknown)
+        return codec, codec._ids(numbers, tokens, unknown)
 
     def sequences(self, values: Any) -> list[Any]:
         """Return the sequences as strings or token lists.
@@ -215,40 +223,55 @@ class SequenceCodec:
 
     def tokens(self, values: Any) -> list[list[Token]]:
         """Return the tokens of each sequence, which must be as for `sequences`."""
-        return _tokenize(self.sequences(values), self.kind, self.tokenizer)
+        return list(_tokenize(self.sequences(values), self.kind, self.tokenizer))
 
-    def encode(self, values: Any) -> list[list[int]]:
+    def encode(self, values: Any) -> RaggedIds:
         """Return the ids of each sequence; unknown tokens become UNK, or an error."""
-        return self._ids(self.tokens(values), self.unknown)
+        return self._ids(*self._numbered(values), self.unknown)
 
-    def encode_known(self, values: Any) -> list[list[int]]:
+    def encode_known(self, values: Any) -> RaggedIds:
         """Return the ids of sequences of the learned width, every token known."""
-        token_lists = self.tokens(values)
-        for i, tokens in enumerate(token_lists):
-            if self.width not in (None, len(tokens)):
-                raise ValueError(
-                    f"the rows of {self.name} were {self.width} wide at first; "
-                    f"{self.name}[{i}] has {len(tokens)} integers."
-                )
-        return self._ids(token_lists, "error")
+        numbers, tokens = self._numbered(values)
+        others = np.flatnonzero(numbers.lengths != self.width)
+        if self.width is not None and len(others):
+            i = int(others[0])
+            raise ValueError(
+                f"the rows of {self.name} were {self.width} wide at first; "
+                f"{self.name}[{i}] has {numbers.lengths[i]} integers."
+            )
+        return self._ids(numbers, tokens, "error")
 
-    def _ids(self, token_lists: list[list[Token]], unknown: str) -> list[list[int]]:
-        encoded = []
-        for i, tokens in enumerate(token_lists):
+    def _numbered(self, values: Any) -> tuple[RaggedIds, list[Token]]:
+        """Return numbers in place of tokens, and the token of each number."""
+        if self.has_integer_tokens and _is_integer_array(values):
+            return _number_array(values)
+        sequences = self.sequences(values)
+        return _number(_tokenize(sequences, self.kind, self.tokenizer))
+
+    def _ids(self, numbers: RaggedIds, tokens: list[Token], unknown: str) -> RaggedIds:
+        """Return the ids of numbered tokens."""
+        ids = np.array(self.vocabulary.encode(tokens), dtype=np.int32)[numbers.ids]
+        if unknown == "error" and UNK in ids:
+            position = int(np.argmax(ids == UNK))
+            row = int(np.searchsorted(numbers.starts, position, side="right")) - 1
             try:
-                ids = self.vocabulary.encode(tokens, unknown=unknown)
+                self.vocabulary.encode(
+                    [tokens[n] for n in numbers[row]], unknown="error"
+                )
             except ValueError as error:
-                raise ValueError(f"{self.name}[{i}]: {error}") from None
-            encoded.append(ids[::-1] if self.reverse else ids)
-        return encoded
+                raise ValueError(f"{self.name}[{row}]: {error}") from None
+        encoded = RaggedIds(ids, numbers.lengths)
+        return encoded.backwards() if self.reverse else encoded
 
-    def decode(self, ids: Iterable[Iterable[int]]) -> Any:
+    def decode(self, ids: np.ndarray | Sequence[Sequence[int]]) -> Any:
         """Return answers in the kind that was learned: a list, or an array."""
-        token_lists = [self.vocabulary.decode(row) for row in ids]
+        if self.kind == "integers":
+            integers = np.array(self.vocabulary.tokens, dtype=np.int64)
+            return integers[np.asarray(ids).reshape(-1, self.width or 0) - FIRST_TOKEN]
+        rows = ids.tolist() if isinstance(ids, np.ndarray) else ids
+        token_lists = [self.vocabulary.decode(row) for row in rows]
         if self.kind == "tokens":
             return token_lists
-        if self.kind == "integers":
-            return np.array(token_lists, dtype=np.int64).reshape(-1, self.width or 0)
         decode = get_tokenizer(self.tokenizer).decode
         return [_join(decode, [str(t) for t in tokens]) for tokens in token_lists]
 
@@ -305,11 +328,44 @@ def as_vocabulary(name: str, tokens: Any) -> Vocabulary:
     return Vocabulary(listed)
 
 
-def _tokenize(sequences: Sequence[Any], kind: str, tokenizer: Any) -> list[list[Token]]:
+def _tokenize(
+    sequences: Iterable[Any], kind: str, tokenizer: Any
+) -> Iterator[list[Token]]:
+    """Yield the tokens of each sequence."""
     if kind != "text":
-        return list(sequences)
+        yield from sequences
+        return
     encode = get_tokenizer(tokenizer).encode
-    return [_split(encode, text) for text in sequences]
+    for text in sequences:
+        yield _split(encode, text)
+
+
+def _number(token_lists: Iterable[list[Token]]) -> tuple[RaggedIds, list[Token]]:
+    """Return numbers in place of tokens, from 0 as they come, and their tokens."""
+    numbers: dict[Token, int] = {}
+    flat, lengths = array("i"), array("q")
+    for tokens in token_lists:
+        flat.extend([numbers.setdefault(token, len(numbers)) for token in tokens])
+        lengths.append(len(tokens))
+    ragged = RaggedIds(np.array(flat, np.int32), np.array(lengths, np.int64))
+    return ragged, list(numbers)
+
+
+def _is_integer_array(values: Any) -> bool:
+    """Whether these are rows of integers that need no look at each one."""
+    return (
+        isinstance(values, np.ndarray)
+        and values.ndim == 2
+        and values.size > 0
+        and values.dtype.kind in "iu"
+    )
+
+
+def _number_array(values: np.ndarray) -> tuple[RaggedIds, list[Token]]:
+    """Do as `_number` does, for rows of integers."""
+    tokens, numbers = np.unique(values, return_inverse=True)
+    lengths = np.full(len(values), values.shape[1])
+    return RaggedIds(numbers.ravel().astype(np.int32), lengths), tokens.tolist()
 
 
 def _split(encode: Callable[[str], list[str]], text: str) -> list[Token]:
@@ -334,8 +390,3 @@ def _join(decode: Callable[[list[str]], str], tokens: list[str]) -> str:
         raise ValueError(
             f"the tokenizer failed to join {shown(tokens)}: {error!r}"
         ) from error
-
-
-def has_unknown(ids: Iterable[Iterable[int]]) -> bool:
-    """Return whether UNK stands anywhere among the ids."""
-    return any(UNK in row for row in ids)

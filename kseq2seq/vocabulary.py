@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from kseq2seq.arguments import check_choice, check_whole
 
@@ -79,10 +79,21 @@ class Vocabulary:
         -------
         Vocabulary
         """
+        counts = Counter(token for sequence in sequences for token in sequence)
+        return cls.from_counts(counts, min_frequency=min_frequency, max_size=max_size)
+
+    @classmethod
+    def from_counts(
+        cls,
+        counts: Mapping[Token, int],
+        *,
+        min_frequency: int = 1,
+        max_size: int | None = None,
+    ) -> Vocabulary:
+        """Choose a vocabulary, as :meth:`from_sequences` does, by counted tokens."""
         check_whole("min_frequency", min_frequency)
         if max_size is not None:
             check_whole("max_size", max_size)
-        counts = Counter(token for sequence in sequences for token in sequence)
         frequent = [token for token in counts if counts[token] >= min_frequency]
         frequent.sort(key=lambda token: (-counts[token], token))
         return cls(frequent[:max_size])

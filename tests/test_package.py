@@ -11,7 +11,7 @@ PACKAGE = Path(kseq2seq.__file__).parent
 FLOORS = [
     {"arguments", "_tensorflow"},
     {"metrics", "plotting", "tokenizers"},
-    {"vocabulary", "layers", "search", "datasets", "sequences"},
+    {"vocabulary", "ragged", "layers", "search", "datasets", "sequences"},
     {"batching", "builders"},
     {"training", "generation"},
     {"persistence"},
@@ -22,9 +22,11 @@ FLOORS = [
 # search steps draw their random numbers as layers do.
 WITHIN = {
     ("layers", "vocabulary"),
+    ("ragged", "vocabulary"),
     ("search", "vocabulary"),
     ("search", "layers"),
     ("sequences", "vocabulary"),
+    ("sequences", "ragged"),
 }
 
 

@@ -5,6 +5,7 @@ from kseq2seq.batching.buckets import (
     Batches,
     BucketedBatches,
     LabelBatches,
+    Runs,
     ValueBatches,
 )
 from kseq2seq.batching.padding import close_and_pad, pad, shift, shift_values
@@ -15,6 +16,7 @@ __all__ = [
     "Batches",
     "BucketedBatches",
     "LabelBatches",
+    "Runs",
     "StreamBatches",
     "ValueBatches",
     "close_and_pad",

@@ -9,7 +9,8 @@ import keras
 import numpy as np
 
 from kseq2seq.arguments import check_sample_weight, check_whole, random_generator
-from kseq2seq.batching.padding import close_and_pad, shift, shift_values, widen
+from kseq2seq.batching.padding import shift, shift_values
+from kseq2seq.ragged import RaggedIds
 from kseq2seq.vocabulary import PAD
 
 Batch = tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]
@@ -31,27 +32,81 @@ class Bucket:
     targets: np.ndarray
     weights: np.ndarray
 
+    def __len__(self) -> int:
+        return len(self.targets)
+
     def batch(self, rows: np.ndarray, size: int) -> Batch:
         """Return the rows, and as many of weight 0 as make the size."""
-        fill = max(size - len(rows), 0)
-        weights = self.weights[rows]
-        if fill:
-            rows = np.concatenate([rows, np.repeat(rows[:1], fill)])
-            weights = np.concatenate([weights, np.zeros((fill, *weights.shape[1:]))])
+        rows, weights = _filled(rows, self.weights, size)
         inputs = {name: array[rows] for name, array in self.inputs.items()}
-        return inputs, self.targets[rows], weights.astype(np.float32)
+        return inputs, self.targets[rows], weights
+
+
+class PairBucket:
+    """Pairs of like lengths, padded to the same widths when a batch is made of them.
+
+    Parameters
+    ----------
+    sources, targets : RaggedIds
+        Without END; those of other buckets may be among them.
+    rows : numpy.ndarray
+        Which of them are in this bucket.
+    sample_weight : numpy.ndarray
+        The weight of each of these rows.
+    widths : pair of int
+        Of the padded sources and targets, END included.
+    """
+
+    def __init__(
+        self,
+        sources: RaggedIds,
+        targets: RaggedIds,
+        rows: np.ndarray,
+        sample_weight: np.ndarray,
+        widths: tuple[int, int],
+    ) -> None:
+        self._sides, self._rows = (sources, targets), rows
+        self._weights, self.widths = sample_weight, widths
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def batch(self, rows: np.ndarray, size: int) -> Batch:
+        """Return the rows, and as many of weight 0 as make the size."""
+        rows, weights = _filled(rows, self._weights, size)
+        source_ids, target_ids = (
+            side.padded(self._rows[rows], width, closed=True)
+            for side, width in zip(self._sides, self.widths, strict=True)
+        )
+        inputs = {"source_ids": source_ids, "decoder_input_ids": shift(target_ids)}
+        return inputs, target_ids, np.where(target_ids == PAD, 0, weights[:, None])
+
+
+def _filled(
+    rows: np.ndarray, weights: np.ndarray, size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows and their weights, filled up to a size with weights of 0."""
+    fill = max(size - len(rows), 0)
+    weights = weights[rows].astype(np.float32)
+    nothing = np.zeros((fill, *weights.shape[1:]), np.float32)
+    rows = np.concatenate([rows, np.repeat(rows[:1], fill)])
+    return rows, np.concatenate([weights, nothing])
+
+
+LONGEST_RUN = 32
+"""So many batches of one shape follow each other at most, and may train in one call."""
 
 
 class BucketedBatches(keras.utils.PyDataset):
     """Batches of one size from buckets, the widths of a bucket no less than before.
 
     The last batch of a bucket is filled up with rows of weight 0, so that a compiled
-    step sees as many shapes as there are buckets.
+    step sees as many shapes as there are buckets. Batches of one bucket come in runs.
     """
 
     def __init__(
         self,
-        buckets: Sequence[Bucket],
+        buckets: Sequence[Bucket | PairBucket],
         *,
         batch_size: int,
         shuffle: bool,
@@ -62,39 +117,34 @@ class BucketedBatches(keras.utils.PyDataset):
         self.shuffle = shuffle
         self._generator = random_generator(random_state)
         self._buckets = buckets
+        # Four runs an epoch at least, so that progress shows.
+        self.run_length = min(max(len(self) // 4, 1), LONGEST_RUN)
         self._plan = self._draw_plan(shuffle=False)
 
     def on_epoch_begin(self) -> None:
-        """Draw the epoch's order: of the rows in a bucket and of the batches."""
+        """Draw the epoch's order: of the rows in a bucket and of the runs."""
         if self.shuffle:
             self._plan = self._draw_plan(shuffle=True)
 
     def _draw_plan(self, *, shuffle: bool) -> list[tuple[int, np.ndarray]]:
-        """Return the bucket and the rows of each batch."""
-        plan = []
+        """Return the bucket and the rows of each run.
+
+        Keras takes from the first two batches which widths vary: so where they do, one
+        of the shortest and one of the longest bucket come first, by themselves.
+        """
+        first, plan = [], []
+        step = self.run_length * self.batch_size
         for b, bucket in enumerate(self._buckets):
-            rows = np.arange(len(bucket.targets))
+            rows = np.arange(len(bucket))
             if shuffle:
                 rows = self._generator.permutation(rows)
-            for start in range(0, len(rows), self.batch_size):
-                plan.append((b, rows[start : start + self.batch_size]))
+            if len(self._buckets) > 1 and b in (0, len(self._buckets) - 1):
+                first.append((b, rows[: self.batch_size]))
+                rows = rows[self.batch_size :]
+            plan += [(b, rows[i : i + step]) for i in range(0, len(rows), step)]
         if shuffle:
             plan = [plan[i] for i in self._generator.permutation(len(plan))]
-        return self._extremes_first(plan)
-
-    def _extremes_first(
-        self, plan: list[tuple[int, np.ndarray]]
-    ) -> list[tuple[int, np.ndarray]]:
-        """Begin with a batch of the shortest and one of the longest bucket.
-
-        Keras takes from the first two batches which widths vary.
-        """
-        first, last = (
-            next(i for i, (b, _) in enumerate(plan) if b == extreme)
-            for extreme in (0, len(self._buckets) - 1)
-        )
-        rest = [batch for i, batch in enumerate(plan) if i not in (first, last)]
-        return [plan[i] for i in dict.fromkeys((first, last))] + rest
+        return first + plan
 
     @property
     def num_buckets(self) -> int:
@@ -102,11 +152,50 @@ class BucketedBatches(keras.utils.PyDataset):
         return len(self._buckets)
 
     def __len__(self) -> int:
-        return len(self._plan)
+        return sum(-(-len(bucket) // self.batch_size) for bucket in self._buckets)
 
     def __getitem__(self, index: int) -> Batch:
-        b, rows = self._plan[index]
-        return self._buckets[b].batch(rows, self.batch_size)
+        for b, rows in self._plan:
+            batches_in_run = -(-len(rows) // self.batch_size)
+            if index < batches_in_run:
+                start = index * self.batch_size
+                rows = rows[start : start + self.batch_size]
+                return self._buckets[b].batch(rows, self.batch_size)
+            index -= batches_in_run
+        raise IndexError(f"there are {len(self)} batches.")
+
+    def runs(self) -> Runs:
+        """Return the same batches, those of a run stacked."""
+        return Runs(self)
+
+
+class Runs(keras.utils.PyDataset):
+    """The batches of another data set, those of each run stacked into one array.
+
+    Each element is as a batch with an axis more in front, as long as the longest run;
+    among the inputs ``"num_batches" (1,)`` tells how many batches of it count.
+    """
+
+    def __init__(self, batches: BucketedBatches) -> None:
+        super().__init__()
+        self.batches = batches
+
+    def on_epoch_begin(self) -> None:
+        """Draw the epoch's order."""
+        self.batches.on_epoch_begin()
+
+    def __len__(self) -> int:
+        return len(self.batches._plan)
+
+    def __getitem__(self, index: int) -> Batch:
+        b, rows = self.batches._plan[index]
+        length, size = self.batches.run_length, self.batches.batch_size
+        batch = self.batches._buckets[b].batch(rows, length * size)
+        inputs, targets, weights = keras.tree.map_structure(
+            lambda array: array.reshape(length, size, *array.shape[1:]), batch
+        )
+        num_batches = np.array([-(-len(rows) // size)], dtype=np.int32)
+        return {**inputs, "num_batches": num_batches}, targets, weights
 
 
 class Batches(BucketedBatches):
@@ -160,14 +249,14 @@ class Batches(BucketedBatches):
     ) -> None:
         check_sides(len(sources), len(targets), "targets")
         weights = check_sample_weight(sample_weight, len(sources))
-        lengths = [len(s) + len(t) for s, t in zip(sources, targets, strict=True)]
-        buckets: list[Bucket] = []
+        sides = RaggedIds.of(sources), RaggedIds.of(targets)
+        lengths = [side.lengths for side in sides]
+        buckets: list[PairBucket] = []
         widths = 0, 0
-        for rows in _rows_by_length(lengths, num_buckets):
-            source_ids = widen(close_and_pad([sources[i] for i in rows]), widths[0])
-            target_ids = widen(close_and_pad([targets[i] for i in rows]), widths[1])
-            widths = source_ids.shape[1], target_ids.shape[1]
-            buckets.append(pair_bucket(source_ids, target_ids, weights[rows]))
+        for rows in _rows_by_length(lengths[0] + lengths[1], num_buckets):
+            longest = [int(side[rows].max()) + 1 for side in lengths]
+            widths = max(widths[0], longest[0]), max(widths[1], longest[1])
+            buckets.append(PairBucket(*sides, rows, weights[rows], widths))
         super().__init__(
             buckets, batch_size=batch_size, shuffle=shuffle, random_state=random_state
         )
@@ -213,9 +302,10 @@ class LabelBatches(BucketedBatches):
         check_sides(len(sources), len(labels), "labels")
         weights = check_sample_weight(sample_weight, len(sources))
         labels = _check_labels(labels)
+        sources = RaggedIds.of(sources)
         buckets = []
-        for rows in _rows_by_length([len(source) for source in sources], num_buckets):
-            inputs = {"source_ids": close_and_pad([sources[i] for i in rows])}
+        for rows in _rows_by_length(sources.lengths, num_buckets):
+            inputs = {"source_ids": sources.padded(rows, closed=True)}
             buckets.append(Bucket(inputs, labels[rows], weights[rows]))
         super().__init__(
             buckets, batch_size=batch_size, shuffle=shuffle, random_state=random_state
@@ -316,15 +406,7 @@ def check_sides(num_sources: int, num_targets: int, name: str) -> None:
         )
 
 
-def pair_bucket(
-    source_ids: np.ndarray, target_ids: np.ndarray, sample_weight: np.ndarray
-) -> Bucket:
-    """Return the bucket of padded pairs, the decoder's inputs shifted."""
-    inputs = {"source_ids": source_ids, "decoder_input_ids": shift(target_ids)}
-    return Bucket(inputs, target_ids, (target_ids != PAD) * sample_weight[:, None])
-
-
-def _rows_by_length(lengths: Sequence[int], num_buckets: int) -> list[np.ndarray]:
+def _rows_by_length(lengths: np.ndarray, num_buckets: int) -> list[np.ndarray]:
     """Sort the rows by length and cut them into groups, equal lengths together."""
     check_whole("num_buckets", num_buckets)
     cuts = np.quantile(lengths, np.arange(1, num_buckets) / num_buckets)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kseq2seq.vocabulary import END, PAD, START
+from kseq2seq.ragged import RaggedIds
+from kseq2seq.vocabulary import START
 
 
 def pad(sequences: Sequence[Sequence[int]], width: int | None = None) -> np.ndarray:
@@ -30,13 +31,7 @@ def pad(sequences: Sequence[Sequence[int]], width: int | None = None) -> np.ndar
     array([[4, 3, 0],
            [5, 6, 3]], dtype=int32)
     """
-    lengths = np.fromiter(map(len, sequences), dtype=np.int64, count=len(sequences))
-    if width is None:
-        width = int(lengths.max(initial=0))
-    padded = np.full((len(sequences), width), PAD, dtype=np.int32)
-    inside = np.arange(width) < lengths[:, None]
-    padded[inside] = [i for sequence in sequences for i in sequence]
-    return padded
+    return RaggedIds.of(sequences).padded(width=width)
 
 
 def close_and_pad(
@@ -46,7 +41,7 @@ def close_and_pad(
 
     Parameters and result as in :func:`pad`.
     """
-    return pad([[*sequence, END] for sequence in sequences], width)
+    return RaggedIds.of(sequences).padded(width=width, closed=True)
 
 
 def shift(target_ids: np.ndarray) -> np.ndarray:
@@ -93,9 +88,3 @@ def shift_values(target_values: np.ndarray) -> np.ndarray:
     decoder_input_values = np.zeros_like(target_values)
     decoder_input_values[:, 1:] = target_values[:, :-1]
     return decoder_input_values
-
-
-def widen(ids: np.ndarray, width: int) -> np.ndarray:
-    """Return the ids with PAD on the right, up to a width at least."""
-    missing = max(width - ids.shape[1], 0)
-    return np.pad(ids, ((0, 0), (0, missing)), constant_values=PAD)

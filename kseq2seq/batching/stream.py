@@ -8,8 +8,8 @@ import keras
 import numpy as np
 
 from kseq2seq.arguments import check_whole
-from kseq2seq.batching.buckets import Batch, check_sides, pair_bucket
-from kseq2seq.batching.padding import close_and_pad, widen
+from kseq2seq.batching.buckets import Batch, PairBucket, check_sides
+from kseq2seq.ragged import RaggedIds
 
 Ids = Sequence[Sequence[int]]
 
@@ -67,7 +67,7 @@ class StreamBatches(keras.utils.PyDataset):
         self._drawn = iter(drawn)
         self._begun: dict[int, Batch] = {}
         self._num_drawn = 0
-        self._widths = 0, 0
+        self._first_widths = 0, 0
         self._has_begun = False
         self.error: BaseException | None = None
 
@@ -100,16 +100,20 @@ class StreamBatches(keras.utils.PyDataset):
         except BaseException as error:  # an interrupt, too, would get lost in a backend
             self.error = error
             raise
-        source_ids, target_ids = _rounded(sources), _rounded(targets)
+        sides = RaggedIds.of(sources), RaggedIds.of(targets)
+        widths = _rounded(sides[0]), _rounded(sides[1])
         if self._num_drawn == 1:
             # Wider than the first batch, to show that widths vary.
-            source_ids = widen(source_ids, self._widths[0] + WIDTH_STEP)
-            target_ids = widen(target_ids, self._widths[1] + WIDTH_STEP)
-        self._widths = source_ids.shape[1], target_ids.shape[1]
+            widths = (
+                max(widths[0], self._first_widths[0] + WIDTH_STEP),
+                max(widths[1], self._first_widths[1] + WIDTH_STEP),
+            )
+        elif not self._num_drawn:
+            self._first_widths = widths
         self._num_drawn += 1
-        weights = np.ones(len(sources))
-        bucket = pair_bucket(source_ids, target_ids, weights)
-        return bucket.batch(np.arange(len(sources)), self.batch_size)
+        rows = np.arange(len(sources))
+        bucket = PairBucket(*sides, rows, np.ones(len(rows)), widths)
+        return bucket.batch(rows, self.batch_size)
 
     def _next(self) -> tuple[Ids, Ids]:
         for sources, targets in self._drawn:
@@ -122,8 +126,6 @@ class StreamBatches(keras.utils.PyDataset):
         )
 
 
-def _rounded(sequences: Ids) -> np.ndarray:
-    """Close and pad to the next multiple of the step."""
-    ids = close_and_pad(sequences)
-    width = -(-ids.shape[1] // WIDTH_STEP) * WIDTH_STEP
-    return widen(ids, width)
+def _rounded(sequences: RaggedIds) -> int:
+    """Return the width with END, rounded up to the next multiple of the step."""
+    return -(-int(sequences.lengths.max() + 1) // WIDTH_STEP) * WIDTH_STEP

@@ -11,11 +11,10 @@ from keras import layers as keras_layers
 
 from kseq2seq.arguments import random_generator
 from kseq2seq.builders.architecture import (
-    Embedding,
     EncoderArchitecture,
     Initializer,
 )
-from kseq2seq.layers import RECURRENT_LAYERS, Dropout, OneHot
+from kseq2seq.layers import RECURRENT_LAYERS, Dropout, Embedding, OneHot
 
 
 class Seeded:
@@ -70,7 +69,9 @@ class Components(Seeded):
         """Return the values: stands where an architecture needs no layer."""
         return values
 
-    def embedding(self, side: str, size: Any, how: Embedding) -> keras_layers.Layer:
+    def embedding(
+        self, side: str, size: Any, how: str | np.ndarray
+    ) -> keras_layers.Layer:
         """Return the embedding of a side: learned, one-hot or from a matrix."""
         name = f"{side}_embedding"
         if isinstance(how, str) and how == "one_hot":
@@ -78,10 +79,8 @@ class Components(Seeded):
         if isinstance(how, str):
             initializer = self.initializer(self.architecture.embeddings_initializer)
             dim = self.architecture.embedding_dim or self.architecture.units
-            return keras_layers.Embedding(
-                size, dim, embeddings_initializer=initializer, name=name
-            )
-        layer = keras_layers.Embedding(
+            return Embedding(size, dim, embeddings_initializer=initializer, name=name)
+        layer = Embedding(
             size,
             how.shape[1],
             trainable=not self.architecture.freeze_embeddings,

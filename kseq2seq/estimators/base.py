@@ -20,6 +20,7 @@ from kseq2seq.arguments import check_choice, check_rate, check_real, check_whole
 from kseq2seq.batching import BucketedBatches, StreamBatches
 from kseq2seq.estimators.checks import check_callbacks
 from kseq2seq.estimators.parameters import parameters_from_json, parameters_to_json
+from kseq2seq.ragged import RaggedIds
 from kseq2seq.sequences import SequenceCodec
 from kseq2seq.tokenizers import get_tokenizer
 from kseq2seq.training import (
@@ -123,7 +124,7 @@ class SequenceEstimator(BaseEstimator):
             self.optimizer, learning_rate=self.learning_rate, clip_norm=self.clip_norm
         )
 
-    def _learn_source(self, X: Any) -> tuple[SequenceCodec, list[list[int]]]:
+    def _learn_source(self, X: Any) -> tuple[SequenceCodec, RaggedIds]:
         return SequenceCodec.learn(
             "X",
             X,

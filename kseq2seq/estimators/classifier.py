@@ -21,6 +21,7 @@ from kseq2seq.estimators.base import SequenceEstimator, updates_per_epoch
 from kseq2seq.estimators.checks import check_lengths, check_validation_data
 from kseq2seq.estimators.streams import is_stream
 from kseq2seq.generation import generate
+from kseq2seq.ragged import RaggedIds
 from kseq2seq.sequences import SequenceCodec
 from kseq2seq.training import Crossentropy, plan_buckets
 from kseq2seq.training.callbacks import AnswerCallback
@@ -234,8 +235,8 @@ embeddings_initializer : str or keras.initializers.Initializer
         generator = random_generator(self.random_state)
         if validation_data is None:
             train, held_back = self._split(len(sources), generator)
-            validation = [sources[i] for i in held_back], labels[held_back]
-            sources = [sources[i] for i in train]
+            validation = sources.take(held_back), labels[held_back]
+            sources = sources.take(train)
             labels, weights = labels[train], weights[train]
         else:
             validation = _encode_labelled(source, encoder, validation_data)
@@ -253,7 +254,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         self._train(
             self.model_,
             batches(sources, labels, sample_weight=weights, random_state=generator),
-            batches(*validation, shuffle=False) if validation[0] else None,
+            batches(*validation, shuffle=False) if len(validation[0]) else None,
             epochs=epochs,
             loss=Crossentropy(self.label_smoothing),
             metric=keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
@@ -380,7 +381,7 @@ def _learn_labels(y: Any) -> tuple[LabelEncoder, np.ndarray]:
 
 def _encode_labelled(
     source: SequenceCodec, encoder: LabelEncoder, validation_data: Any
-) -> tuple[list[list[int]], np.ndarray]:
+) -> tuple[RaggedIds, np.ndarray]:
     X, y = check_validation_data(validation_data)
     known = set(encoder.classes_.tolist())
     labels = _as_labels("the y of validation_data", y)

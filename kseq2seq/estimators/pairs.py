@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
 from kseq2seq.batching import Batches
 from kseq2seq.estimators.checks import check_lengths
 from kseq2seq.estimators.streams import PairStream
+from kseq2seq.ragged import RaggedIds
 from kseq2seq.sequences import SequenceCodec
 
-Ids = list[list[int]]
-Pairs = tuple[Ids, Ids]
+Pairs = tuple[RaggedIds, RaggedIds]
 
 
-def take_rows(pairs: Any, chosen: np.ndarray) -> Any:
-    """Return the chosen rows of both sides."""
-    sources, targets = pairs
-    return [sources[i] for i in chosen], [targets[i] for i in chosen]
+def no_pairs() -> Pairs:
+    """Return two sides without a sequence."""
+    return RaggedIds.of([]), RaggedIds.of([])
 
 
 def encode_pairs(
@@ -51,9 +48,9 @@ def encoded_stream(
             raise type(error)(f"batch {number} of the stream: {error}") from None
 
 
-def _check_answers(targets: Ids, max_length: int | None) -> None:
+def _check_answers(targets: RaggedIds, max_length: int | None) -> None:
     """Raise for an answer that is longer than the model will ever give."""
-    longest = max(map(len, targets))
+    longest = int(targets.lengths.max())
     if max_length is not None and longest > max_length:
         raise ValueError(
             f"an answer has {longest} tokens, and max_length is {max_length}. Pass a "
@@ -63,7 +60,7 @@ def _check_answers(targets: Ids, max_length: int | None) -> None:
 
 def batch_validation(pairs: Pairs, batch_size: int, num_buckets: int) -> Batches | None:
     """Return the batches to validate on, None where there are no pairs."""
-    if not pairs[0]:
+    if not len(pairs[0]):
         return None
     return Batches(
         *pairs, batch_size=batch_size, num_buckets=num_buckets, shuffle=False

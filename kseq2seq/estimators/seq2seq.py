@@ -27,17 +27,16 @@ from kseq2seq.estimators.attention_maps import AttentionMap, attention_maps
 from kseq2seq.estimators.base import SequenceEstimator, updates_per_epoch
 from kseq2seq.estimators.checks import check_lengths, check_validation_data
 from kseq2seq.estimators.pairs import (
-    Ids,
-    Pairs,
     batch_validation,
     encode_pairs,
     encoded_stream,
-    take_rows,
+    no_pairs,
 )
 from kseq2seq.estimators.streams import PairStream, is_stream
 from kseq2seq.generation import LONGEST, build_generator, generate
 from kseq2seq.metrics import exact_match
-from kseq2seq.sequences import SequenceCodec, has_unknown
+from kseq2seq.ragged import RaggedIds
+from kseq2seq.sequences import SequenceCodec
 from kseq2seq.tokenizers import get_tokenizer
 from kseq2seq.training import (
     MaskedCrossentropy,
@@ -333,31 +332,33 @@ embeddings_initializer : str or keras.initializers.Initializer
         check_lengths(len(sources), len(targets))
         weights = check_sample_weight(sample_weight, len(sources))
         generator = random_generator(self.random_state)
-        pairs, raw = (sources, targets), (source.sequences(X), target.sequences(y))
         if validation_data is None:
             train, held_back = self._split(len(sources), generator)
-            validation, raw_validation = (
-                take_rows(pairs, held_back),
-                take_rows(raw, held_back),
-            )
-            pairs, weights = take_rows(pairs, train), weights[train]
+            validation = sources.take(held_back), targets.take(held_back)
+            if self._looks_at_answers():
+                validation_data = tuple(
+                    [side[i] for i in held_back]
+                    for side in (source.sequences(X), target.sequences(y))
+                )
+            sources, targets = sources.take(train), targets.take(train)
+            weights = weights[train]
         else:
             validation = encode_pairs(source, target, validation_data)
-            raw_validation = validation_data
-        self._start(source, target, pairs[1], generator)
-        num_pairs = len(pairs[0])
+        self._start(source, target, targets, generator)
+        num_pairs = len(sources)
         batch_size = min(self.batch_size, num_pairs)
         epochs = self._num_epochs(updates_per_epoch(num_pairs, batch_size))
         num_buckets = plan_buckets(num_pairs, batch_size=batch_size, epochs=epochs)
         batches = Batches(
-            *pairs,
+            sources,
+            targets,
             batch_size=batch_size,
             num_buckets=num_buckets,
             sample_weight=weights,
             random_state=generator,
         )
         validation_batches = batch_validation(validation, batch_size, num_buckets)
-        self._attach_callbacks(raw_validation)
+        self._attach_callbacks(validation_data or ([], []))
         self._fit_models(batches, validation_batches, epochs, generator)
 
     def _fit_stream(
@@ -373,7 +374,7 @@ embeddings_initializer : str or keras.initializers.Initializer
             raise ValueError(
                 "a stream does not tell how long answers may be; pass max_length."
             )
-        validation: Pairs = ([], [])
+        validation = no_pairs()
         if validation_data is not None:
             validation = encode_pairs(source, target, validation_data)
         generator = random_generator(self.random_state)
@@ -419,7 +420,7 @@ embeddings_initializer : str or keras.initializers.Initializer
                     "them or a string of characters."
                 )
 
-    def _learn_target(self, y: Any) -> tuple[SequenceCodec, Ids]:
+    def _learn_target(self, y: Any) -> tuple[SequenceCodec, RaggedIds]:
         return SequenceCodec.learn(
             "y",
             y,
@@ -433,7 +434,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         self,
         source: SequenceCodec,
         target: SequenceCodec,
-        targets: Ids,
+        targets: RaggedIds,
         generator: np.random.Generator,
     ) -> None:
         """Build new models, and make them and the codecs this estimator's own."""
@@ -446,18 +447,18 @@ embeddings_initializer : str or keras.initializers.Initializer
         self._adopt(models)
 
     def _answer_limits(
-        self, target: SequenceCodec, targets: Ids
+        self, target: SequenceCodec, targets: RaggedIds
     ) -> tuple[int, list[int]]:
         """Return how long answers may be, END included, and ids that never come.
 
         UNK is no answer unless training has shown it as one.
         """
         forbidden = [PAD, START]
-        if target.has_integer_tokens or not has_unknown(targets):
+        if target.has_integer_tokens or UNK not in targets.ids:
             forbidden.append(UNK)
         if target.width is not None:
             return target.width, forbidden
-        longest = max(map(len, targets))
+        longest = int(targets.lengths.max())
         return 1 + (self.max_length or longest + (longest + 1) // 2), forbidden
 
     def _adopt(self, models: Seq2SeqModels) -> None:
@@ -471,6 +472,9 @@ embeddings_initializer : str or keras.initializers.Initializer
             min_length=self._target.width or 0,
             forbidden_ids=self._forbidden_ids,
         )
+
+    def _looks_at_answers(self) -> bool:
+        return any(isinstance(c, AnswerCallback) for c in self.callbacks or ())
 
     def _attach_callbacks(self, validation: tuple[Any, Any]) -> None:
         """Copy the callbacks; those that look at answers get theirs, and come first."""
@@ -537,7 +541,7 @@ embeddings_initializer : str or keras.initializers.Initializer
             When X is of another kind, or with ``unknown="error"`` holds a new token.
         """
         answers = self._generate(X)
-        return self._target.decode(answers["ids"].tolist())
+        return self._target.decode(answers["ids"])
 
     def score(
         self, X: Any, y: Any, sample_weight: Sequence[float] | None = None

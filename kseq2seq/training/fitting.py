@@ -11,8 +11,8 @@ from typing import Any
 
 import keras
 
-from kseq2seq._tensorflow import without_retracing_warnings
-from kseq2seq.batching import BucketedBatches, StreamBatches
+from kseq2seq import _tensorflow
+from kseq2seq.batching import BucketedBatches, Runs, StreamBatches
 
 STEPS_WORTH_COMPILING = 800
 """So many steps of one shape repay the seconds that XLA takes to compile it."""
@@ -86,24 +86,27 @@ def fit_batches(
         When the stream behind the batches failed or ended early.
     """
     compiles = len(batches) * epochs >= STEPS_WORTH_COMPILING * batches.num_buckets
-    steps_per_execution = min(STEPS_PER_EXECUTION, max(len(batches) // 4, 1))
-    if any(map(_wants_batches, callbacks)):
-        steps_per_execution = 1
+    wants_batches = any(map(_wants_batches, callbacks))
     model.compile(
         optimizer,
         loss=loss,
         weighted_metrics=list(metrics),
         jit_compile=True if compiles and _supports_jit(model) else "auto",
-        steps_per_execution=steps_per_execution,
+        steps_per_execution=1 if wants_batches else _steps_per_execution(batches),
     )
     history = keras.callbacks.History()
+    own: list[keras.callbacks.Callback] = [history]
+    data: list[Any] = [batches, validation_batches]
+    if not wants_batches and _can_run(batches):
+        own.append(_Progress(len(batches), batches.run_length))
+        data = _run_by_run(model, batches, validation_batches)
     try:
-        with _interruptible(model), without_retracing_warnings():
+        with _interruptible(model), _tensorflow.without_retracing_warnings():
             model.fit(
-                batches,
+                data[0],
                 epochs=epochs,
-                validation_data=validation_batches,
-                callbacks=[*callbacks, history],
+                validation_data=data[1],
+                callbacks=[*callbacks, *own],
                 verbose=verbose,
                 shuffle=False,  # batches shuffle; Keras would by Python's global seed
             )
@@ -114,7 +117,62 @@ def fit_batches(
         if not isinstance(cause, Exception):
             raise cause from None  # an interrupt stays one
         raise StreamError(_said(cause), _plain(history)) from cause
+    finally:
+        model.train_function = model.test_function = None  # another fit makes its own
     return _plain(history)
+
+
+def _can_run(batches: BucketedBatches | StreamBatches) -> bool:
+    """Whether runs of batches can be handed over in one call."""
+    return (
+        keras.backend.backend() == "tensorflow"
+        and isinstance(batches, BucketedBatches)
+        and batches.run_length > 1
+        and not _tensorflow.is_distributed()
+    )
+
+
+def _steps_per_execution(batches: BucketedBatches | StreamBatches) -> int:
+    """Return how many batches Keras itself is to take in one call."""
+    if _can_run(batches):
+        return 1  # of runs
+    return min(STEPS_PER_EXECUTION, max(len(batches) // 4, 1))
+
+
+def _run_by_run(
+    model: keras.Model,
+    batches: BucketedBatches,
+    validation_batches: BucketedBatches | None,
+) -> list[Runs | None]:
+    """Make a compiled model train and test on runs of batches; return them as such."""
+    # Variables cannot be made inside the loop over a run.
+    inputs, targets, weights = batches[0]
+    outputs = model(inputs)
+    arguments = (inputs, targets, outputs, weights)
+    model.compute_loss(*arguments, training=False)
+    model.compute_metrics(*arguments)
+    model.reset_metrics()
+    model.optimizer.build(model.trainable_variables)
+    model.train_function, model.test_function = (
+        _tensorflow.run_function(model, step, jit_compile=model.jit_compile)
+        for step in (model.train_step, model.test_step)
+    )
+    return [None if b is None else b.runs() for b in (batches, validation_batches)]
+
+
+class _Progress(keras.callbacks.ProgbarLogger):
+    """Keras's progress bar, in batches where it is told of runs of them."""
+
+    def __init__(self, num_batches: int, run_length: int) -> None:
+        super().__init__()
+        self.num_batches, self.run_length = num_batches, run_length
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        super().set_params({**params, "steps": self.num_batches})
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        done = min((batch + 1) * self.run_length, self.num_batches)
+        super().on_train_batch_end(done - 1, logs)
 
 
 def _said(cause: Exception) -> str:
@@ -138,6 +196,10 @@ def _supports_jit(model: keras.Model) -> bool:
 
 def _wants_batches(callback: keras.callbacks.Callback) -> bool:
     """Whether a callback does something at every training batch."""
+    if "epoch" in (
+        getattr(callback, name, None) for name in ("save_freq", "update_freq")
+    ):
+        return False  # Keras's own that have such hooks and leave them unused
     hooks = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin")
     base = keras.callbacks.Callback
     return any(

@@ -1,0 +1,1 @@
+"""What kseq2seq is compared with: the same models, as their users write them."""

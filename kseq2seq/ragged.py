@@ -1,0 +1,106 @@
+"""Sequences of ids of different lengths, kept in one array."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, overload
+
+import numpy as np
+
+from kseq2seq.vocabulary import END, PAD
+
+
+class RaggedIds(Sequence):
+    """A sequence of id sequences, which takes 4 bytes an id and 16 a sequence.
+
+    Each element is an int32 array. Lists of lists take some ten times as much memory,
+    and padding them is slow.
+
+    Parameters
+    ----------
+    ids : numpy.ndarray
+        int32, the ids of all sequences, one behind the other.
+    lengths : numpy.ndarray
+        How many of them each sequence has.
+
+    Examples
+    --------
+    >>> from kseq2seq.ragged import RaggedIds
+    >>> sequences = RaggedIds.of([[4, 5], [], [6]])
+    >>> sequences.padded()
+    array([[4, 5],
+           [0, 0],
+           [6, 0]], dtype=int32)
+    """
+
+    def __init__(self, ids: np.ndarray, lengths: np.ndarray) -> None:
+        self.ids = ids
+        self.lengths = lengths
+        self.starts = np.cumsum(lengths) - lengths
+
+    @classmethod
+    def of(cls, sequences: Sequence[Sequence[int]]) -> RaggedIds:
+        """Return the sequences as they are, or from lists."""
+        if isinstance(sequences, cls):
+            return sequences
+        lengths = np.fromiter(map(len, sequences), np.int64, count=len(sequences))
+        ids = np.fromiter(
+            (i for sequence in sequences for i in sequence), np.int32, lengths.sum()
+        )
+        return cls(ids, lengths)
+
+    def tolist(self) -> list[list[int]]:
+        """Return the sequences as lists."""
+        return [sequence.tolist() for sequence in self]
+
+    def take(self, rows: np.ndarray) -> RaggedIds:
+        """Return the sequences of these rows, in their order."""
+        lengths = self.lengths[rows]
+        ends = np.cumsum(lengths)
+        shifts = np.repeat(self.starts[rows] - (ends - lengths), lengths)
+        return RaggedIds(self.ids[np.arange(len(shifts)) + shifts], lengths)
+
+    def backwards(self) -> RaggedIds:
+        """Return the sequences, each from its end to its start."""
+        mirrors = np.repeat(2 * self.starts + self.lengths - 1, self.lengths)
+        return RaggedIds(self.ids[mirrors - np.arange(len(self.ids))], self.lengths)
+
+    def padded(
+        self, rows: Any = slice(None), width: int | None = None, *, closed: bool = False
+    ) -> np.ndarray:
+        """Return sequences as one int32 array, PAD on the right.
+
+        Parameters
+        ----------
+        rows : array of int, optional
+            Which sequences; all when not given.
+        width : int, optional
+            The array's width; that of the longest of them when None.
+        closed : bool, default False
+            Whether END follows the ids of each.
+        """
+        starts, lengths = self.starts[rows], self.lengths[rows]
+        if width is None:
+            width = int(lengths.max(initial=0)) + closed
+        columns = np.arange(width)
+        inside = columns < lengths[:, None]
+        padded = np.full((len(lengths), width), PAD, dtype=np.int32)
+        padded[inside] = self.ids[(starts[:, None] + columns)[inside]]
+        if closed:
+            padded[np.arange(len(lengths)), lengths] = END
+        return padded
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    @overload
+    def __getitem__(self, index: int) -> np.ndarray: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> RaggedIds: ...
+
+    def __getitem__(self, index: int | slice) -> np.ndarray | RaggedIds:
+        if isinstance(index, slice):
+            return self.take(np.arange(len(self))[index])
+        start = self.starts[index]
+        return self.ids[start : start + self.lengths[index]]

@@ -1,0 +1,19 @@
+"""Registered layers that run a decoder step by step on its own outputs."""
+
+from kseq2seq.search.beam import BeamSearch
+from kseq2seq.search.greedy import GreedySearch
+from kseq2seq.search.options import SearchOptions
+from kseq2seq.search.rollout import Rollout
+from kseq2seq.search.sampling import SamplingSearch
+from kseq2seq.search.scheduled_sampling import ScheduledSampling
+from kseq2seq.search.token_search import TokenSearch
+
+__all__ = [
+    "BeamSearch",
+    "GreedySearch",
+    "Rollout",
+    "SamplingSearch",
+    "ScheduledSampling",
+    "SearchOptions",
+    "TokenSearch",
+]

@@ -1,0 +1,316 @@
+"""Several hypotheses a row, grown side by side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from kseq2seq.search.constraints import NEVER
+from kseq2seq.search.stepping import empty_weights, register, write
+from kseq2seq.search.token_search import TokenSearch, has_ended, without_ended
+from kseq2seq.vocabulary import PAD, START
+
+LEAST_COVERAGE = 1e-9
+"""Less attention than this counts as this much: its logarithm stays finite."""
+
+
+@register
+class BeamSearch(TokenSearch):
+    """Grow the best hypotheses of each row side by side.
+
+    At each step every hypothesis is continued by every id, and the `beam_size` best
+    continuations live on. A hypothesis that has ended is frozen: it can only be
+    continued by PAD, at no cost. Hypotheses are ranked by
+
+        ``log P(Y|X) / lp(Y) + cp(X; Y)``,
+        ``lp(Y) = ((5 + |Y|) / 6) ^ length_penalty``,
+        ``cp(X; Y) = coverage_penalty * sum_i log(min(sum_j p_ij, 1))``
+
+    with ``|Y|`` the ids up to END, it included, and ``p_ij`` the attention weight of
+    source token i at step j (Wu et al., 2016, arXiv:1609.08144, equation 14).
+
+    What greedy search would choose holds the first place of the beam at every step, so
+    that no answer ranks below greedy's; plain beam search may lose it. A row is done as
+    soon as nothing that still grows could rank above its answers.
+
+    For the other parameters see :class:`kseq2seq.search.token_search.TokenSearch`.
+
+    Parameters
+    ----------
+    beam_size : int, default 5
+    n_best : int, optional
+        How many answers to give, at most `beam_size`; None for the best alone, without
+        an axis for it.
+    length_penalty : float, default 0
+        Alpha: above 0 longer answers lose less by their length.
+    coverage_penalty : float, default 0
+        Beta: above 0 answers lose by what they have not attended to. Needs attention.
+
+    Returns
+    -------
+    dict
+        ``ids`` ``(batch, max_length)`` int32, END and then PAD after the answer;
+        ``scores`` ``(batch,)`` as above: without penalties, the sum of the
+        log-probabilities of the ids up to END; with attention ``attention_weights``
+        ``(batch, max_length, source_len)``, zero after the end. With `n_best`, each has
+        an axis of this size after the batch's, best first; where there are fewer
+        answers, the ids are PAD and the score is -inf.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        beam_size: int = 5,
+        n_best: int | None = None,
+        length_penalty: float = 0.0,
+        coverage_penalty: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.beam_size = beam_size
+        self.n_best = n_best
+        self.length_penalty = length_penalty
+        self.coverage_penalty = coverage_penalty
+
+    @property
+    def num_answers(self) -> int:
+        """How many hypotheses are handed out."""
+        return self.n_best or 1
+
+    def call(self, memory: list[Any]) -> dict[str, Any]:
+        rows = [ops.repeat(m, self.beam_size, axis=0) for m in memory]
+        states, constants = self._split(rows)
+        start = self._start(memory[0], constants)
+        names = list(start)
+
+        def unfinished(step: Any, is_open: Any, *_: Any) -> Any:
+            return ops.any(is_open)
+
+        def advance(step: Any, is_open: Any, *values: Any) -> tuple[Any, ...]:
+            carried = dict(zip(names, values, strict=False))
+            states = list(values[len(names) :])
+            carried, states = self._advance(step, carried, states, constants)
+            is_open = self._is_open(carried, constants)
+            return (step + 1, is_open, *(carried[name] for name in names), *states)
+
+        is_open = ops.equal(start["scores"][:, 0], 0.0)  # (batch,)
+        steps, _, *values = ops.while_loop(
+            unfinished,
+            advance,
+            (0, is_open, *start.values(), *states),
+            maximum_iterations=self.max_length,
+        )
+        carried = dict(zip(names, values, strict=False))
+        return self._answers(steps, carried, constants)
+
+    def _start(self, state: Any, constants: list[Any]) -> dict[str, Any]:
+        """Return what the loop carries beside the states, before the first step.
+
+        Rows are ``batch * beam_size``. Of each beam the first hypothesis alone stands.
+        """
+        beam = ops.repeat(
+            ops.zeros_like(state[:, :1], dtype="int32"), self.beam_size, 1
+        )
+        is_first = np.arange(self.beam_size) == 0
+        rows = ops.reshape(beam, (-1, 1))
+        carried = {
+            "last_ids": ops.full_like(rows, START),
+            "scores": ops.where(is_first, ops.cast(beam, "float32"), NEVER),
+            "choices": ops.repeat(ops.expand_dims(beam, 0), self.max_length, axis=0),
+        }
+        if self.length_penalty:
+            carried["lengths"] = ops.cast(beam, "float32")
+        if self.coverage_penalty:
+            carried["coverage"] = ops.cast(ops.zeros_like(constants[-1]), "float32")
+        if self.no_repeat_ngram_size:
+            carried["history"] = ops.repeat(rows, self.max_length, axis=1)
+        if self.gives_weights:
+            carried["weights"] = empty_weights(constants[-1], self.max_length)
+        return carried
+
+    def _advance(
+        self,
+        step: Any,
+        carried: dict[str, Any],
+        states: list[Any],
+        constants: list[Any],
+    ) -> tuple[dict[str, Any], list[Any]]:
+        """Take one step for all hypotheses, and let the best live on."""
+        last_ids = carried["last_ids"]
+        log_probs, states, weights = self._step(last_ids, states, constants)
+        allowed = self._constrain(log_probs, step, carried.get("history"))
+        allowed = _frozen(allowed, has_ended(last_ids))
+        size = allowed.shape[-1]
+        allowed = ops.reshape(allowed, (-1, self.beam_size, size))
+        grown = ops.expand_dims(carried["scores"], -1) + allowed  # (batch, beam, size)
+        carried = self._attended(carried, weights)
+        ranking = self._penalized(grown, carried, constants)
+        choices = self._choose(ranking, allowed)  # (batch, beam): parents and ids
+        scores = _pick(ops.reshape(grown, (-1, self.beam_size * size)), choices)
+        new_ids = ops.where(ops.greater(scores, NEVER), choices % size, PAD)
+        parents = _flat(choices // size, self.beam_size)  # (rows,)
+        carried = self._reordered(carried, step, parents, ops.reshape(new_ids, (-1, 1)))
+        carried["scores"] = scores
+        carried["choices"] = write(carried["choices"], step, choices)
+        if self.gives_weights:
+            # As they are: what is traced back says which row was whose.
+            carried["weights"] = write(carried["weights"], step, weights)
+        return carried, [ops.take(state, parents, axis=0) for state in states]
+
+    def _attended(self, carried: dict[str, Any], weights: Any) -> dict[str, Any]:
+        """Return lengths and coverage after one more step of those that live."""
+        carried = dict(carried)
+        ended = has_ended(carried["last_ids"])  # (rows, 1)
+        if self.length_penalty:
+            one = ops.where(ended, 0.0, 1.0)
+            carried["lengths"] += ops.reshape(one, (-1, self.beam_size))
+        if self.coverage_penalty:
+            carried["coverage"] += ops.where(ended, 0.0, weights)
+        return carried
+
+    def _penalized(
+        self, scores: Any, carried: dict[str, Any], constants: list[Any]
+    ) -> Any:
+        """Rank sums of log-probabilities ``(batch, beam_size, ...)``."""
+        if self.length_penalty:
+            scores = scores / self._lp(ops.expand_dims(carried["lengths"], -1))
+        if self.coverage_penalty:
+            coverage = ops.clip(carried["coverage"], LEAST_COVERAGE, 1.0)
+            covered = ops.where(constants[-1], ops.log(coverage), 0.0)
+            covered = ops.reshape(ops.sum(covered, axis=-1), (-1, self.beam_size, 1))
+            scores = scores + self.coverage_penalty * covered
+        return scores
+
+    def _lp(self, length: Any) -> Any:
+        return ((5.0 + length) / 6.0) ** self.length_penalty
+
+    def _choose(self, ranking: Any, allowed: Any) -> Any:
+        """Return the best continuations, greedy's first: ``(batch, beam_size)``.
+
+        Counted along ``beam_size * vocabulary``. Of equal ones the first counts more.
+        """
+        size = ranking.shape[-1]
+        _, greedy = ops.top_k(allowed[:, 0], k=1)  # (batch, 1)
+        ranking = ops.reshape(ranking, (-1, self.beam_size * size))
+        every_choice = np.arange(self.beam_size * size, dtype="int32")
+        is_greedy = ops.equal(every_choice, ops.cast(greedy, "int32"))
+        _, choices = ops.top_k(ops.where(is_greedy, np.inf, ranking), self.beam_size)
+        return ops.cast(choices, "int32")
+
+    def _reordered(
+        self, carried: dict[str, Any], step: Any, parents: Any, new_ids: Any
+    ) -> dict[str, Any]:
+        """Return what belongs to each hypothesis, taken from its parent."""
+        carried = {**carried, "last_ids": new_ids}
+        if self.length_penalty:
+            lengths = ops.take(ops.reshape(carried["lengths"], (-1,)), parents, axis=0)
+            carried["lengths"] = ops.reshape(lengths, (-1, self.beam_size))
+        if self.coverage_penalty:
+            carried["coverage"] = ops.take(carried["coverage"], parents, axis=0)
+        if self.no_repeat_ngram_size:
+            history = ops.take(carried["history"], parents, axis=0)
+            here = ops.equal(np.arange(self.max_length, dtype="int32"), step)
+            carried["history"] = ops.where(here, new_ids, history)
+        return carried
+
+    def _is_open(self, carried: dict[str, Any], constants: list[Any]) -> Any:
+        """Return which rows may still find a better answer: ``(batch,)``.
+
+        Log-probabilities only fall and coverage costs at least nothing, so that what
+        grows will rank no higher than its score at the greatest length.
+        """
+        scores = carried["scores"]
+        ranking = self._penalized(ops.expand_dims(scores, -1), carried, constants)
+        ended = ops.reshape(has_ended(carried["last_ids"]), (-1, self.beam_size))
+        answers = ops.where(ended, ranking[..., 0], NEVER)
+        if self.num_answers == 1:
+            worst_answer = ops.max(answers, axis=-1)
+        else:
+            worst_answer = ops.top_k(answers, self.num_answers)[0][:, -1]
+        hope = ops.where(ended, NEVER, scores / self._lp(float(self.max_length)))
+        hope = ops.max(hope, axis=-1)
+        return ops.greater(hope, NEVER) & ops.greater_equal(hope, worst_answer)
+
+    def _answers(
+        self, steps: Any, carried: dict[str, Any], constants: list[Any]
+    ) -> dict[str, Any]:
+        """Sort what stands at the end, and trace the best back to their starts."""
+        scores = ops.expand_dims(carried["scores"], -1)
+        ranking = self._penalized(scores, carried, constants)[..., 0]
+        scores, best = ops.top_k(ranking, self.num_answers)  # (batch, n)
+        path = self._traced(steps, ops.cast(best, "int32"), carried["choices"])
+        size = self.decoder.outputs[0].shape[-1]
+        stands = ops.expand_dims(ops.greater(scores, NEVER), -1)
+        ids = ops.where(stands, ops.transpose(path % size, (1, 2, 0)), PAD)
+        results = [ids, scores]
+        if self.gives_weights:
+            weights = _weights_of(carried["weights"], path // size, self.beam_size)
+            weights = ops.where(ops.expand_dims(stands, -1), weights, 0.0)
+            results.append(without_ended(weights, ids))
+        if self.n_best is None:
+            results = [result[:, 0] for result in results]
+        return self._named(results)
+
+    def _traced(self, steps: Any, best: Any, choices: Any) -> Any:
+        """Return the choices that led to the best: ``(max_length, batch, n)``."""
+        size = self.decoder.outputs[0].shape[-1]
+        path = ops.repeat(ops.expand_dims(ops.zeros_like(best), 0), self.max_length, 0)
+
+        def back(step: Any, slots: Any, path: Any) -> tuple[Any, ...]:
+            here = ops.take(choices, ops.reshape(step, (1,)), axis=0)[0]
+            chosen = _pick(here, slots)  # (batch, n)
+            return step - 1, chosen // size, write(path, step, chosen)
+
+        *_, path = ops.while_loop(
+            lambda step, *_: ops.greater_equal(step, 0), back, (steps - 1, best, path)
+        )
+        return path
+
+    def compute_output_spec(self, memory: list[Any]) -> dict[str, keras.KerasTensor]:
+        return self._spec(memory, *([] if self.n_best is None else [self.n_best]))
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "beam_size": self.beam_size,
+            "n_best": self.n_best,
+            "length_penalty": self.length_penalty,
+            "coverage_penalty": self.coverage_penalty,
+        }
+
+
+def _frozen(log_probs: Any, ended: Any) -> Any:
+    """Leave rows that have ended nothing but PAD, at no cost."""
+    is_pad = np.arange(log_probs.shape[-1]) == PAD
+    return ops.where(ended, np.where(is_pad, 0.0, NEVER).astype("float32"), log_probs)
+
+
+def _flat(index: Any, width: int) -> Any:
+    """Turn indices into rows ``(batch, n)`` to those into all of them, of one axis."""
+    first = width * ops.expand_dims(ops.arange(ops.shape(index)[0]), 1)
+    return ops.reshape(index + ops.cast(first, "int32"), (-1,))
+
+
+def _pick(values: Any, index: Any) -> Any:
+    """Return ``values[row, index[row, i]]``, both of shape ``(batch, ...)``."""
+    flat = ops.take(ops.reshape(values, (-1,)), _flat(index, values.shape[-1]), axis=0)
+    return ops.reshape(flat, (-1, index.shape[-1]))
+
+
+def _weights_of(weights: Any, parents: Any, beam_size: int) -> Any:
+    """Return the weights of some hypotheses: ``(batch, n, max_length, source_len)``.
+
+    `weights` are those of all rows, ``(max_length, batch * beam_size, source_len)``;
+    the parents of the hypotheses are ``(max_length, batch, n)``.
+    """
+    max_length, _, num_answers = parents.shape
+    batch, width = ops.shape(parents)[1], ops.shape(weights)[2]
+    beams = beam_size * ops.arange(max_length * batch)  # the first row of each beam
+    beams = ops.reshape(ops.cast(beams, "int32"), (max_length, -1, 1))
+    rows = ops.reshape(parents + beams, (-1,))
+    taken = ops.take(ops.reshape(weights, (-1, width)), rows, axis=0)
+    taken = ops.reshape(taken, (max_length, -1, num_answers, width))
+    return ops.transpose(taken, (1, 2, 0, 3))

@@ -1,0 +1,142 @@
+"""What every search for ids has in common: its options, and one step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from kseq2seq.search.constraints import (
+    end_not_before,
+    forbid,
+    force_prefix,
+    no_ngram_twice,
+)
+from kseq2seq.search.stepping import Stepper
+from kseq2seq.vocabulary import END, PAD, START
+
+
+class TokenSearch(Stepper):
+    """Feeds the decoder ids that it chose among its own.
+
+    Called with what the encoder returns: a list of decoder states and what stays the
+    same at every step.
+
+    Parameters
+    ----------
+    decoder : keras.Model
+        One step: ``[decoder_input_ids, *memory]`` to ``[logits, *states]`` and, with
+        attention, the weights.
+    num_states : int
+        How many of the decoder's inputs and outputs are states.
+    max_length : int
+        The loop ends after so many ids at the latest.
+    min_length : int, default 0
+        END cannot come before so many ids stand.
+    forbidden_ids : sequence of int, default (PAD, START)
+        Ids that are never chosen.
+    forced_prefix : sequence of int, default ()
+        The ids that every answer starts with.
+    no_repeat_ngram_size : int, default 0
+        No n-gram of this size comes twice in an answer, as long as that leaves an id to
+        choose; 0 for no such rule.
+    return_attention : bool, default True
+        Whether to give the attention weights, where there are any.
+
+    Notes
+    -----
+    No option renormalizes the scores: they are sums of the model's own
+    log-probabilities, of forced ids too.
+    """
+
+    def __init__(
+        self,
+        decoder: keras.Model,
+        num_states: int,
+        max_length: int,
+        min_length: int = 0,
+        forbidden_ids: Sequence[int] = (PAD, START),
+        forced_prefix: Sequence[int] = (),
+        no_repeat_ngram_size: int = 0,
+        return_attention: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(decoder, num_states, **kwargs)
+        self.max_length = max_length
+        self.min_length = min_length
+        self.forbidden_ids = list(forbidden_ids)
+        self.forced_prefix = list(forced_prefix)
+        self.no_repeat_ngram_size = no_repeat_ngram_size
+        self.return_attention = return_attention
+
+    @property
+    def gives_weights(self) -> bool:
+        """Whether the answers come with attention weights."""
+        return self.attends and self.return_attention
+
+    def _step(
+        self, last_ids: Any, states: Sequence[Any], constants: Sequence[Any]
+    ) -> tuple[Any, list[Any], Any]:
+        """Return log-probabilities ``(rows, vocabulary)``, states and the weights."""
+        logits, *outputs = self.decoder([last_ids, *states, *constants])
+        log_probs = ops.log_softmax(ops.cast(logits[:, 0], "float32"))
+        weights = outputs[-1][:, 0] if self.attends else None  # (rows, source_len)
+        return log_probs, list(outputs[: self.num_states]), weights
+
+    def _constrain(self, log_probs: Any, step: Any, ids: Any) -> Any:
+        """Return -inf for what the options take out, the rest as it is.
+
+        `ids` ``(rows, max_length)`` may be None where the n-grams do not matter. Their
+        rule comes last, as it gives way where it would leave nothing.
+        """
+        log_probs = force_prefix(log_probs, step, self.forced_prefix)
+        log_probs = forbid(log_probs, self.forbidden_ids)
+        log_probs = end_not_before(log_probs, step, self.min_length)
+        if not self.no_repeat_ngram_size:
+            return log_probs
+        return no_ngram_twice(log_probs, ids, step, self.no_repeat_ngram_size)
+
+    @staticmethod
+    def _named(results: Sequence[Any]) -> dict[str, Any]:
+        names = ("ids", "scores", "attention_weights")
+        return dict(zip(names, results, strict=False))
+
+    def _spec(self, memory: list[Any], *answers: int) -> dict[str, keras.KerasTensor]:
+        """Return the results' shapes; `answers` is an axis after the batch's."""
+        leading = (memory[0].shape[0], *answers)
+        results = [
+            keras.KerasTensor((*leading, self.max_length), dtype="int32"),
+            keras.KerasTensor(leading, dtype="float32"),
+        ]
+        if self.gives_weights:
+            shape = (*leading, self.max_length, memory[-1].shape[1])
+            results.append(keras.KerasTensor(shape, dtype="float32"))
+        return self._named(results)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "max_length": self.max_length,
+            "min_length": self.min_length,
+            "forbidden_ids": self.forbidden_ids,
+            "forced_prefix": self.forced_prefix,
+            "no_repeat_ngram_size": self.no_repeat_ngram_size,
+            "return_attention": self.return_attention,
+        }
+
+
+def has_ended(last_ids: Any) -> Any:
+    """Return where a row has ended, given the ids it was last given."""
+    return ops.equal(last_ids, END) | ops.equal(last_ids, PAD)
+
+
+def without_ended(weights: Any, ids: Any) -> Any:
+    """Return the weights ``(..., max_length, source_len)``, 0 after each answer's end.
+
+    `ids` are ``(..., max_length)``.
+    """
+    ended = has_ended(ids)
+    before = ops.concatenate([ops.zeros_like(ended[..., :1]), ended[..., :-1]], axis=-1)
+    return ops.where(ops.expand_dims(before, -1), 0.0, weights)
