@@ -31,6 +31,7 @@ RATIOS = {
     "train_vs_torch_eager_64": ("64 torch eager", "64 kseq2seq"),
     "train_vs_torch_unpacked_64": ("64 torch unpacked", "64 kseq2seq"),
     "train_vs_torch_compile_64": ("64 torch compile", "64 kseq2seq"),
+    "train_vs_torch_compile_unpacked_64": ("64 torch compile unpacked", "64 kseq2seq"),
     "train_vs_keras_recipe_64": ("64 keras recipe", "64 kseq2seq"),
     "train_vs_torch_eager_256": ("256 torch eager", "256 kseq2seq"),
     "train_vs_torch_unpacked_256": ("256 torch unpacked", "256 kseq2seq"),
@@ -173,8 +174,9 @@ def contenders(group: str, pairs: int) -> Sequence[Contender]:
         ("torch unpacked", train_torch, torch_options(packs=False)),
     ]
     if group == "64":
-        options = torch_options(packs=False, compiles=True)
-        works.append(("torch compile", train_torch, options))
+        for name, packs in (("torch compile", True), ("torch compile unpacked", False)):
+            options = torch_options(packs=packs, compiles=True)
+            works.append((name, train_torch, options))
     if group != "attention":
         works.append(("keras recipe", train_recipe, sizes))
     return [

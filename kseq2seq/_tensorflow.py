@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import keras
+
 
 def uniform(shape: Any, seed: Any) -> Any:
     """Return float32 values in [0, 1) from a counter-based generator.
@@ -58,10 +60,40 @@ def run_function(model: Any, step: Callable[[Any], Any], *, jit_compile: bool) -
         tf.while_loop(lambda k: k < num_batches, advance, (0,))
         return model.get_metrics_result()
 
-    compiled = tf.function(
-        run, jit_compile=jit_compile, reduce_retracing=True, autograph=False
+    traced: list[Any] = []
+
+    def function(iterator: Any) -> dict[str, Any]:
+        if not traced:  # once, for all widths
+            signature = iterator.element_spec
+            traced.append(
+                tf.function(
+                    run,
+                    input_signature=signature,
+                    jit_compile=jit_compile,
+                    autograph=False,
+                )
+            )
+        return traced[0](*next(iterator))
+
+    return function
+
+
+def predict_function(model: Any, *, jit_compile: bool) -> Callable[[Any], Any]:
+    """Return a function for ``model.predict_function``, for a model of one input.
+
+    It is traced once for all shapes; or once for each, if it is compiled for each.
+    """
+    import tensorflow as tf
+
+    source = model.inputs[0]
+    any_shape = [tf.TensorSpec((None, *source.shape[1:]), source.dtype)]
+    traced = tf.function(
+        lambda source: model(source, training=False),
+        input_signature=None if jit_compile else any_shape,
+        jit_compile=jit_compile,
+        autograph=False,
     )
-    return lambda iterator: compiled(*next(iterator))
+    return lambda data: traced(tf.cast(data[0][0], source.dtype))
 
 
 def is_distributed() -> bool:
@@ -69,6 +101,18 @@ def is_distributed() -> bool:
     import tensorflow as tf
 
     return bool(tf.distribute.has_strategy())
+
+
+def gather(table: Any, ids: Any) -> Any:
+    """Return the rows of a table, in one operation; Keras's takes six."""
+    import tensorflow as tf
+
+    return tf.gather(table, tf.cast(ids, tf.int32))
+
+
+def is_alone_on_cpu() -> bool:
+    """Whether TensorFlow is the backend, and a CPU all that it has."""
+    return keras.backend.backend() == "tensorflow" and not has_gpu()
 
 
 def has_gpu() -> bool:
@@ -143,14 +187,15 @@ def _lstm_forward(
     scale = tf.repeat(tf.constant([0.5, 0.5, 1.0, 0.5], projected.dtype), units)
 
     def advance(step: Any, h: Any, c: Any, *arrays: Any) -> tuple[Any, ...]:
-        gates = projected[step] + tf.matmul(h, recurrent_kernel)
+        gates = tf.gather(projected, step) + tf.matmul(h, recurrent_kernel)
         gates = scale * tf.tanh(scale * gates) + (1 - scale)
         i, f, g, o = tf.split(gates, 4, axis=-1)
         new_c = f * c + i * g
         new_h = o * tf.tanh(new_c)
         if mask is not None:
-            new_c = tf.where(mask[step], new_c, c)
-            new_h = tf.where(mask[step], new_h, h)
+            here = tf.gather(mask, step)
+            new_c = tf.where(here, new_c, c)
+            new_h = tf.where(here, new_h, h)
         written = zip(arrays, (gates, new_h, new_c), strict=True)
         return step + 1, new_h, new_c, *(a.write(step, v) for a, v in written)
 

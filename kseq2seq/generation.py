@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import keras
-import numpy as np
 
-from kseq2seq._tensorflow import without_retracing_warnings
 from kseq2seq.arguments import check_whole
 from kseq2seq.builders import Seq2SeqModels, check_seq2seq_models
 from kseq2seq.layers import FixedShapeModel
-from kseq2seq.ragged import RaggedIds
 from kseq2seq.search import Rollout, SearchOptions, TokenSearch
 from kseq2seq.vocabulary import PAD, START
 
@@ -82,6 +79,7 @@ def build_generator(
     seed : int, optional
         Where the random numbers start. Each call draws on;
         ``generator.get_layer("sampling_search").reset()`` goes back to the start.
+        TensorFlow makes other numbers of a seed where XLA compiles the generator.
     min_length : int, default 0
         How many ids must stand before END may come.
     forced_prefix : sequence of int, default ()
@@ -172,60 +170,3 @@ def _search(
         max_length=max_length, num_ids=num_ids, has_attention=has_attention
     )
     return options.search(decoder, num_states, max_length)
-
-
-BATCH_SIZE = 512
-SOURCES_WORTH_COMPILING = 50_000
-"""So many sources repay the seconds that XLA takes to compile the search."""
-
-
-def generate(
-    generator: keras.Model,
-    sources: Sequence[Sequence[int]],
-    *,
-    batch_size: int = BATCH_SIZE,
-) -> dict[str, np.ndarray]:
-    """Answer id sequences of any length, sorted by length for the work, in their order.
-
-    Parameters
-    ----------
-    generator : keras.Model
-        From :func:`build_generator`.
-    sources : sequence of sequences of int
-        The ids of each source, without END.
-    batch_size : int, default 512
-
-    Returns
-    -------
-    dict of numpy.ndarray
-        As the generator gives, one row a source; ``attention_weights`` as wide as the
-        longest source with its END, and 0 beyond the end of each.
-    """
-    _set_jit(generator, len(sources) >= SOURCES_WORTH_COMPILING)
-    sources = RaggedIds.of(sources)
-    order = np.argsort(sources.lengths, kind="stable")
-    parts = []
-    for start in range(0, len(order), batch_size):
-        rows = order[start : start + batch_size]
-        source_ids = sources.padded(rows, closed=True)
-        with without_retracing_warnings():
-            parts.append(generator.predict_on_batch(source_ids))
-    inverse = np.argsort(order)
-    return {name: _join([part[name] for part in parts])[inverse] for name in parts[0]}
-
-
-def _set_jit(generator: keras.Model, compiles: bool) -> None:
-    """Choose between a compiled and a plain graph; keep the one that is there."""
-    if keras.backend.backend() == "tensorflow" and generator.jit_compile != compiles:
-        generator.jit_compile = compiles
-        generator.make_predict_function(force=True)
-
-
-def _join(parts: list[np.ndarray]) -> np.ndarray:
-    """Stack the rows of all parts; a last axis that is shorter gets zeros."""
-    width = max(part.shape[-1] for part in parts)
-    if parts[0].ndim < 3:
-        return np.concatenate(parts)
-    return np.concatenate(
-        [np.pad(p, ((0, 0), (0, 0), (0, width - p.shape[-1]))) for p in parts]
-    )

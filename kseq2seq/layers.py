@@ -56,7 +56,11 @@ class LSTM(_SingleStep, keras.layers.LSTM):
     def inner_loop(
         self, sequences: Any, initial_state: Any, mask: Any, training: bool = False
     ) -> tuple[Any, Any, list[Any]]:
-        if sequences.shape[1] == 1 or not self._can_fuse(training):
+        if not self._is_plain(training):
+            return super().inner_loop(sequences, initial_state, mask, training)
+        if sequences.shape[1] == 1 and mask is None:
+            return self._step(sequences, *initial_state)
+        if not _tensorflow.is_alone_on_cpu():
             return super().inner_loop(sequences, initial_state, mask, training)
         projected = ops.transpose(self._project(sequences), (1, 0, 2))
         if mask is not None:
@@ -73,28 +77,42 @@ class LSTM(_SingleStep, keras.layers.LSTM):
         )
         return state_h, ops.transpose(outputs, (1, 0, 2)), [state_h, state_c]
 
-    def _can_fuse(self, training: bool) -> bool:
+    def _is_plain(self, training: bool) -> bool:
+        """Whether the cell is the usual one, with nothing dropped inside."""
         cell = self.cell
         return (
-            keras.backend.backend() == "tensorflow"
-            and not _tensorflow.has_gpu()
-            and not (training and (cell.dropout or cell.recurrent_dropout))
+            not (training and (cell.dropout or cell.recurrent_dropout))
             and cell.activation is keras.activations.tanh
             and cell.recurrent_activation is keras.activations.sigmoid
         )
 
+    def _step(
+        self, sequences: Any, state_h: Any, state_c: Any
+    ) -> tuple[Any, Any, list[Any]]:
+        """Take a single step: ``c = f * c + i * g``, then ``h = o * tanh(c)``."""
+        gates = self._project(sequences)
+        gates = gates + ops.matmul(state_h, self.cell.recurrent_kernel)
+        i, f, g, o = ops.split(gates, 4, axis=-1)
+        state_c = ops.sigmoid(f) * state_c + ops.sigmoid(i) * ops.tanh(g)
+        state_h = ops.sigmoid(o) * ops.tanh(state_c)
+        return state_h, ops.expand_dims(state_h, 1), [state_h, state_c]
+
     def _project(self, sequences: Any) -> Any:
         """Return the inputs times the kernel plus the bias: ``(batch, len, 4 units)``.
+
+        Of a single step ``(batch, 4 units)``.
 
         The embeddings of a vocabulary that is smaller than the batch has tokens, as
         far as its shape is known, are projected as a table.
         """
         kernel, bias = self.cell.kernel, self.cell.bias
+        one_step = sequences.shape[1] == 1
         if hasattr(sequences, "_looked_up"):
             ids, table = sequences._looked_up
             if table.shape[0] <= math.prod(size or 1 for size in ids.shape):
-                return ops.take(ops.matmul(table, kernel) + bias, ids, axis=0)
-        return ops.matmul(sequences, kernel) + bias
+                table = ops.matmul(table, kernel) + bias
+                return _tensorflow.gather(table, ids[:, 0] if one_step else ids)
+        return ops.matmul(sequences[:, 0] if one_step else sequences, kernel) + bias
 
 
 RECURRENT_LAYERS = {"rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}
@@ -106,11 +124,32 @@ class Embedding(keras.layers.Embedding):
     """Keras's embeddings, which tell a recurrent layer where they come from."""
 
     def call(self, inputs: Any) -> Any:
-        embedded = super().call(inputs)
-        if keras.backend.backend() == "tensorflow":
-            table = ops.cast(self.embeddings, self.compute_dtype)
-            embedded._looked_up = (inputs, table)
+        if keras.backend.backend() != "tensorflow":
+            return super().call(inputs)
+        table = ops.cast(self.embeddings, self.compute_dtype)
+        embedded = _tensorflow.gather(table, inputs)
+        embedded._looked_up = (inputs, table)
         return embedded
+
+
+@_register
+class Dense(keras.layers.Dense):
+    """Keras's dense layer, with all steps of a sequence in one matrix.
+
+    Keras's own finds out the shape of a sequence in some twenty operations.
+    """
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        if len(inputs.shape) != 3:
+            return super().call(inputs, training=training)
+        steps = inputs.shape[1] or ops.shape(inputs)[1]
+        rows = ops.reshape(inputs, (-1, inputs.shape[2]))
+        outputs = super().call(rows, training=training)
+        return ops.reshape(outputs, (-1, steps, self.units))
+
+    def compute_output_spec(self, inputs: Any, training: Any = None) -> Any:
+        shape = (*inputs.shape[:-1], self.units)
+        return keras.KerasTensor(shape, dtype=self.compute_dtype)
 
 
 @_register

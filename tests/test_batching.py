@@ -3,7 +3,7 @@ from itertools import count, islice, repeat
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import id_lists
 
@@ -96,6 +96,31 @@ def test_the_first_two_batches_show_every_width_that_varies(pairs, num_buckets):
     )
     shapes = [batches[i][0]["source_ids"].shape[1] for i in range(len(batches))]
     assert len(set(shapes)) == 1 or shapes[0] != shapes[1]
+
+
+@given(st.lists(st.tuples(id_lists, id_lists), min_size=1), st.integers(1, 3))
+@settings(max_examples=20)
+def test_runs_are_the_same_batches_stacked(pairs, num_buckets):
+    batches = Batches(
+        *zip(*pairs, strict=True), batch_size=3, num_buckets=num_buckets, random_state=1
+    )
+    runs = batches.runs()
+    runs.on_epoch_begin()
+    stacked = []
+    for inputs, targets, weights in (runs[i] for i in range(len(runs))):
+        (count,) = inputs["num_batches"]
+        assert 1 <= count <= len(targets) == batches.run_length
+        assert not weights[count:].any()
+        stacked += [
+            (inputs["source_ids"][k], inputs["decoder_input_ids"][k], targets[k])
+            for k in range(count)
+        ]
+    assert len(stacked) == len(batches)
+    for k, parts in enumerate(stacked):
+        inputs, targets, _ = batches[k]
+        expected = inputs["source_ids"], inputs["decoder_input_ids"], targets
+        for one, other in zip(parts, expected, strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
 def test_weights_are_the_pairs_own_on_tokens_and_zero_on_padding():

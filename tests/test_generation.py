@@ -1,3 +1,5 @@
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -6,7 +8,7 @@ from hypothesis import strategies as st
 from strategies import label, make_models, random_ids
 
 from kseq2seq import build_generator, build_seq2seq
-from kseq2seq.generation import generate
+from kseq2seq.decoding import generate
 from kseq2seq.search import GreedySearch
 from kseq2seq.vocabulary import END, PAD, START, UNK
 
@@ -18,6 +20,11 @@ CASES = [
     {"attention": False, "cell": "rnn"},
     {"attention": True, "decoder": "repeat", "num_layers": 2, "seed": 1},
 ]
+
+
+@functools.cache
+def cached_models(**sizes):
+    return make_models(**sizes)
 
 
 @pytest.fixture(scope="module")
@@ -165,9 +172,72 @@ def test_a_generator_saved_by_keras_answers_the_same(tmp_path):
         ),
         ({"max_length": 3, "forbidden_ids": [9]}, "forbidden_ids must be .* got 9"),
         ({"models": "a", "max_length": 3}, "models must be the Seq2SeqModels"),
+        ({"max_length": 3, "forbidden_ids": 5}, "forbidden_ids must be a list of ids"),
+        (
+            {"max_length": 3, "forbidden_ids": [0, 1, 2, 4, 5, 6, 7, 8]}
+            | {"min_length": 1},
+            "forbidden_ids must leave an id to choose before END",
+        ),
+        ({"max_length": 3, "beam_size": 0}, "beam_size must be .* at least 1; got 0"),
+        ({"max_length": 3, "beam_size": 8}, "beam_size must be at most 7, .* got 8"),
+        ({"max_length": 3, "beam_size": 2.0}, r"beam_size must be .* 2.0 \(float\)"),
+        ({"max_length": 3, "n_best": 2}, "n_best must be at most beam_size, 1; got 2"),
+        ({"max_length": 3, "n_best": 0}, "n_best must be .* at least 1; got 0"),
+        ({"max_length": 3, "length_penalty": -1}, "length_penalty must be .* got -1"),
+        ({"max_length": 3, "length_penalty": np.nan}, "length_penalty must be .* nan"),
+        ({"max_length": 3, "coverage_penalty": np.inf}, "coverage_penalty must be"),
+        (
+            {"max_length": 3, "coverage_penalty": 1, "attention": False},
+            "coverage_penalty needs a model with attention; got 1",
+        ),
+        ({"max_length": 3, "temperature": 0}, "temperature must be .* above 0; got 0"),
+        ({"max_length": 3, "temperature": np.nan}, "temperature must be .* got nan"),
+        ({"max_length": 3, "temperature": "hot"}, "temperature must be .* got 'hot'"),
+        ({"max_length": 3, "temperature": 1, "top_k": 0}, "top_k must be .* got 0"),
+        ({"max_length": 3, "temperature": 1, "top_p": 0}, "top_p must be .* got 0"),
+        ({"max_length": 3, "temperature": 1, "top_p": 1.1}, "top_p must be .* 1.1"),
+        ({"max_length": 3, "temperature": 1, "seed": -1}, "seed must be .* got -1"),
+        ({"max_length": 3, "top_k": 2}, "top_k means nothing without a temperature"),
+        ({"max_length": 3, "top_p": 0.5}, "top_p means nothing without a temperature"),
+        ({"max_length": 3, "seed": 0}, "seed means nothing without a temperature"),
+        (
+            {"max_length": 3, "temperature": 1, "beam_size": 2},
+            r"beam_size means nothing with a temperature.* got 2 \(int\). Leave out",
+        ),
+        ({"max_length": 3, "temperature": 1, "n_best": 1}, "n_best means nothing with"),
+        ({"max_length": 3, "forced_prefix": [9]}, "forced_prefix must be .* got 9"),
+        ({"max_length": 3, "forced_prefix": 4}, "forced_prefix must be a list of ids"),
+        ({"max_length": 3, "forced_prefix": [4, 2]}, "no forbidden id; got 2. Take it"),
+        ({"max_length": 3, "forced_prefix": [4, END]}, "neither PAD nor END.* got 3"),
+        ({"max_length": 3, "forced_prefix": [4] * 4}, "at most max_length=3 .* got 4"),
+        ({"max_length": 3, "no_repeat_ngram_size": -1}, "no_repeat_ngram_size must be"),
+        ({"max_length": 3, "attention_weights": 1}, "attention_weights must be True"),
+        (
+            {"max_length": 3, "target_features": 2, "beam_size": 2},
+            "beam_size means nothing where the targets are real values; got 2",
+        ),
+        (
+            {"max_length": 3, "target_features": 2, "forbidden_ids": [4]},
+            "forbidden_ids means nothing where the targets are real values",
+        ),
     ],
+    ids=label,
 )
 def test_bad_arguments_are_refused(arguments, message):
-    arguments = {"models": make_models(), **arguments}
+    arguments = dict(arguments)
+    sizes = {
+        name: arguments.pop(name)
+        for name in ("attention", "target_features")
+        if name in arguments
+    }
+    arguments = {"models": cached_models(**sizes), **arguments}
     with pytest.raises((ValueError, TypeError), match=message):
         build_generator(**arguments)
+
+
+def test_options_that_are_the_defaults_are_no_error_for_real_values():
+    options = {"forbidden_ids": [PAD, START], "forced_prefix": np.array([], "int32")}
+    models = cached_models(target_features=2)
+    generator = build_generator(models, 3, attention_weights=False, **options)
+    source_ids = random_ids(np.random.default_rng(2), [5, 3], 12)
+    assert set(generator.predict(source_ids, verbose=0)) == {"values"}

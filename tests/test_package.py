@@ -13,7 +13,7 @@ FLOORS = [
     {"metrics", "plotting", "tokenizers"},
     {"vocabulary", "ragged", "layers", "search", "datasets", "sequences"},
     {"batching", "builders"},
-    {"training", "generation"},
+    {"training", "generation", "decoding"},
     {"persistence"},
     {"estimators"},
     {"cli"},

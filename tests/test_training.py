@@ -190,6 +190,68 @@ def test_a_callback_that_wants_every_batch_gets_every_batch():
     assert callback.count == 2 * len(batches) == 20
 
 
+def test_runs_of_batches_teach_what_single_batches_teach(monkeypatch):
+    """Over 200 steps, compiled or not, with a bucket more or less."""
+    losses = []
+    for single, steps_worth in ((True, 10**9), (False, 10**9), (False, 0)):
+        monkeypatch.setattr(fitting, "STEPS_WORTH_COMPILING", steps_worth)
+        batches = make_batches(160, num_buckets=2)
+        assert len(batches) == 20 and batches.run_length == 5
+        callbacks = [Batchwise()] if single else []
+        _, history = fit(batches=batches, epochs=10, callbacks=callbacks)
+        losses.append(history["loss"])
+    np.testing.assert_allclose(losses[1], losses[0], atol=1e-4)
+    np.testing.assert_allclose(losses[2], losses[0], atol=1e-4)
+    assert losses[0][-1] < 0.5 * losses[0][0]
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_it_learns_in_mixed_precision(policy):
+    keras.config.set_dtype_policy(policy)
+    try:
+        models = make_models()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    optimizer = keras.optimizers.Adam(0.01)
+    if policy == "mixed_float16":
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    models, history = fit(models, make_batches(80), epochs=12, optimizer=optimizer)
+    assert models.training.compute_dtype == policy.removeprefix("mixed_")
+    assert history["loss"][-1] < 0.5 * history["loss"][0]
+
+
+def test_progress_is_counted_in_batches(capsys):
+    batches = make_batches(80)
+    assert batches.run_length == 2
+    fit(batches=batches, epochs=2, verbose=1)
+    shown = capsys.readouterr().out
+    assert "Epoch 2/2" in shown and "2/10" in shown and "10/10" in shown
+    assert "5/5" not in shown  # runs
+    fit(batches=batches, verbose=2)
+    assert capsys.readouterr().out.count("10/10") == 1
+
+
+def test_a_model_that_was_fitted_can_be_fitted_by_keras():
+    models, _ = fit()
+    inputs, targets, weights = make_batches()[0]
+    history = models.training.fit(inputs, targets, sample_weight=weights, verbose=0)
+    assert np.isfinite(history.history["loss"][0])
+
+
+@pytest.mark.parametrize(
+    ("callback", "wants"),
+    [
+        (Batchwise(), True),
+        (keras.callbacks.TerminateOnNaN(), True),
+        (keras.callbacks.ModelCheckpoint("model.keras"), False),
+        (keras.callbacks.ModelCheckpoint("model.keras", save_freq=3), True),
+        (keras.callbacks.EarlyStopping(), False),
+    ],
+)
+def test_callbacks_are_known_that_want_batches(callback, wants):
+    assert fitting._wants_batches(callback) is wants
+
+
 def test_an_interrupt_ends_the_fit_after_the_step_and_keeps_the_weights():
     class Interrupt(Batchwise):
         def on_train_batch_end(self, batch, logs=None):

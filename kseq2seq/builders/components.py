@@ -14,7 +14,7 @@ from kseq2seq.builders.architecture import (
     EncoderArchitecture,
     Initializer,
 )
-from kseq2seq.layers import RECURRENT_LAYERS, Dropout, Embedding, OneHot
+from kseq2seq.layers import RECURRENT_LAYERS, Dense, Dropout, Embedding, OneHot
 
 
 class Seeded:
@@ -47,11 +47,9 @@ class Components(Seeded):
         super().__init__(architecture.random_state)
         self.architecture = architecture
 
-    def dense(
-        self, units: int | None, *, name: str, **kwargs: Any
-    ) -> keras_layers.Dense:
+    def dense(self, units: int | None, *, name: str, **kwargs: Any) -> Dense:
         """Return a dense layer."""
-        return keras_layers.Dense(
+        return Dense(
             units,
             kernel_initializer=self.initializer(self.architecture.kernel_initializer),
             name=name,

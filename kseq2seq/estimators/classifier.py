@@ -17,10 +17,10 @@ from sklearn.utils.multiclass import check_classification_targets
 from kseq2seq.arguments import check_sample_weight, random_generator
 from kseq2seq.batching import LabelBatches
 from kseq2seq.builders import build_sequence_classifier
+from kseq2seq.decoding import generate
 from kseq2seq.estimators.base import SequenceEstimator, updates_per_epoch
 from kseq2seq.estimators.checks import check_lengths, check_validation_data
 from kseq2seq.estimators.streams import is_stream
-from kseq2seq.generation import generate
 from kseq2seq.ragged import RaggedIds
 from kseq2seq.sequences import SequenceCodec
 from kseq2seq.training import Crossentropy, plan_buckets

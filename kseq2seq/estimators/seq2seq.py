@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -23,6 +24,14 @@ from kseq2seq.builders import (
     build_attention_seq2seq,
     build_seq2seq,
 )
+from kseq2seq.estimators.answering import (
+    Generators,
+    Hypothesis,
+    answer_ids,
+    answer_stream,
+    prefix_ids,
+    token_ids,
+)
 from kseq2seq.estimators.attention_maps import AttentionMap, attention_maps
 from kseq2seq.estimators.base import SequenceEstimator, updates_per_epoch
 from kseq2seq.estimators.checks import check_lengths, check_validation_data
@@ -33,7 +42,7 @@ from kseq2seq.estimators.pairs import (
     no_pairs,
 )
 from kseq2seq.estimators.streams import PairStream, is_stream
-from kseq2seq.generation import LONGEST, build_generator, generate
+from kseq2seq.generation import LONGEST, build_generator
 from kseq2seq.metrics import exact_match
 from kseq2seq.ragged import RaggedIds
 from kseq2seq.sequences import SequenceCodec
@@ -114,6 +123,30 @@ embeddings_initializer : str or keras.initializers.Initializer
     max_length : int, optional
         How many tokens an answer has at most; half as many again as the longest of
         training when None, which a stream of texts or token lists does not allow.
+    beam_size : int, default 1
+        How many hypotheses `predict` grows side by side; 1 is greedy search. Like all
+        parameters of the search, from here to `temperature`, it shapes answers and not
+        training: ``set_params`` changes it for a fitted estimator.
+    length_penalty, coverage_penalty : float, default 0
+        How a beam ranks hypotheses: the higher the first, the better long ones, and the
+        higher the second, the worse those that left source tokens without attention.
+        See :func:`kseq2seq.build_generator`.
+    min_length : int, default 0
+        How many tokens an answer has at least.
+    no_repeat_ngram_size : int, default 0
+        No run of so many tokens comes twice in an answer; 0 for no such rule.
+    forced_prefix : str, token list or integers, optional
+        The beginning of every answer, in the kind that y has.
+    forbidden_tokens : sequence of tokens, optional
+        Tokens of the target vocabulary that no answer holds.
+    temperature : float, optional
+        Above 0: answers are drawn at random, token by token, with the model's
+        probabilities at 1, with more even ones above; seeded by `random_state`. None
+        takes the best.
+    top_k : int, optional
+        Draw among so many of the best tokens.
+    top_p : float, optional
+        Draw among the fewest tokens whose probabilities add up to it; above 0, up to 1.
     teacher_forcing : float, default 1
         The probability, at each step of training, of feeding the decoder the gold token
         before; else it is fed its own best token. 0 is training as it will answer.
@@ -176,7 +209,7 @@ embeddings_initializer : str or keras.initializers.Initializer
 
     _builder = staticmethod(build_attention_seq2seq)
     _renamed = {"attention": "attention_kind"}
-    _model_names = ("models_", "generator_")
+    _model_names = ("models_", "_generators")
 
     def __init__(
         self,
@@ -208,6 +241,16 @@ embeddings_initializer : str or keras.initializers.Initializer
         bias_initializer: Any = "zeros",
         embeddings_initializer: Any = "uniform",
         max_length: int | None = None,
+        beam_size: int = 1,
+        length_penalty: float = 0.0,
+        coverage_penalty: float = 0.0,
+        min_length: int = 0,
+        no_repeat_ngram_size: int = 0,
+        forced_prefix: Any = None,
+        forbidden_tokens: Sequence[Token] | None = None,
+        temperature: float | None = None,
+        top_k: int | None = None,
+        top_p: float | None = None,
         teacher_forcing: float = 1.0,
         teacher_forcing_schedule: str = "constant",
         optimizer: str | keras.optimizers.Optimizer = "adam",
@@ -250,6 +293,16 @@ embeddings_initializer : str or keras.initializers.Initializer
         self.bias_initializer = bias_initializer
         self.embeddings_initializer = embeddings_initializer
         self.max_length = max_length
+        self.beam_size = beam_size
+        self.length_penalty = length_penalty
+        self.coverage_penalty = coverage_penalty
+        self.min_length = min_length
+        self.no_repeat_ngram_size = no_repeat_ngram_size
+        self.forced_prefix = forced_prefix
+        self.forbidden_tokens = forbidden_tokens
+        self.temperature = temperature
+        self.top_k = top_k
+        self.top_p = top_p
         self.teacher_forcing = teacher_forcing
         self.teacher_forcing_schedule = teacher_forcing_schedule
         self.optimizer = optimizer
@@ -466,12 +519,34 @@ embeddings_initializer : str or keras.initializers.Initializer
         self.models_ = models
         self.source_vocabulary_ = self._source.vocabulary
         self.target_vocabulary_ = self._target.vocabulary
-        self.generator_ = build_generator(
-            models,
-            self.max_length_,
-            min_length=self._target.width or 0,
-            forbidden_ids=self._forbidden_ids,
+        self._generators = Generators(
+            partial(build_generator, models, self.max_length_)
         )
+        self._generators(self._search_options())
+
+    @property
+    def generator_(self) -> keras.Model:
+        """The model from source ids to answers, searching as the parameters say."""
+        self._check_fitted()
+        return self._generators(self._search_options())
+
+    def _search_options(self, **others: Any) -> dict[str, Any]:
+        """Return the arguments of the generator that the parameters ask for."""
+        names = ("beam_size", "length_penalty", "coverage_penalty")
+        names += ("no_repeat_ngram_size", "temperature", "top_k", "top_p")
+        forbidden = token_ids(
+            "forbidden_tokens", self._target, self.forbidden_tokens or ()
+        )
+        check_whole("min_length", self.min_length, minimum=0, maximum=LONGEST)
+        options = {
+            **{name: getattr(self, name) for name in names},
+            "min_length": max(self.min_length, self._target.width or 0),
+            "forced_prefix": prefix_ids(self._target, self.forced_prefix),
+            "forbidden_ids": sorted({*self._forbidden_ids, *forbidden}),
+        }
+        if self.temperature is not None and self.random_state is not None:
+            options["seed"] = int(random_generator(self.random_state).integers(2**31))
+        return options | others
 
     def _looks_at_answers(self) -> bool:
         return any(isinstance(c, AnswerCallback) for c in self.callbacks or ())
@@ -527,21 +602,64 @@ embeddings_initializer : str or keras.initializers.Initializer
         ----------
         X : sequence of str, of token lists, or integers ``(n, len)``
             Of the kind that `fit` saw; longer ones, and empty ones, are answered too.
+            An iterator is a stream: answered as it comes, in constant memory.
 
         Returns
         -------
         list of str, list of token lists, or numpy.ndarray ``(n, width)``
-            In the kind that y had.
+            In the kind that y had; for a stream an iterator of answers.
 
         Raises
         ------
         NotFittedError
             Before `fit`.
         ValueError, TypeError
-            When X is of another kind, or with ``unknown="error"`` holds a new token.
+            When X is of another kind, or with ``unknown="error"`` holds a new token; or
+            when a parameter of the search is out of its range.
         """
-        answers = self._generate(X)
-        return self._target.decode(answers["ids"])
+        self._check_fitted()
+        generator = self._generators(self._search_options(attention_weights=False))
+
+        def answer(X: Any, compiles: bool | None = None) -> Any:
+            answers = self._generate(generator, X, compiles)
+            return self._target.decode(answers["ids"])
+
+        return answer_stream(X, answer) if isinstance(X, Iterator) else answer(X)
+
+    def predict_n_best(self, X: Any, n: int) -> list[list[Hypothesis]]:
+        """Return the best answers to each source, found by beam search.
+
+        Parameters
+        ----------
+        X : sequence of str, of token lists, or integers ``(n, len)``
+        n : int
+            How many answers for each; the beam is as wide at least. Where there are
+            fewer, fewer are returned.
+
+        Returns
+        -------
+        list of list of Hypothesis
+            Pairs ``(answer, score)`` for each source, best first.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As :meth:`predict`, and when n is more than the tokens to choose from.
+        """
+        self._check_fitted()
+        beam_size = max(self.beam_size, check_whole("n", n))
+        options = {"n_best": n, "beam_size": beam_size, "attention_weights": False}
+        answers = self._generate(self._generators(self._search_options(**options)), X)
+        ids, scores = answers["ids"], answers["scores"]
+        found = self._target.decode(ids.reshape(-1, ids.shape[-1]))
+        return [
+            [
+                Hypothesis(found[row * n + i], float(score))
+                for i, score in enumerate(row_scores)
+                if np.isfinite(score)
+            ]
+            for row, row_scores in enumerate(scores)
+        ]
 
     def score(
         self, X: Any, y: Any, sample_weight: Sequence[float] | None = None
@@ -557,7 +675,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         -------
         float
         """
-        predictions = self.predict(X)
+        predictions = self.predict(list(X) if isinstance(X, Iterator) else X)
         answers = self._target.sequences(y)
         check_lengths(len(predictions), len(answers))
         return exact_match(answers, predictions, sample_weight=sample_weight)
@@ -586,7 +704,7 @@ embeddings_initializer : str or keras.initializers.Initializer
                 "this model has no attention. Fit one with attention_kind='dot'."
             )
         sources = self._source.tokens(X)
-        answers = self._generate(X)
+        answers = self._generate(self.generator_, X)
         return attention_maps(
             answers["attention_weights"],
             sources,
@@ -595,9 +713,16 @@ embeddings_initializer : str or keras.initializers.Initializer
             reverse=self._source.reverse,
         )
 
-    def _generate(self, X: Any) -> dict[str, np.ndarray]:
-        self._check_fitted()
-        return generate(self.generator_, self._source.encode(X))
+    def _generate(
+        self, generator: keras.Model, X: Any, compiles: bool | None = None
+    ) -> dict[str, np.ndarray]:
+        return answer_ids(
+            generator,
+            self._source.encode(X),
+            compiles=compiles,
+            repeats=self.random_state is not None,
+            verbose=self.verbose,
+        )
 
     @property
     def _network(self) -> keras.Model:

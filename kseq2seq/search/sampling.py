@@ -36,7 +36,8 @@ class SamplingSearch(OnePath):
     top_p : float, optional
         Above 0 and at most 1.
     seed : int, optional
-        Each call draws anew; :meth:`reset` lets the first call come again.
+        Each call draws on; :meth:`reset` lets the first call come again. TensorFlow
+        makes other numbers of a seed inside a graph that XLA compiled.
 
     Returns
     -------

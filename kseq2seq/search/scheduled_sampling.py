@@ -9,7 +9,6 @@ from keras import ops
 
 from kseq2seq.layers import random_uniform
 from kseq2seq.search.stepping import Stepper, register
-from kseq2seq.vocabulary import START
 
 
 @register

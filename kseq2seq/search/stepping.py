@@ -56,7 +56,8 @@ class Stepper(keras.layers.Layer):
 def write(buffer: Any, step: Any, value: Any) -> Any:
     """Return the buffer ``(max_length, ...)`` with the value at the step.
 
-    A scatter and not a slice update: it is the one of the two that ONNX has too.
+    A scatter is as fast as a slice update, which ONNX lacks, and in a plain graph
+    faster than choosing between old and new at every step.
     """
     index = ops.reshape(ops.cast(step, "int32"), (1, 1))
     return ops.scatter_update(buffer, index, ops.expand_dims(value, 0))

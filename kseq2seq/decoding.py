@@ -1,0 +1,131 @@
+"""Many sources through one generator: sorted by length, batched, in order again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import keras
+import numpy as np
+
+from kseq2seq import _tensorflow
+from kseq2seq.arguments import check_whole
+from kseq2seq.ragged import RaggedIds
+
+BATCH_SIZE = 512
+SOURCES_WORTH_COMPILING = 50_000
+"""So many sources repay the seconds that XLA takes to compile the search."""
+WIDTH_STEP = 8
+"""A compiled search sees widths that are multiples of this, so few shapes."""
+LONG_RUN = 20
+"""So many batches are worth a progress bar."""
+
+
+def generate(
+    generator: keras.Model,
+    sources: Sequence[Sequence[int]],
+    *,
+    batch_size: int = BATCH_SIZE,
+    compiles: bool | None = None,
+    verbose: bool = False,
+) -> dict[str, np.ndarray]:
+    """Answer id sequences of any length, sorted by length for the work, in their order.
+
+    Parameters
+    ----------
+    generator : keras.Model
+        From :func:`kseq2seq.build_generator`.
+    sources : sequence of sequences of int
+        The ids of each source, without END.
+    batch_size : int, default 512
+        How many sources are answered side by side.
+    compiles : bool, optional
+        Whether XLA compiles the search, which takes some seconds for each width; where
+        there are 50,000 sources or more when None.
+    verbose : bool, default False
+        Whether a progress bar is shown, if there are 20 batches or more.
+
+    Returns
+    -------
+    dict of numpy.ndarray
+        As the generator gives, one row a source; ``attention_weights`` as wide as the
+        longest source with its END, and 0 beyond the end of each.
+    """
+    check_whole("batch_size", batch_size)
+    sources = RaggedIds.of(sources)
+    if compiles is None:
+        compiles = len(sources) >= SOURCES_WORTH_COMPILING
+    _prepare(generator, compiles=compiles)
+    order = np.argsort(sources.lengths, kind="stable")
+    groups = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
+    size = batch_size if compiles else None
+    batches = (_batch(sources, rows, size) for rows in groups)
+    shows = verbose and len(groups) >= LONG_RUN
+    bar = keras.utils.Progbar(len(sources), unit_name="source", verbose=int(shows))
+    parts = []
+    with _mapper(generator, compiles=compiles) as answer_all:
+        for rows, answers in zip(groups, answer_all(batches), strict=True):
+            parts.append({name: array[: len(rows)] for name, array in answers.items()})
+            bar.add(len(rows))
+    widest = int(sources.lengths.max()) + 1
+    inverse = np.argsort(order)
+    return {
+        name: _join([part[name] for part in parts], widest)[inverse]
+        for name in parts[0]
+    }
+
+
+@contextmanager
+def _mapper(
+    generator: keras.Model, *, compiles: bool
+) -> Iterator[Callable[[Iterable[np.ndarray]], Iterator[dict[str, np.ndarray]]]]:
+    """Give what answers one batch after the other, or several side by side.
+
+    A compiled search keeps one core busy, where its matrices are small. Random numbers
+    are drawn in the order of the batches, so not side by side.
+    """
+    draws = any(layer.name == "sampling_search" for layer in generator.layers)
+    if draws or not compiles or not _tensorflow.is_alone_on_cpu():
+        yield lambda batches: map(generator.predict_on_batch, batches)
+        return
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        yield lambda batches: pool.map(generator.predict_on_batch, batches)
+
+
+def _batch(sources: RaggedIds, rows: np.ndarray, size: int | None) -> np.ndarray:
+    """Return the sources' ids; of few shapes, where a size is given."""
+    if size is None:
+        return sources.padded(rows, closed=True)
+    width = int(sources.lengths[rows].max()) + 1
+    rows = np.concatenate([rows, np.repeat(rows[:1], size - len(rows))])
+    return sources.padded(rows, -(-width // WIDTH_STEP) * WIDTH_STEP, closed=True)
+
+
+def _prepare(generator: keras.Model, *, compiles: bool) -> None:
+    """Make the generator's function, compiled or not, unless it is there.
+
+    Keras's own would be traced again for every new width.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return
+    if generator.predict_function is None or generator.jit_compile != compiles:
+        generator.jit_compile = compiles
+        generator.predict_function = _tensorflow.predict_function(
+            generator, jit_compile=compiles
+        )
+
+
+def _join(parts: list[np.ndarray], widest: int) -> np.ndarray:
+    """Stack the rows of all parts; attention weights are made as wide as the widest."""
+    if parts[0].dtype.kind != "f" or parts[0].ndim < 3:
+        return np.concatenate(parts)
+    shape = sum(map(len, parts)), *parts[0].shape[1:-1], widest
+    joined = np.zeros(shape, parts[0].dtype)
+    start = 0
+    for part in parts:
+        stop, width = start + len(part), min(part.shape[-1], widest)
+        joined[start:stop, ..., :width] = part[..., :width]
+        start = stop
+    return joined

@@ -1,0 +1,116 @@
+"""The LSTM beside Keras's own, its plain twin."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from kseq2seq.layers import LSTM, Embedding
+
+UNITS, WIDTH, LENGTH, ROWS = 6, 5, 4, 3
+MASK = np.array([[1, 1, 1, 0], [1, 0, 0, 0], [1, 1, 1, 1]], dtype=bool)
+
+
+def values(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+
+
+def set_weights(model):
+    """Give every weight a value of its own, the same for models of one shape."""
+    for i, weight in enumerate(model.weights):
+        if str(weight.dtype) == "float32":
+            weight.assign(values(*weight.shape, seed=i))
+
+
+def make_model(layer, *, masked=False, with_states=True):
+    """Build a model in which gradients reach all that goes into the layer."""
+    sequences = keras.Input((LENGTH, WIDTH))
+    projected = keras.layers.Dense(WIDTH)(sequences)
+    states = [keras.layers.Dense(UNITS)(sequences[:, i]) for i in range(2)]
+    mask = keras.Input((LENGTH,), dtype="bool")
+    outputs = layer(
+        projected,
+        initial_state=states if with_states else None,
+        mask=mask if masked else None,
+    )
+    model = keras.Model([sequences, mask], list(outputs))
+    set_weights(model)
+    return model
+
+
+def weigh(y_true, y_pred):
+    """Return a loss that weighs each output by a value of its own."""
+    return ops.sum(y_true * y_pred)
+
+
+def learned(model):
+    """Return what a model gives, and its weights after a step along the gradient."""
+    inputs = [values(ROWS, LENGTH, WIDTH, seed=8), MASK]
+    outputs = [np.asarray(output) for output in model(inputs)]
+    targets = [values(*output.shape, seed=9) for output in outputs]
+    model.compile(keras.optimizers.SGD(0.1), loss=[weigh] * len(outputs))
+    model.train_on_batch(inputs, targets)
+    return outputs + model.get_weights()
+
+
+def assert_same(one, other):
+    for mine, kerass in zip(learned(one), learned(other), strict=True):
+        np.testing.assert_allclose(mine, kerass, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("go_backwards", [False, True])
+def test_values_and_gradients_are_those_of_kerass_lstm(masked, go_backwards):
+    options = {"return_sequences": True, "return_state": True}
+    wiring = {"masked": masked, "with_states": not go_backwards}
+    ours, kerass = (
+        make_model(layer(UNITS, go_backwards=go_backwards, **options), **wiring)
+        for layer in (LSTM, keras.layers.LSTM)
+    )
+    assert_same(ours, kerass)
+
+
+@pytest.mark.parametrize(
+    "options", [{"recurrent_dropout": 0.5}, {"activation": "relu"}]
+)
+def test_other_cells_are_left_to_keras(options):
+    options = {"return_state": True, "seed": 3, **options}
+    assert_same(
+        make_model(LSTM(UNITS, **options)),
+        make_model(keras.layers.LSTM(UNITS, **options)),
+    )
+
+
+def test_a_single_step_is_a_step_of_kerass_lstm():
+    results = []
+    for layer in (
+        LSTM(UNITS, return_state=True),
+        keras.layers.LSTM(UNITS, return_state=True),
+    ):
+        sequences = values(ROWS, 1, WIDTH)
+        states = [values(ROWS, UNITS, seed=1), values(ROWS, UNITS, seed=2)]
+        layer.build(sequences.shape)
+        set_weights(layer)
+        results.append(layer(sequences, initial_state=list(map(ops.array, states))))
+    for ours, kerass in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, kerass, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("vocabulary_size", [7, 50])
+def test_a_projected_table_gives_what_projected_embeddings_give(vocabulary_size):
+    """7 embeddings are fewer than the 12 tokens of the batch, 50 are more."""
+    ids = np.random.default_rng(5).integers(0, vocabulary_size, (ROWS, LENGTH))
+    results = []
+    for embedding, layer in (
+        (Embedding, LSTM),
+        (keras.layers.Embedding, keras.layers.LSTM),
+    ):
+        source = keras.Input(batch_shape=ids.shape, dtype="int32")
+        outputs = layer(UNITS)(embedding(vocabulary_size, WIDTH)(source))
+        model = keras.Model(source, outputs)
+        set_weights(model)
+        model.compile(keras.optimizers.SGD(0.1), loss=weigh)
+        model.train_on_batch(ids, values(ROWS, UNITS))
+        results.append(model.get_weights())
+    for ours, kerass in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, kerass, rtol=1e-4, atol=1e-5)
