@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,6 +21,8 @@ SOURCES_WORTH_COMPILING = 50_000
 """So many sources repay the seconds that XLA takes to compile the search."""
 WIDTH_STEP = 8
 """A compiled search sees widths that are multiples of this, so few shapes."""
+CALLS_WORTH_COMPILING = 100
+"""After so many single sources, the search is compiled for one, in the background."""
 LONG_RUN = 20
 """So many batches are worth a progress bar."""
 
@@ -55,6 +59,8 @@ def generate(
     """
     check_whole("batch_size", batch_size)
     sources = RaggedIds.of(sources)
+    if len(sources) == 1 and compiles is None and _tensorflow.is_alone_on_cpu():
+        return _answer_one(generator, sources)
     if compiles is None:
         compiles = len(sources) >= SOURCES_WORTH_COMPILING
     _prepare(generator, compiles=compiles)
@@ -75,6 +81,55 @@ def generate(
         name: _join([part[name] for part in parts], widest)[inverse]
         for name in parts[0]
     }
+
+
+def _answer_one(generator: keras.Model, source: RaggedIds) -> dict[str, np.ndarray]:
+    """Answer a single source without delay."""
+    if not hasattr(generator, "answer_one"):
+        generator.answer_one = OneByOne(generator)
+    width = len(source.ids) + 1
+    answers = generator.answer_one(_batch(source, np.arange(1), 1))
+    return {
+        name: array[..., :width] if name == "attention_weights" else array
+        for name, array in answers.items()
+    }
+
+
+class OneByOne:
+    """Answers one source at a time: from the first call on, and later faster.
+
+    A search that is not compiled answers at once. When it has been called often for
+    sources of a width, a thread compiles it for these, while it goes on answering.
+
+    Parameters
+    ----------
+    generator : keras.Model
+    """
+
+    def __init__(self, generator: keras.Model) -> None:
+        self._plain, self._compiled = (
+            _tensorflow.predict_function(generator, jit_compile=compiles)
+            for compiles in (False, True)
+        )
+        self._calls: Counter[int] = Counter()
+        self._ready: set[int] = set()
+        self.threads: list[threading.Thread] = []
+
+    def __call__(self, source_ids: np.ndarray) -> dict[str, np.ndarray]:
+        """Answer ``source_ids (1, source_len)``."""
+        width = source_ids.shape[1]
+        self._calls[width] += 1
+        if self._calls[width] == CALLS_WORTH_COMPILING:
+            thread = threading.Thread(target=self._compile, args=(source_ids,))
+            self.threads.append(thread)
+            thread.start()
+        function = self._compiled if width in self._ready else self._plain
+        answers = function([(source_ids,)])
+        return {name: tensor.numpy() for name, tensor in answers.items()}
+
+    def _compile(self, source_ids: np.ndarray) -> None:
+        self._compiled([(source_ids,)])
+        self._ready.add(source_ids.shape[1])
 
 
 @contextmanager

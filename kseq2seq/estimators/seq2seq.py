@@ -532,8 +532,8 @@ embeddings_initializer : str or keras.initializers.Initializer
 
     def _search_options(self, **others: Any) -> dict[str, Any]:
         """Return the arguments of the generator that the parameters ask for."""
-        names = ("beam_size", "length_penalty", "coverage_penalty")
-        names += ("no_repeat_ngram_size", "temperature", "top_k", "top_p")
+        names = ["beam_size", "length_penalty", "coverage_penalty"]
+        names += ["no_repeat_ngram_size", "temperature", "top_k", "top_p"]
         forbidden = token_ids(
             "forbidden_tokens", self._target, self.forbidden_tokens or ()
         )
