@@ -242,10 +242,9 @@ def contenders(
     group: str, folder: str, settings: argparse.Namespace
 ) -> Sequence[Contender]:
     """Return the contenders of a group, which are measured in turn."""
-    sources = {
-        "256": max(settings.sources // 5, 1),  # a source takes longer there
-        "single": min(SINGLE_CALLS, settings.sources),
-    }.get(group, settings.sources)
+    sources = settings.sources
+    if group == "single":
+        sources = min(SINGLE_CALLS, sources)
     beam_size = BEAM_SIZE if group == "beam" else 1
 
     def answering(name: str, work: Callable[..., None], beam_size: int) -> Contender:

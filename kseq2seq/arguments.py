@@ -49,6 +49,15 @@ def check_choice(name: str, value: Any, choices: Iterable[Any]) -> None:
     raise ValueError(f"{name} must be {quoted_choices(choices)}; got {value!r}.{hint}")
 
 
+LARGEST_BATCH = 1_000_000
+"""No batch is larger: it is filled up to its size, and would fill the memory."""
+
+
+def check_batch_size(value: Any) -> int:
+    """Return the size of a batch, or raise."""
+    return check_whole("batch_size", value, maximum=LARGEST_BATCH)
+
+
 def check_whole(
     name: str, value: Any, *, minimum: int = 1, maximum: int | None = None
 ) -> int:

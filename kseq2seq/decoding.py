@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from kseq2seq import _tensorflow
-from kseq2seq.arguments import check_whole
+from kseq2seq.arguments import check_batch_size
 from kseq2seq.ragged import RaggedIds
 
 BATCH_SIZE = 512
@@ -57,7 +57,7 @@ def generate(
         As the generator gives, one row a source; ``attention_weights`` as wide as the
         longest source with its END, and 0 beyond the end of each.
     """
-    check_whole("batch_size", batch_size)
+    check_batch_size(batch_size)
     sources = RaggedIds.of(sources)
     if len(sources) == 1 and compiles is None and _tensorflow.is_alone_on_cpu():
         return _answer_one(generator, sources)

@@ -90,29 +90,29 @@ class LSTM(_SingleStep, keras.layers.LSTM):
         self, sequences: Any, state_h: Any, state_c: Any
     ) -> tuple[Any, Any, list[Any]]:
         """Take a single step: ``c = f * c + i * g``, then ``h = o * tanh(c)``."""
-        gates = self._project(sequences)
+        gates = self._project(sequences, step=0)
         gates = gates + ops.matmul(state_h, self.cell.recurrent_kernel)
         i, f, g, o = ops.split(gates, 4, axis=-1)
         state_c = ops.sigmoid(f) * state_c + ops.sigmoid(i) * ops.tanh(g)
         state_h = ops.sigmoid(o) * ops.tanh(state_c)
         return state_h, ops.expand_dims(state_h, 1), [state_h, state_c]
 
-    def _project(self, sequences: Any) -> Any:
+    def _project(self, sequences: Any, step: int | None = None) -> Any:
         """Return the inputs times the kernel plus the bias: ``(batch, len, 4 units)``.
 
-        Of a single step ``(batch, 4 units)``.
+        Of one step, if it is given, ``(batch, 4 units)``.
 
         The embeddings of a vocabulary that is smaller than the batch has tokens, as
         far as its shape is known, are projected as a table.
         """
         kernel, bias = self.cell.kernel, self.cell.bias
-        one_step = sequences.shape[1] == 1
+        steps = slice(None) if step is None else step
         if hasattr(sequences, "_looked_up"):
             ids, table = sequences._looked_up
             if table.shape[0] <= math.prod(size or 1 for size in ids.shape):
                 table = ops.matmul(table, kernel) + bias
-                return _tensorflow.gather(table, ids[:, 0] if one_step else ids)
-        return ops.matmul(sequences[:, 0] if one_step else sequences, kernel) + bias
+                return _tensorflow.gather(table, ids[:, steps])
+        return ops.matmul(sequences[:, steps], kernel) + bias
 
 
 RECURRENT_LAYERS = {"rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}

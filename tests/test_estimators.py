@@ -14,6 +14,7 @@ import kseq2seq
 from kseq2seq import Seq2SeqEstimator
 from kseq2seq.batching import close_and_pad
 from kseq2seq.datasets import make_echo
+from kseq2seq.estimators import answering
 from kseq2seq.training import forcing_probability
 from kseq2seq.vocabulary import UNK, Vocabulary
 
@@ -303,6 +304,7 @@ def test_attention_of_a_model_without_it_is_refused():
         ({"epochs": 0}, "epochs must be"),
         ({"epochs": 1.5}, "epochs must be"),
         ({"batch_size": -1}, "batch_size must be"),
+        ({"batch_size": 10**13}, "batch_size must be .* to 1000000"),
         ({"max_length": 0}, "max_length must be"),
         ({"min_frequency": 0}, "min_frequency must be"),
         ({"max_size": "many"}, "max_size must be"),
@@ -576,3 +578,91 @@ def test_given_integers_are_a_vocabulary():
     estimator.fit(X, y)
     assert estimator.source_vocabulary_.tokens == [0, 1, 2, 3, 4]
     assert set(np.unique(estimator.predict([[4, 3, 0]]))) <= {0, 1, 2}
+
+
+def test_parameters_of_the_search_shape_answers_after_a_fit(fitted):
+    estimator = copy.deepcopy(fitted)
+    greedy = estimator.predict(["abc", "d"])
+    estimator.set_params(beam_size=4)
+    assert estimator.predict(["abc", "d"]) == greedy == ["cba", "d"]
+    estimator.set_params(beam_size=1, forced_prefix="dd")
+    assert all(answer.startswith("dd") for answer in estimator.predict(["abc", ""]))
+    estimator.set_params(forced_prefix=None, forbidden_tokens="ca")
+    assert not set("ca") & set("".join(estimator.predict(["abc", "aaa"])))
+    estimator.set_params(forbidden_tokens=None, min_length=4)
+    assert len(estimator.predict(["a"])[0]) >= 4
+    estimator.set_params(no_repeat_ngram_size=1)
+    (answer,) = estimator.predict(["a"])
+    assert len(set(answer)) == len(answer) >= 4
+    estimator.set_params(no_repeat_ngram_size=0, min_length=0)
+    assert estimator.predict(["abc", "d"]) == greedy
+
+
+def test_drawn_answers_are_seeded(fitted):
+    estimator = copy.deepcopy(fitted).set_params(temperature=5.0)
+    drawn = estimator.predict(["abcd"] * 40)
+    assert len(set(drawn)) > 10
+    assert estimator.predict(["abcd"] * 40) == drawn
+    assert estimator.set_params(random_state=1).predict(["abcd"] * 40) != drawn
+    estimator.set_params(top_k=1)
+    assert set(estimator.predict(["abcd"] * 40)) == {"dcba"}
+
+
+def test_the_best_answers_come_with_scores_best_first(fitted):
+    answers = fitted.predict_n_best(["ab", "dca"], 3)
+    assert [row[0].answer for row in answers] == ["ba", "acd"]
+    for row in answers:
+        scores = [hypothesis.score for hypothesis in row]
+        assert scores == sorted(scores, reverse=True) and scores[0] <= 0
+        assert len({hypothesis.answer for hypothesis in row}) == 3
+    with pytest.raises(ValueError, match="beam_size must be at most"):
+        fitted.predict_n_best(["ab"], 50)
+    with pytest.raises(ValueError, match="n must be"):
+        fitted.predict_n_best(["ab"], 0)
+
+
+def test_a_stream_is_answered_as_it_comes(fitted, monkeypatch):
+    monkeypatch.setattr(answering, "SOURCES_A_BLOCK", 4)
+    drawn = []
+
+    def sources():
+        for word in ["abcd", "", "b", "dd", "ca", "a"]:
+            drawn.append(word)
+            yield word
+
+    answers = fitted.predict(sources())
+    assert not drawn
+    assert next(answers) == "dcba" and len(drawn) == 4
+    assert list(answers) == fitted.predict(["", "b", "dd", "ca", "a"])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"beam_size": 0}, "beam_size must be"),
+        ({"beam_size": 9}, "beam_size must be at most .* ids to choose from; got 9"),
+        ({"length_penalty": "long"}, "length_penalty must be a number"),
+        ({"length_penalty": float("nan")}, "length_penalty must be a number"),
+        ({"coverage_penalty": -1}, "coverage_penalty must be a number of at least 0"),
+        ({"temperature": 1.0, "top_p": 0.0}, "top_p must be"),
+        ({"temperature": 1.0, "top_p": 1.5}, "top_p must be"),
+        ({"temperature": 1.0, "top_k": 0}, "top_k must be"),
+        ({"temperature": 0}, "temperature must be"),
+        ({"temperature": 1.0, "beam_size": 2}, "beam_size"),
+        ({"top_k": 3}, "top_k"),
+        ({"forced_prefix": "az"}, "forced_prefix: the token 'z' at position 1 is not"),
+        ({"forced_prefix": 3}, r"forced_prefix must be the beginning .* got 3 \(int\)"),
+        ({"forced_prefix": "abcd" * 9}, "forced_prefix must be at most max_length="),
+        ({"forbidden_tokens": "xyz"}, "forbidden_tokens: the token 'x'"),
+        ({"min_length": 99}, "min_length must be a whole number from 0 to 7; got 99"),
+        ({"no_repeat_ngram_size": -1}, "no_repeat_ngram_size must be"),
+    ],
+)
+def test_a_search_that_cannot_be_is_refused_and_spoils_nothing(
+    fitted, parameters, message
+):
+    estimator = copy.deepcopy(fitted).set_params(**parameters)
+    with pytest.raises((ValueError, TypeError), match=message):
+        estimator.predict(["ab"])
+    before = {name: getattr(fitted, name) for name in parameters}
+    assert estimator.set_params(**before).predict(["ab"]) == ["ba"]

@@ -3,12 +3,9 @@ import functools
 import keras
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from strategies import label, make_models, random_ids
 
 from kseq2seq import build_generator, build_seq2seq
-from kseq2seq.decoding import generate
 from kseq2seq.search import GreedySearch
 from kseq2seq.vocabulary import END, PAD, START, UNK
 
@@ -25,11 +22,6 @@ CASES = [
 @functools.cache
 def cached_models(**sizes):
     return make_models(**sizes)
-
-
-@pytest.fixture(scope="module")
-def shared_generator():
-    return build_generator(make_models(seed=5), MAX_LENGTH)
 
 
 def log_softmax(logits):
@@ -82,24 +74,6 @@ def test_the_search_is_greedy_decoding_by_hand(settings, min_length):
             assert not given[len(ids) :].any() and not given[:, len(source) :].any()
     if not min_length:
         assert len(lengths) > 1  # rows that end at different steps
-
-
-@settings(max_examples=15)
-@given(st.lists(st.lists(st.integers(4, 11), max_size=6), min_size=1, max_size=9))
-def test_answers_depend_on_no_padding_and_no_batch_mate(shared_generator, sources):
-    together = generate(shared_generator, sources, batch_size=4)
-    for row, source in enumerate(sources):
-        alone = generate(shared_generator, [source])
-        np.testing.assert_array_equal(together["ids"][row], alone["ids"][0])
-        np.testing.assert_allclose(
-            together["scores"][row], alone["scores"][0], rtol=1e-4, atol=1e-5
-        )
-        width = len(source) + 1
-        np.testing.assert_allclose(
-            together["attention_weights"][row, :, :width],
-            alone["attention_weights"][0],
-            atol=1e-5,
-        )
 
 
 def test_min_length_and_forbidden_ids_are_kept():

@@ -8,7 +8,12 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from kseq2seq.arguments import check_sample_weight, check_whole, random_generator
+from kseq2seq.arguments import (
+    check_batch_size,
+    check_sample_weight,
+    check_whole,
+    random_generator,
+)
 from kseq2seq.batching.padding import shift, shift_values
 from kseq2seq.ragged import RaggedIds
 from kseq2seq.vocabulary import PAD
@@ -113,7 +118,7 @@ class BucketedBatches(keras.utils.PyDataset):
         random_state: int | np.random.Generator | None,
     ) -> None:
         super().__init__()
-        self.batch_size = check_whole("batch_size", batch_size)
+        self.batch_size = check_batch_size(batch_size)
         self.shuffle = shuffle
         self._generator = random_generator(random_state)
         self._buckets = buckets

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import keras
 import numpy as np
 
-from kseq2seq.arguments import check_whole
+from kseq2seq.arguments import check_batch_size, check_whole
 from kseq2seq.batching.buckets import Batch, PairBucket, check_sides
 from kseq2seq.ragged import RaggedIds
 
@@ -61,7 +61,7 @@ class StreamBatches(keras.utils.PyDataset):
         self, drawn: Iterable[tuple[Ids, Ids]], *, batch_size: int, steps: int
     ) -> None:
         super().__init__()
-        self.batch_size = check_whole("batch_size", batch_size)
+        self.batch_size = check_batch_size(batch_size)
         # Keras looks at two batches to see which widths vary.
         self._steps = check_steps(steps)
         self._drawn = iter(drawn)

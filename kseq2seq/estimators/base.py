@@ -16,7 +16,13 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
 from kseq2seq import persistence
-from kseq2seq.arguments import check_choice, check_rate, check_real, check_whole
+from kseq2seq.arguments import (
+    check_batch_size,
+    check_choice,
+    check_rate,
+    check_real,
+    check_whole,
+)
 from kseq2seq.batching import BucketedBatches, StreamBatches
 from kseq2seq.estimators.checks import check_callbacks
 from kseq2seq.estimators.parameters import parameters_from_json, parameters_to_json
@@ -94,7 +100,7 @@ class SequenceEstimator(BaseEstimator):
         """Raise for a parameter out of range; builders check those that they take."""
         get_tokenizer(self.source_tokenizer, name="source_tokenizer")
         check_choice("unknown", self.unknown, ("unk", "error"))
-        check_whole("batch_size", self.batch_size)
+        check_batch_size(self.batch_size)
         check_rate("label_smoothing", self.label_smoothing)
         check_rate("validation_fraction", self.validation_fraction)
         for name in ("epochs", "patience"):
