@@ -9,9 +9,11 @@ import numpy as np
 
 from kseq2seq.vocabulary import END, PAD
 
+_BLOCK = 65_536
+
 
 class RaggedIds(Sequence):
-    """A sequence of id sequences, which takes 4 bytes an id and 16 a sequence.
+    """A sequence of id sequences, which takes 4 bytes an id and 12 a sequence.
 
     Each element is an int32 array. Lists of lists take some ten times as much memory,
     and padding them is slow.
@@ -35,8 +37,8 @@ class RaggedIds(Sequence):
 
     def __init__(self, ids: np.ndarray, lengths: np.ndarray) -> None:
         self.ids = ids
-        self.lengths = lengths
-        self.starts = np.cumsum(lengths) - lengths
+        self.lengths = lengths.astype(np.int32)
+        self.starts = np.cumsum(lengths, dtype=np.int64) - lengths
 
     @classmethod
     def of(cls, sequences: Sequence[Sequence[int]]) -> RaggedIds:
@@ -56,9 +58,19 @@ class RaggedIds(Sequence):
     def take(self, rows: np.ndarray) -> RaggedIds:
         """Return the sequences of these rows, in their order."""
         lengths = self.lengths[rows]
-        ends = np.cumsum(lengths)
-        shifts = np.repeat(self.starts[rows] - (ends - lengths), lengths)
-        return RaggedIds(self.ids[np.arange(len(shifts)) + shifts], lengths)
+        ids = np.empty(int(lengths.sum()), np.int32)
+        start = 0
+        for i in range(0, len(rows), _BLOCK):  # few positions at a time in memory
+            positions = self._positions(rows[i : i + _BLOCK])
+            ids[start : start + len(positions)] = self.ids[positions]
+            start += len(positions)
+        return RaggedIds(ids, lengths)
+
+    def _positions(self, rows: np.ndarray) -> np.ndarray:
+        """Return where the ids of these rows stand, one behind the other."""
+        lengths = self.lengths[rows]
+        shifts = self.starts[rows] - (np.cumsum(lengths) - lengths)
+        return np.arange(lengths.sum()) + np.repeat(shifts, lengths)
 
     def backwards(self) -> RaggedIds:
         """Return the sequences, each from its end to its start."""

@@ -139,6 +139,8 @@ def test_predict_answers_a_line_each_from_a_file_and_from_standard_input(
     assert (
         main("predict", model, stdin="ab\n\nzzz\nba\n").stdout.splitlines() == expected
     )
+    widened = load(model).set_params(beam_size=3).predict(["ab", "", "zzz", "ba"])
+    assert run("predict", model, path, "--beam-size", 3).splitlines() == widened
 
 
 def test_evaluate_measures_decoded_answers(run, model, pairs):

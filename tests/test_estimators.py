@@ -148,10 +148,10 @@ def test_a_clone_is_not_fitted(fitted):
 @pytest.mark.slow
 def test_grid_search_tries_every_parameter_it_is_given():
     search = GridSearchCV(
-        small(), {"units": [4, 6], "attention_kind": ["dot", None]}, cv=2, refit=True
+        small(), {"units": [4], "attention_kind": ["dot", None]}, cv=2, refit=True
     )
     search.fit(X, Y)
-    assert len(search.cv_results_["params"]) == 4
+    assert len(search.cv_results_["params"]) == 2
     assert not np.isnan(search.cv_results_["mean_test_score"]).any()
     assert search.predict(["ab"])
 
@@ -248,7 +248,6 @@ def test_every_setting_survives_the_model_file(parameters, tmp_path):
         strict=True,
     ):
         np.testing.assert_array_equal(one, other)
-    again.fit(X, Y)
 
 
 @pytest.mark.slow

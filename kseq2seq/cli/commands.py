@@ -7,7 +7,6 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,8 +26,10 @@ Source = Annotated[
 Target = Annotated[
     Path | None, typer.Option("--target", help="Targets, line by line with --source.")
 ]
-
-LINES_AT_ONCE = 10_000
+BeamSize = Annotated[
+    int | None,
+    typer.Option(help="Hypotheses grown side by side; as the model's if left."),
+]
 
 
 def train(
@@ -78,21 +79,21 @@ def predict(
     file: Annotated[
         Path | None, typer.Argument(help="Sources, one a line; standard input if left.")
     ] = None,
+    beam_size: BeamSize = None,
     json_line: Json = False,
 ) -> None:
     """Answer each line of a file, or of standard input, with a line."""
     from kseq2seq.datasets import decode_lines, read_lines
 
-    estimator = load_text_model(model)
+    estimator = load_text_model(model, beam_size)
     if file is None:
         lines = decode_lines(sys.stdin.buffer, "standard input")
     else:
         lines = read_lines(file)
     num_lines, start = 0, time.perf_counter()
-    while chunk := list(islice(lines, LINES_AT_ONCE)):
-        for answer in estimator.predict(chunk):
-            typer.echo(" ".join(answer.splitlines()))
-        num_lines += len(chunk)
+    for answer in estimator.predict(iter(lines)):
+        typer.echo(" ".join(answer.splitlines()))
+        num_lines += 1
     if json_line:
         seconds = time.perf_counter() - start
         typer.echo(json.dumps({"lines": num_lines, "seconds": round(seconds, 3)}))
@@ -106,11 +107,12 @@ def evaluate(
     ] = None,
     source: Source = None,
     target: Target = None,
+    beam_size: BeamSize = None,
     json_line: Json = False,
 ) -> None:
     """Compare a model's answers, decoded without teacher forcing, with the targets."""
     X, y = _load(pairs, source, target)
-    estimator = load_text_model(model)
+    estimator = load_text_model(model, beam_size)
     report = _measure(estimator, y, estimator.predict(X))
     for name, value in report.items():
         typer.echo(f"{name.replace('_', ' '):>16}  {value:.4f}")
@@ -192,7 +194,7 @@ def _load_validation(
     return load_pairs(*files)
 
 
-def load_text_model(path: Path) -> Any:
+def load_text_model(path: Path, beam_size: int | None) -> Any:
     """Load a model that answers text with text, as the command line must."""
     from kseq2seq.persistence import read_description
 
@@ -207,7 +209,8 @@ def load_text_model(path: Path) -> Any:
     load_backend()
     from kseq2seq.estimators import load
 
-    return load(path)
+    estimator = load(path)
+    return estimator if beam_size is None else estimator.set_params(beam_size=beam_size)
 
 
 def _measure(estimator: Any, y: list[str], predictions: list[str]) -> dict[str, float]:

@@ -393,8 +393,9 @@ embeddings_initializer : str or keras.initializers.Initializer
                     [side[i] for i in held_back]
                     for side in (source.sequences(X), target.sequences(y))
                 )
-            sources, targets = sources.take(train), targets.take(train)
-            weights = weights[train]
+            if len(held_back):
+                sources, targets = sources.take(train), targets.take(train)
+                weights = weights[train]
         else:
             validation = encode_pairs(source, target, validation_data)
         self._start(source, target, targets, generator)
