@@ -103,7 +103,7 @@ def test_stepping_the_decoder_gives_the_training_outputs(settings):
     assert np.ptp(outputs, axis=(0, 1)).min() > 1e-2  # nothing is constant
 
 
-@pytest.mark.parametrize("settings", GRID + REPEATED, ids=label)
+@pytest.mark.parametrize("settings", GRID[::3] + REPEATED, ids=label)
 def test_padding_and_batch_mates_change_no_logits(settings):
     models = make_models(**settings)
     source_ids, decoder_input_ids = example()
