@@ -272,7 +272,9 @@ def measure(
     Parameters
     ----------
     contenders : sequence of Contender
-        Measured in turn: a round of each, then the next round of each.
+        Measured in turn: a round of each, then the next round of each. Before each
+        round that counts comes one that does not: some systems take back the memory of
+        a process that has been waiting, which would slow the large ones.
     rounds : int
         How many rounds count.
     warmup : int
@@ -295,6 +297,7 @@ def measure(
         for i in range(rounds):
             _say(f"round {i + 1} of {rounds}")
             for process, measured in zip(processes, seconds, strict=True):
+                process.round()
                 measured.append(process.round())
         return {
             process.contender.name: Measured(
