@@ -272,9 +272,10 @@ def measure(
     Parameters
     ----------
     contenders : sequence of Contender
-        Measured in turn: a round of each, then the next round of each. Before each
-        round that counts comes one that does not: some systems take back the memory of
-        a process that has been waiting, which would slow the large ones.
+        Measured in turn: a round of each, then the next round of each. Where there are
+        several, one that does not count comes before each round that does: some systems
+        take back the memory of a process that has been waiting, which would slow the
+        large ones.
     rounds : int
         How many rounds count.
     warmup : int
@@ -297,7 +298,8 @@ def measure(
         for i in range(rounds):
             _say(f"round {i + 1} of {rounds}")
             for process, measured in zip(processes, seconds, strict=True):
-                process.round()
+                if len(processes) > 1:
+                    process.round()
                 measured.append(process.round())
         return {
             process.contender.name: Measured(

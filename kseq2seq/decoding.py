@@ -15,6 +15,7 @@ import numpy as np
 from kseq2seq import _tensorflow
 from kseq2seq.arguments import check_batch_size
 from kseq2seq.ragged import RaggedIds
+from kseq2seq.search import SamplingSearch
 
 BATCH_SIZE = 512
 SOURCES_WORTH_COMPILING = 50_000
@@ -132,6 +133,11 @@ class OneByOne:
         self._ready.add(source_ids.shape[1])
 
 
+def sampling_layers(generator: keras.Model) -> list[SamplingSearch]:
+    """Return the layers of a generator that draw ids at random."""
+    return [layer for layer in generator.layers if isinstance(layer, SamplingSearch)]
+
+
 @contextmanager
 def _mapper(
     generator: keras.Model, *, compiles: bool
@@ -141,8 +147,7 @@ def _mapper(
     A compiled search keeps one core busy, where its matrices are small. Random numbers
     are drawn in the order of the batches, so not side by side.
     """
-    draws = any(layer.name == "sampling_search" for layer in generator.layers)
-    if draws or not compiles or not _tensorflow.is_alone_on_cpu():
+    if sampling_layers(generator) or not compiles or not _tensorflow.is_alone_on_cpu():
         yield lambda batches: map(generator.predict_on_batch, batches)
         return
     with ThreadPoolExecutor(os.cpu_count()) as pool:

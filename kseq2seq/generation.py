@@ -164,9 +164,8 @@ def _search(
             return_attention=options.attention_weights,
             name="rollout",
         )
-    has_attention = len(decoder.outputs) > 1 + num_states
     num_ids = decoder.outputs[0].shape[-1]
     options = options.checked(
-        max_length=max_length, num_ids=num_ids, has_attention=has_attention
+        max_length=max_length, num_ids=num_ids, has_attention=models.has_attention
     )
     return options.search(decoder, num_states, max_length)

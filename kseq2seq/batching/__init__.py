@@ -7,6 +7,7 @@ from kseq2seq.batching.buckets import (
     LabelBatches,
     Runs,
     ValueBatches,
+    run_length,
 )
 from kseq2seq.batching.padding import close_and_pad, pad, shift, shift_values
 from kseq2seq.batching.stream import StreamBatches
@@ -21,6 +22,7 @@ __all__ = [
     "ValueBatches",
     "close_and_pad",
     "pad",
+    "run_length",
     "shift",
     "shift_values",
 ]

@@ -102,6 +102,14 @@ LONGEST_RUN = 32
 """So many batches of one shape follow each other at most, and may train in one call."""
 
 
+def run_length(num_batches: int) -> int:
+    """Return how many batches of an epoch to take at once: a quarter at most.
+
+    So that progress shows.
+    """
+    return min(max(num_batches // 4, 1), LONGEST_RUN)
+
+
 class BucketedBatches(keras.utils.PyDataset):
     """Batches of one size from buckets, the widths of a bucket no less than before.
 
@@ -122,8 +130,7 @@ class BucketedBatches(keras.utils.PyDataset):
         self.shuffle = shuffle
         self._generator = random_generator(random_state)
         self._buckets = buckets
-        # Four runs an epoch at least, so that progress shows.
-        self.run_length = min(max(len(self) // 4, 1), LONGEST_RUN)
+        self.run_length = run_length(len(self))
         self._plan = self._draw_plan(shuffle=False)
 
     def on_epoch_begin(self) -> None:

@@ -10,7 +10,12 @@ import keras
 import numpy as np
 
 from kseq2seq.arguments import shown
-from kseq2seq.decoding import BATCH_SIZE, SOURCES_WORTH_COMPILING, generate
+from kseq2seq.decoding import (
+    BATCH_SIZE,
+    SOURCES_WORTH_COMPILING,
+    generate,
+    sampling_layers,
+)
 from kseq2seq.sequences import SequenceCodec
 
 SOURCES_A_BLOCK = 32 * BATCH_SIZE
@@ -96,8 +101,7 @@ def answer_ids(
 ) -> dict[str, np.ndarray]:
     """Return what a generator answers; a seeded one from its seed on, if it repeats."""
     if repeats:
-        for layer in generator.layers:
-            if layer.name == "sampling_search":
-                layer.reset()
+        for layer in sampling_layers(generator):
+            layer.reset()
     shows = verbose in (1, "auto")
     return generate(generator, sources, compiles=compiles, verbose=shows)

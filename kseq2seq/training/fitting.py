@@ -12,12 +12,10 @@ from typing import Any
 import keras
 
 from kseq2seq import _tensorflow
-from kseq2seq.batching import BucketedBatches, Runs, StreamBatches
+from kseq2seq.batching import BucketedBatches, Runs, StreamBatches, run_length
 
 STEPS_WORTH_COMPILING = 800
 """So many steps of one shape repay the seconds that XLA takes to compile it."""
-
-STEPS_PER_EXECUTION = 32
 
 
 def plan_buckets(num_pairs: int, *, batch_size: int, epochs: int) -> int:
@@ -87,17 +85,19 @@ def fit_batches(
     """
     compiles = len(batches) * epochs >= STEPS_WORTH_COMPILING * batches.num_buckets
     wants_batches = any(map(_wants_batches, callbacks))
+    by_runs = not wants_batches and _can_run(batches)
+    takes_one = wants_batches or by_runs  # of batches, or of runs
     model.compile(
         optimizer,
         loss=loss,
         weighted_metrics=list(metrics),
         jit_compile=True if compiles and _supports_jit(model) else "auto",
-        steps_per_execution=1 if wants_batches else _steps_per_execution(batches),
+        steps_per_execution=1 if takes_one else run_length(len(batches)),
     )
     history = keras.callbacks.History()
     own: list[keras.callbacks.Callback] = [history]
     data: list[Any] = [batches, validation_batches]
-    if not wants_batches and _can_run(batches):
+    if by_runs:
         own.append(_Progress(len(batches), batches.run_length))
         data = _run_by_run(model, batches, validation_batches)
     try:
@@ -130,13 +130,6 @@ def _can_run(batches: BucketedBatches | StreamBatches) -> bool:
         and batches.run_length > 1
         and not _tensorflow.is_distributed()
     )
-
-
-def _steps_per_execution(batches: BucketedBatches | StreamBatches) -> int:
-    """Return how many batches Keras itself is to take in one call."""
-    if _can_run(batches):
-        return 1  # of runs
-    return min(STEPS_PER_EXECUTION, max(len(batches) // 4, 1))
 
 
 def _run_by_run(
