@@ -98,18 +98,22 @@ def test_the_first_two_batches_show_every_width_that_varies(pairs, num_buckets):
     assert len(set(shapes)) == 1 or shapes[0] != shapes[1]
 
 
-@given(st.lists(st.tuples(id_lists, id_lists), min_size=1), st.integers(1, 3))
+@given(
+    st.lists(st.tuples(id_lists, id_lists), min_size=1),
+    st.integers(1, 3),
+    st.integers(1, 3),
+)
 @settings(max_examples=20)
-def test_runs_are_the_same_batches_stacked(pairs, num_buckets):
+def test_runs_are_the_same_batches_stacked(pairs, num_buckets, length):
     batches = Batches(
         *zip(*pairs, strict=True), batch_size=3, num_buckets=num_buckets, random_state=1
     )
-    runs = batches.runs()
+    runs = batches.runs(length)
     runs.on_epoch_begin()
     stacked = []
     for inputs, targets, weights in (runs[i] for i in range(len(runs))):
         (count,) = inputs["num_batches"]
-        assert 1 <= count <= len(targets) == batches.run_length
+        assert 1 <= count <= len(targets) == length
         assert not weights[count:].any()
         stacked += [
             (inputs["source_ids"][k], inputs["decoder_input_ids"][k], targets[k])

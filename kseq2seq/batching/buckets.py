@@ -176,35 +176,45 @@ class BucketedBatches(keras.utils.PyDataset):
             index -= batches_in_run
         raise IndexError(f"there are {len(self)} batches.")
 
-    def runs(self) -> Runs:
-        """Return the same batches, those of a run stacked."""
-        return Runs(self)
+    def runs(self, length: int) -> Runs:
+        """Return the same batches, so many of a run stacked at most."""
+        return Runs(self, length)
 
 
-class Runs(keras.utils.PyDataset):
-    """The batches of another data set, those of each run stacked into one array.
+class Runs:
+    """The batches of a data set, those that follow each other in one shape stacked.
 
     Each element is as a batch with an axis more in front, as long as the longest run;
     among the inputs ``"num_batches" (1,)`` tells how many batches of it count.
     """
 
-    def __init__(self, batches: BucketedBatches) -> None:
-        super().__init__()
-        self.batches = batches
+    def __init__(self, batches: BucketedBatches, length: int) -> None:
+        self.batches, self.length = batches, length
+        self._plan = self._cut_plan()
 
     def on_epoch_begin(self) -> None:
         """Draw the epoch's order."""
         self.batches.on_epoch_begin()
+        self._plan = self._cut_plan()
+
+    def _cut_plan(self) -> list[tuple[int, np.ndarray]]:
+        """Return the bucket and the rows of each element."""
+        step = self.length * self.batches.batch_size
+        return [
+            (b, rows[i : i + step])
+            for b, rows in self.batches._plan
+            for i in range(0, len(rows), step)
+        ]
 
     def __len__(self) -> int:
-        return len(self.batches._plan)
+        return len(self._plan)
 
     def __getitem__(self, index: int) -> Batch:
-        b, rows = self.batches._plan[index]
-        length, size = self.batches.run_length, self.batches.batch_size
-        batch = self.batches._buckets[b].batch(rows, length * size)
+        b, rows = self._plan[index]
+        size = self.batches.batch_size
+        batch = self.batches._buckets[b].batch(rows, self.length * size)
         inputs, targets, weights = keras.tree.map_structure(
-            lambda array: array.reshape(length, size, *array.shape[1:]), batch
+            lambda array: array.reshape(self.length, size, *array.shape[1:]), batch
         )
         num_batches = np.array([-(-len(rows) // size)], dtype=np.int32)
         return {**inputs, "num_batches": num_batches}, targets, weights

@@ -7,6 +7,7 @@ import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import keras
@@ -84,28 +85,26 @@ def fit_batches(
         When the stream behind the batches failed or ended early.
     """
     compiles = len(batches) * epochs >= STEPS_WORTH_COMPILING * batches.num_buckets
-    wants_batches = any(map(_wants_batches, callbacks))
-    by_runs = not wants_batches and _can_run(batches)
-    takes_one = wants_batches or by_runs  # of batches, or of runs
+    length = 1 if any(map(_wants_batches, callbacks)) else run_length(len(batches))
+    by_runs = _can_run(batches)
     model.compile(
         optimizer,
         loss=loss,
         weighted_metrics=list(metrics),
         jit_compile=True if compiles and _supports_jit(model) else "auto",
-        steps_per_execution=1 if takes_one else run_length(len(batches)),
+        steps_per_execution=1 if by_runs else length,
     )
     history = keras.callbacks.History()
     own: list[keras.callbacks.Callback] = [history]
-    data: list[Any] = [batches, validation_batches]
+    data: dict[str, Any] = {"x": batches, "validation_data": validation_batches}
     if by_runs:
-        own.append(_Progress(len(batches), batches.run_length))
-        data = _run_by_run(model, batches, validation_batches)
+        own.append(_Progress(len(batches), length))
+        data = _run_by_run(model, batches.runs(length), validation_batches)
     try:
         with _interruptible(model), _tensorflow.without_retracing_warnings():
             model.fit(
-                data[0],
+                **data,
                 epochs=epochs,
-                validation_data=data[1],
                 callbacks=[*callbacks, *own],
                 verbose=verbose,
                 shuffle=False,  # batches shuffle; Keras would by Python's global seed
@@ -127,30 +126,31 @@ def _can_run(batches: BucketedBatches | StreamBatches) -> bool:
     return (
         keras.backend.backend() == "tensorflow"
         and isinstance(batches, BucketedBatches)
-        and batches.run_length > 1
         and not _tensorflow.is_distributed()
     )
 
 
 def _run_by_run(
-    model: keras.Model,
-    batches: BucketedBatches,
-    validation_batches: BucketedBatches | None,
-) -> list[Runs | None]:
-    """Make a compiled model train and test on runs of batches; return them as such."""
+    model: keras.Model, runs: Runs, validation_batches: BucketedBatches | None
+) -> dict[str, Any]:
+    """Make a compiled model train and test on runs; return what to fit it on."""
     # Variables cannot be made inside the loop over a run.
-    inputs, targets, weights = batches[0]
+    inputs, targets, weights = runs.batches[0]
     outputs = model(inputs)
     arguments = (inputs, targets, outputs, weights)
     model.compute_loss(*arguments, training=False)
     model.compute_metrics(*arguments)
     model.reset_metrics()
     model.optimizer.build(model.trainable_variables)
-    model.train_function, model.test_function = (
-        _tensorflow.run_function(model, step, jit_compile=model.jit_compile)
-        for step in (model.train_step, model.test_step)
-    )
-    return [None if b is None else b.runs() for b in (batches, validation_batches)]
+
+    function = partial(_tensorflow.run_function, model, jit_compile=model.jit_compile)
+    numbers, model.train_function = function(model.train_step, runs)
+    data = {"x": numbers, "steps_per_epoch": len(runs)}
+    if validation_batches is not None:
+        runs = validation_batches.runs(validation_batches.run_length)
+        numbers, model.test_function = function(model.test_step, runs)
+        data |= {"validation_data": numbers, "validation_steps": len(runs)}
+    return data
 
 
 class _Progress(keras.callbacks.ProgbarLogger):
