@@ -23,6 +23,8 @@ def make_models(*, attention=True, seed=0, scale=0.6, **sizes):
     """Build models and give every weight, biases too, a value of its own."""
     build = build_attention_seq2seq if attention else build_seq2seq
     defaults = {"units": 6, "random_state": seed}
+    if isinstance(attention, str):
+        defaults["attention"] = attention
     if "source_features" not in sizes:
         defaults["source_vocabulary_size"] = SOURCE_SIZE
     if "target_features" not in sizes:

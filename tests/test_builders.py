@@ -61,6 +61,11 @@ OTHERS = [
     {"source_embedding": np.ones((12, 3)), "embedding_dim": 2},
     {"units": 5, "bidirectional": True, "num_layers": 4},
     {"attention_units": 3},
+    *(
+        {"attention": kind, "bidirectional": True, "encoder_units": units}
+        for kind in ("scaled_dot", "general", "additive")
+        for units in (None, 6)
+    ),
 ]
 
 
@@ -157,13 +162,32 @@ def test_a_decoder_that_repeats_is_fed_the_encoders_last_state_by_hand():
     np.testing.assert_allclose(outputs, np.stack(by_hand, axis=1), atol=1e-5)
 
 
-def test_attention_is_the_softmax_of_dot_products_over_the_source():
-    models = make_models(units=4)
+def score_by_hand(models, kind, queries, outputs):
+    """Return scores ``(batch, target_len, source_len)`` from the papers' equations."""
+
+    def weights(name):
+        return as_arrays(models.training.get_layer(name).get_weights())
+
+    if kind == "additive":
+        (scale,), (key_kernel,) = weights("attention"), weights("attention_keys")
+        kernel, bias = weights("attention_query")
+        queries, keys = queries @ kernel + bias, outputs @ key_kernel
+        return (np.tanh(queries[:, :, None] + keys[:, None]) @ scale)[..., 0]
+    if kind == "general":
+        queries = queries @ weights("attention_query")[0]
+    scores = np.einsum("bqd,bkd->bqk", queries, outputs)
+    return scores / 2 if kind == "scaled_dot" else scores  # the square root of 4 units
+
+
+@pytest.mark.parametrize("kind", ["dot", "scaled_dot", "general", "additive"])
+def test_attention_is_the_softmax_of_scores_over_the_source(kind):
+    models = make_models(units=4, attention=kind)
     source_ids, decoder_input_ids = example()
-    *states, outputs, mask = as_arrays(models.encoder(source_ids))
+    memory = as_arrays(models.encoder(source_ids))
+    states, outputs, mask = memory[:2], memory[-2], memory[-1]
     ids = decoder_input_ids[:, :1]
-    inputs = [ids, *states, outputs, mask]
-    logits, *_, weights = as_arrays(models.decoder(list(map(keras.ops.array, inputs))))
+    inputs = list(map(keras.ops.array, [ids, *memory]))
+    logits, *_, weights = as_arrays(models.decoder(inputs))
 
     decoder_outputs = as_arrays(
         models.decoder.get_layer("decoder_lstm_1")(
@@ -171,10 +195,11 @@ def test_attention_is_the_softmax_of_dot_products_over_the_source():
             initial_state=list(map(keras.ops.array, states)),
         )
     )[0]
-    scores = np.einsum("bqd,bkd->bqk", decoder_outputs, outputs)
+    scores = score_by_hand(models, kind, decoder_outputs, outputs)
     exponentials = np.exp(scores) * (source_ids != 0)[:, None]
     expected = exponentials / exponentials.sum(axis=-1, keepdims=True)
     np.testing.assert_allclose(weights, expected, atol=1e-5)
+    np.testing.assert_array_equal(mask, source_ids != 0)
 
     context = np.einsum("bqk,bkd->bqd", expected, outputs)
     vector = models.decoder.get_layer("attention_vector")
@@ -458,7 +483,9 @@ def test_bad_arguments_are_refused_with_the_range(arguments, message):
 
 
 def test_an_unknown_attention_is_refused():
-    with pytest.raises(ValueError, match=r"attention must be 'dot'; got 'dott'. Did"):
+    with pytest.raises(
+        ValueError, match=r"attention must be 'dot', .*; got 'dott'. Did"
+    ):
         build_attention_seq2seq(12, 9, attention="dott")
 
 

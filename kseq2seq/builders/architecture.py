@@ -22,7 +22,7 @@ Embedding = str | np.ndarray
 Initializer = Any
 
 CELLS = tuple(RECURRENT_LAYERS)
-ATTENTIONS = ("dot",)
+ATTENTIONS = ("dot", "scaled_dot", "general", "additive")
 DECODERS = ("autoregressive", "repeat")
 EMBEDDINGS = ("learned", "one_hot")
 MAX_LAYERS = 4

@@ -9,7 +9,7 @@ import keras
 
 from kseq2seq.builders.architecture import Architecture
 from kseq2seq.builders.components import Components
-from kseq2seq.layers import DotAttention, RepeatAlong
+from kseq2seq.layers import AdditiveAttention, DotAttention, RepeatAlong
 
 
 class Decoder:
@@ -74,7 +74,7 @@ class Decoder:
             new_states += states
         weights: list[Any] = []
         if self.attention is not None:
-            outputs, *weights = self.attention.wire(outputs, *memory[-2:])
+            outputs, *weights = self.attention.wire(outputs, memory)
         return [self.output(self.output_dropout(outputs)), *new_states, *weights]
 
     def inputs(self, steps: int | None) -> Any:
@@ -92,7 +92,7 @@ class Decoder:
             for name in self.architecture.state_names
         ]
         names += ["encoder_state"] if self.architecture.decoder == "repeat" else []
-        names += ["encoder_outputs", "source_mask"] if self.attention else []
+        names += self.attention.names if self.attention else []
         decoder_inputs = self.inputs(steps=1)
         memory = [
             keras.Input(tuple(given.shape[1:]), name=name, dtype=given.dtype)
@@ -103,15 +103,25 @@ class Decoder:
 
 
 class _Attention:
-    """Dot-product attention over the encoder outputs, masked where the source ends."""
+    """Attention over the encoder outputs, masked where the source ends."""
 
     def __init__(self, architecture: Architecture, components: Components) -> None:
+        kind = architecture.attention
+        self.names = ["encoder_outputs", "source_mask"]
         self.query: Any = components.identity
-        if architecture.encoder_width != architecture.units:
+        if kind == "additive":
+            self.names.insert(0, "attention_keys")
+            self.query = components.dense(architecture.units, name="attention_query")
+        elif kind == "general" or architecture.encoder_width != architecture.units:
             self.query = components.dense(
                 architecture.encoder_width, use_bias=False, name="attention_query"
             )
-        self.attention = DotAttention(name="attention")
+        self.attention: Any = DotAttention(
+            scaled=kind == "scaled_dot", name="attention"
+        )
+        if kind == "additive":
+            initializer = components.initializer(architecture.kernel_initializer)
+            self.attention = AdditiveAttention(initializer, name="attention")
         self.concatenate = keras.layers.Concatenate(name="attention_concatenate")
         self.vector = components.dense(
             architecture.attention_units or architecture.units,
@@ -119,7 +129,10 @@ class _Attention:
             name="attention_vector",
         )
 
-    def wire(self, outputs: Any, encoder_outputs: Any, mask: Any) -> tuple[Any, Any]:
+    def wire(self, outputs: Any, memory: list[Any]) -> tuple[Any, Any]:
         """Return the attentional vector and the weights, both for every step."""
-        context, weights = self.attention(self.query(outputs), encoder_outputs, mask)
+        *keys, encoder_outputs, mask = memory[-len(self.names) :]
+        context, weights = self.attention(
+            self.query(outputs), encoder_outputs, mask, *keys
+        )
         return self.vector(self.concatenate([context, outputs])), weights

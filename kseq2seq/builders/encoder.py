@@ -71,7 +71,8 @@ def build_encoder(architecture: Architecture, components: Components) -> keras.M
 
     States are ``(batch, units)`` each: of layer 1, then of layer 2 ...; an LSTM's h
     before its c. What stays is, for a decoder that repeats it, the last layer's h, and
-    with attention the encoder outputs and their mask.
+    with attention the encoder outputs and their mask, before them what additive
+    attention makes of them once for all steps.
     """
     reading = read_source(architecture, components)
     states: list[Any] = []
@@ -82,8 +83,13 @@ def build_encoder(architecture: Architecture, components: Components) -> keras.M
         last = states[-len(architecture.state_names)]
         constants.append(Unmasked(name="encoder_state")(last))
     if architecture.attention:
-        constants.append(Unmasked(name="encoder_outputs")(reading.outputs))
-        constants.append(reading.mask)
+        outputs = Unmasked(name="encoder_outputs")(reading.outputs)
+        if architecture.attention == "additive":
+            keys = components.dense(
+                architecture.units, use_bias=False, name="attention_keys"
+            )
+            constants.append(keys(outputs))
+        constants += [outputs, reading.mask]
     return keras.Model(reading.source, [*states, *constants], name="encoder")
 
 

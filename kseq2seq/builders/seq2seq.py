@@ -40,7 +40,8 @@ class Seq2SeqModels:
         ``source_ids`` to the decoder's initial states, each ``(batch, units)`` (for an
         LSTM h and c of layer 1, then of layer 2 ...), and with attention the encoder
         outputs ``(batch, source_len, encoder_units)`` and their mask
-        ``(batch, source_len)``.
+        ``(batch, source_len)``; before them, where attention is additive, its keys
+        ``(batch, source_len, units)``.
     decoder : keras.Model
         One step: ``[decoder_input_ids (batch, 1), *what the encoder gave]`` to
         ``[logits (batch, 1, target_vocabulary_size), *new states]`` and with attention
@@ -205,16 +206,21 @@ def build_attention_seq2seq(
 ) -> Seq2SeqModels:
     """Build an encoder-decoder with attention over the encoder outputs.
 
-    At every step the decoder output is compared with each encoder output by their dot
-    product; a softmax over the tokens of the source gives the weights, the weighted sum
+    At every step the decoder output is compared with each encoder output, which gives a
+    score; a softmax over the tokens of the source gives the weights, the weighted sum
     of the encoder outputs is the context vector, and a tanh layer over both gives what
     the logits are read from (Luong et al., 2015, arXiv:1508.04025, equations 5 to 7).
 
     Parameters
     ----------
-    attention : {"dot"}, default "dot"
-        The score. Where `encoder_units` differs from the decoder's `units`, a dense
-        layer without bias brings the decoder output to the encoder's width first.
+    attention : {"dot", "scaled_dot", "general", "additive"}, default "dot"
+        The score of decoder output q and encoder output h: ``q . h``; the same divided
+        by the square root of the width (Vaswani et al., 2017, arXiv:1706.03762); ``q W
+        h`` (Luong et al., equation 8, general); or ``v . tanh(W q + U h + b)``, its
+        inside `units` wide (Bahdanau et al., 2015, arXiv:1409.0473, A.1.2; here with
+        the decoder output of the same step). Where `encoder_units` differs from the
+        decoder's `units`, the first two bring q to the encoder's width first, by a
+        dense layer without bias.
     attention_units : int, optional
         The width of the tanh layer; `units` when None.
     source_vocabulary_size, target_vocabulary_size, units, source_features, \

@@ -89,7 +89,7 @@ class Seq2SeqEstimator(SequenceEstimator):
     decoder : {"autoregressive", "repeat"}, default "autoregressive"
         What the decoder is fed at each step: its last answer, or always the encoder's
         last state.
-    attention_kind : {"dot", None}, default "dot"
+    attention_kind : {"dot", "scaled_dot", "general", "additive", None}, default "dot"
         The builders' `attention`: how the decoder looks back at the encoder outputs;
         None (on the command line ``none``) for not at all.
     attention_units : int, optional

@@ -1,0 +1,27 @@
+"""Registered Keras layers: recurrent layers, embeddings, masks and attention."""
+
+from kseq2seq.layers.attention import AdditiveAttention, DotAttention
+from kseq2seq.layers.dense import Dense, Dropout, random_uniform
+from kseq2seq.layers.embeddings import Embedding, OneHot
+from kseq2seq.layers.fixed_shape import FixedShapeModel
+from kseq2seq.layers.masks import EveryFrame, PaddingMask, RepeatAlong, Unmasked
+from kseq2seq.layers.recurrent import GRU, LSTM, RECURRENT_LAYERS, SimpleRNN
+
+__all__ = [
+    "GRU",
+    "LSTM",
+    "RECURRENT_LAYERS",
+    "AdditiveAttention",
+    "Dense",
+    "DotAttention",
+    "Dropout",
+    "Embedding",
+    "EveryFrame",
+    "FixedShapeModel",
+    "OneHot",
+    "PaddingMask",
+    "RepeatAlong",
+    "SimpleRNN",
+    "Unmasked",
+    "random_uniform",
+]

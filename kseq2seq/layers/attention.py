@@ -1,0 +1,125 @@
+"""How a decoder looks back at the encoder outputs."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+_register = keras.saving.register_keras_serializable(package="kseq2seq")
+
+
+class _Attention(keras.layers.Layer):
+    """Weights over the tokens of the source, and the weighted sum of its outputs."""
+
+    def _look(
+        self, scores: Any, encoder_outputs: Any, source_mask: Any
+    ) -> tuple[Any, Any]:
+        """Return context vectors and weights for scores of every place."""
+        scores = ops.cast(scores, "float32")  # (batch, target_len, source_len)
+        scores = ops.where(ops.expand_dims(source_mask, 1), scores, -1e9)
+        weights = ops.exp(ops.log_softmax(scores))  # Keras's softmax warns at length 1
+        context = ops.matmul(ops.cast(weights, self.compute_dtype), encoder_outputs)
+        return context, weights
+
+    def _specs(self, queries: Any, encoder_outputs: Any) -> tuple[Any, Any]:
+        batch, target_len, _ = queries.shape
+        _, source_len, width = encoder_outputs.shape
+        return (
+            keras.KerasTensor((batch, target_len, width), dtype=self.compute_dtype),
+            keras.KerasTensor((batch, target_len, source_len), dtype="float32"),
+        )
+
+
+@_register
+class DotAttention(_Attention):
+    """Look back at the encoder outputs by dot products.
+
+    With q a decoder output and h_s the encoder outputs, the weights are
+    ``a_s = softmax_s(q . h_s)`` over the tokens of the source and the context vector is
+    ``sum_s a_s h_s`` (Luong et al., 2015, arXiv:1508.04025, equation 7, dot).
+
+    Called with queries ``(batch, target_len, width)``, encoder outputs ``(batch,
+    source_len, width)`` and their mask ``(batch, source_len)``; gives context vectors
+    ``(batch, target_len, width)`` and weights ``(batch, target_len, source_len)``,
+    float32 and 0 where the mask is False.
+
+    Parameters
+    ----------
+    scaled : bool, default False
+        Whether products are divided by the square root of the width (Vaswani et al.,
+        2017, arXiv:1706.03762, equation 1).
+    """
+
+    def __init__(self, scaled: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.scaled = scaled
+
+    def call(
+        self, queries: Any, encoder_outputs: Any, source_mask: Any
+    ) -> tuple[Any, Any]:
+        scores = ops.matmul(queries, ops.transpose(encoder_outputs, (0, 2, 1)))
+        if self.scaled:
+            scores = scores / math.sqrt(queries.shape[-1])
+        return self._look(scores, encoder_outputs, source_mask)
+
+    def compute_output_spec(
+        self, queries: Any, encoder_outputs: Any, source_mask: Any
+    ) -> tuple[Any, Any]:
+        return self._specs(queries, encoder_outputs)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "scaled": self.scaled}
+
+
+@_register
+class AdditiveAttention(_Attention):
+    """Look back at the encoder outputs by a small network.
+
+    The weights are ``a_s = softmax_s(v . tanh(q + k_s))``, q and k_s the decoder output
+    and the encoder outputs h_s, each brought to one width before; v is learned
+    (Bahdanau et al., 2015, arXiv:1409.0473, section A.1.2). The context vector is
+    ``sum_s a_s h_s``.
+
+    Called with queries ``(batch, target_len, width)``, encoder outputs ``(batch,
+    source_len, encoder_units)``, their mask ``(batch, source_len)`` and the keys
+    ``(batch, source_len, width)``; gives context vectors ``(batch, target_len,
+    encoder_units)`` and weights as :class:`DotAttention`.
+
+    Parameters
+    ----------
+    kernel_initializer : str or keras.initializers.Initializer
+        Of v.
+    """
+
+    def __init__(
+        self, kernel_initializer: Any = "glorot_uniform", **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+
+    def build(self, queries_shape: tuple[int | None, ...], *shapes: Any) -> None:
+        self.scale = self.add_weight(
+            shape=(queries_shape[-1], 1),
+            initializer=self.kernel_initializer,
+            name="scale",
+        )
+
+    def call(
+        self, queries: Any, encoder_outputs: Any, source_mask: Any, keys: Any
+    ) -> tuple[Any, Any]:
+        # (batch, target_len, source_len, width)
+        hidden = ops.tanh(ops.expand_dims(queries, 2) + ops.expand_dims(keys, 1))
+        scores = ops.matmul(hidden, self.scale)[..., 0]
+        return self._look(scores, encoder_outputs, source_mask)
+
+    def compute_output_spec(
+        self, queries: Any, encoder_outputs: Any, source_mask: Any, keys: Any
+    ) -> tuple[Any, Any]:
+        return self._specs(queries, encoder_outputs)
+
+    def get_config(self) -> dict[str, Any]:
+        initializer = keras.initializers.serialize(self.kernel_initializer)
+        return {**super().get_config(), "kernel_initializer": initializer}

@@ -1,0 +1,49 @@
+"""Ids to vectors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from kseq2seq import _tensorflow
+
+_register = keras.saving.register_keras_serializable(package="kseq2seq")
+
+
+@_register
+class Embedding(keras.layers.Embedding):
+    """Keras's embeddings, which tell a recurrent layer where they come from."""
+
+    def call(self, inputs: Any) -> Any:
+        if keras.backend.backend() != "tensorflow":
+            return super().call(inputs)
+        table = ops.cast(self.embeddings, self.compute_dtype)
+        embedded = _tensorflow.gather(table, inputs)
+        embedded._looked_up = (inputs, table)
+        return embedded
+
+
+@_register
+class OneHot(keras.layers.Layer):
+    """Ids to one-hot vectors: ``(batch, len)`` to ``(batch, len, size)``.
+
+    Parameters
+    ----------
+    size : int
+        The vocabulary's size, the special ids included.
+    """
+
+    def __init__(self, size: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.size = size
+
+    def call(self, ids: Any) -> Any:
+        return ops.one_hot(ids, self.size, dtype=self.compute_dtype)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> Any:
+        return (*input_shape, self.size)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "size": self.size}

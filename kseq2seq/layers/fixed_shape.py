@@ -1,0 +1,76 @@
+"""Models that say what is wrong with an array of another shape."""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+import keras
+
+_register = keras.saving.register_keras_serializable(package="kseq2seq")
+
+
+@_register
+class FixedShapeModel(keras.Model):
+    """A functional model of one input that says what is wrong with another shape.
+
+    Made and used as ``keras.Model(inputs, outputs)`` is. Arrays are checked before
+    Keras traces anything, so that the model works on once they are mended.
+
+    Raises
+    ------
+    ValueError
+        When it is called, fitted, evaluated or asked to predict with an array whose
+        shape is not the input's.
+    """
+
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        self._check_shape(inputs)
+        return super().__call__(inputs, *args, **kwargs)
+
+    @functools.wraps(keras.Model.fit)
+    def fit(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
+        self._check_shape(x)
+        return super().fit(x, *args, **kwargs)
+
+    @functools.wraps(keras.Model.evaluate)
+    def evaluate(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
+        self._check_shape(x)
+        return super().evaluate(x, *args, **kwargs)
+
+    @functools.wraps(keras.Model.predict)
+    def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        self._check_shape(x)
+        return super().predict(x, *args, **kwargs)
+
+    def _check_shape(self, inputs: Any) -> None:
+        """Raise unless the input is of its shape, as far as the shape is known."""
+        expected = tuple(self.inputs[0].shape[1:])
+        for given in keras.tree.flatten(inputs):
+            try:
+                shape = tuple(given.shape)
+            except (AttributeError, ValueError):  # a dataset, or a rank still open
+                continue
+            fits = len(shape) == len(expected) + 1 and all(
+                wanted is None or size in (None, wanted)
+                for size, wanted in zip(shape[1:], expected, strict=True)
+            )
+            if not fits:
+                raise ValueError(self._complaint(shape, expected))
+
+    def _complaint(
+        self, shape: tuple[int | None, ...], expected: tuple[int | None, ...]
+    ) -> str:
+        name, sizes = self.inputs[0].name, ", ".join(map(str, expected))
+        repair = "Bring them to that size, or build the models for this one."
+        if shape == expected:
+            repair = f"A single one needs a batch axis: {name}[None]."
+        elif _count(shape[1:]) == _count(expected):
+            repair = f"Reshape them: {name}.reshape(-1, {sizes})."
+        return f"{name} must be of shape (batch, {sizes}); got {shape}. {repair}"
+
+
+def _count(shape: tuple[int | None, ...]) -> int | None:
+    """Return how many values an array of the shape holds, None if that is open."""
+    return None if None in shape else math.prod(shape)  # type: ignore[arg-type]

@@ -1,0 +1,117 @@
+"""Recurrent layers: Keras's, faster on a CPU."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+from kseq2seq import _tensorflow
+
+_register = keras.saving.register_keras_serializable(package="kseq2seq")
+
+
+class _SingleStep:
+    """Call the cell itself, with no loop around it, when time has one step.
+
+    A decoder step is such a call; a loop of one round costs more than its cell.
+    """
+
+    def inner_loop(
+        self, sequences: Any, initial_state: Any, mask: Any, training: bool = False
+    ) -> tuple[Any, Any, list[Any]]:
+        if mask is not None or sequences.shape[1] != 1:
+            return super().inner_loop(  # type: ignore[misc]
+                sequences, initial_state, mask, training=training
+            )
+        output, states = self.cell(  # type: ignore[attr-defined]
+            sequences[:, 0], list(initial_state), training=training
+        )
+        return output, ops.expand_dims(output, 1), list(states)
+
+
+@_register
+class SimpleRNN(_SingleStep, keras.layers.SimpleRNN):
+    """Keras's simple recurrent layer, fast at a single step."""
+
+
+@_register
+class GRU(_SingleStep, keras.layers.GRU):
+    """Keras's GRU, fast at a single step (Cho et al., 2014, arXiv:1406.1078)."""
+
+
+@_register
+class LSTM(_SingleStep, keras.layers.LSTM):
+    """Keras's LSTM, faster on a CPU (Hochreiter and Schmidhuber, 1997).
+
+    On TensorFlow, where there is no GPU, the inputs of all steps are projected at once
+    and the gradient is written by hand. Where embeddings of few tokens are read, the
+    tokens are projected, and not every place where one stands.
+    """
+
+    def inner_loop(
+        self, sequences: Any, initial_state: Any, mask: Any, training: bool = False
+    ) -> tuple[Any, Any, list[Any]]:
+        if not self._is_plain(training):
+            return super().inner_loop(sequences, initial_state, mask, training)
+        if sequences.shape[1] == 1 and mask is None:
+            return self._step(sequences, *initial_state)
+        if not _tensorflow.is_alone_on_cpu():
+            return super().inner_loop(sequences, initial_state, mask, training)
+        projected = ops.transpose(self._project(sequences), (1, 0, 2))
+        if mask is not None:
+            mask = ops.expand_dims(ops.transpose(mask), -1)  # (len, batch, 1)
+        if self.go_backwards:
+            projected = ops.flip(projected, axis=0)
+            mask = None if mask is None else ops.flip(mask, axis=0)
+        outputs, state_h, state_c = _tensorflow.lstm(
+            projected,
+            self.cell.recurrent_kernel.value,
+            initial_state[0],
+            initial_state[1],
+            mask,
+        )
+        return state_h, ops.transpose(outputs, (1, 0, 2)), [state_h, state_c]
+
+    def _is_plain(self, training: bool) -> bool:
+        """Whether the cell is the usual one, with nothing dropped inside."""
+        cell = self.cell
+        return (
+            not (training and (cell.dropout or cell.recurrent_dropout))
+            and cell.activation is keras.activations.tanh
+            and cell.recurrent_activation is keras.activations.sigmoid
+        )
+
+    def _step(
+        self, sequences: Any, state_h: Any, state_c: Any
+    ) -> tuple[Any, Any, list[Any]]:
+        """Take a single step: ``c = f * c + i * g``, then ``h = o * tanh(c)``."""
+        gates = self._project(sequences, step=0)
+        gates = gates + ops.matmul(state_h, self.cell.recurrent_kernel)
+        i, f, g, o = ops.split(gates, 4, axis=-1)
+        state_c = ops.sigmoid(f) * state_c + ops.sigmoid(i) * ops.tanh(g)
+        state_h = ops.sigmoid(o) * ops.tanh(state_c)
+        return state_h, ops.expand_dims(state_h, 1), [state_h, state_c]
+
+    def _project(self, sequences: Any, step: int | None = None) -> Any:
+        """Return the inputs times the kernel plus the bias: ``(batch, len, 4 units)``.
+
+        Of one step, if it is given, ``(batch, 4 units)``.
+
+        The embeddings of a vocabulary that is smaller than the batch has tokens, as
+        far as its shape is known, are projected as a table.
+        """
+        kernel, bias = self.cell.kernel, self.cell.bias
+        steps = slice(None) if step is None else step
+        if hasattr(sequences, "_looked_up"):
+            ids, table = sequences._looked_up
+            if table.shape[0] <= math.prod(size or 1 for size in ids.shape):
+                table = ops.matmul(table, kernel) + bias
+                return _tensorflow.gather(table, ids[:, steps])
+        return ops.matmul(sequences[:, steps], kernel) + bias
+
+
+RECURRENT_LAYERS = {"rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}
+"""The cells by the names that builders know."""
