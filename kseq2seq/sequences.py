@@ -16,6 +16,7 @@ from kseq2seq.tokenizers import (
     get_tokenizer,
     tokenizer_from_json,
     tokenizer_to_json,
+    train_tokenizer,
 )
 from kseq2seq.vocabulary import FIRST_TOKEN, UNK, Token, Vocabulary
 
@@ -169,12 +170,15 @@ class SequenceCodec:
     ) -> tuple[SequenceCodec, RaggedIds]:
         """Return a codec for the values, and the ids that it gives them.
 
-        With a vocabulary given, every token must be in it.
+        With a vocabulary given, every token must be in it. A tokenizer that is named
+        with a size is trained on the values.
         """
         if _is_integer_array(values):
             kind, (numbers, tokens) = "integers", _number_array(values)
         else:
             sequences, kind = as_sequences(name, values)
+            if kind == "text":
+                tokenizer = train_tokenizer(tokenizer, sequences)
             numbers, tokens = _number(_tokenize(sequences, kind, tokenizer))
         given = vocabulary
         if given is None:

@@ -6,8 +6,9 @@ its own inverse on the texts that it is made for.
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from itertools import groupby
 from typing import Any, Protocol, runtime_checkable
@@ -180,6 +181,108 @@ NAMED_TOKENIZERS: dict[str, type[Any]] = {
 """The tokenizers that have a name."""
 
 
+TRAINED_TOKENIZERS = ("bpe:8000", "unigram:8000")
+"""Examples of the tokenizers that are trained on the texts, with a size each."""
+
+_TRAINED = re.compile(r"(bpe|unigram):(\d{1,9})")
+_NUM_BYTES = 256
+"""No subword vocabulary is smaller: it can spell every text."""
+
+
+def train_tokenizer(tokenizer: Any, texts: Iterable[str]) -> Any:
+    """Return a tokenizer trained on texts for a name with a size, another as it is.
+
+    Subwords are of bytes, so that every text can be spelled with them: by byte-pair
+    encoding (Sennrich et al., 2016, arXiv:1508.07909), or by a unigram language model
+    (Kudo, 2018, arXiv:1804.10959), whose training is not the same to the last digit
+    from one time to the next.
+
+    Parameters
+    ----------
+    tokenizer : object
+        ``"bpe:8000"``, say, or ``"unigram:8000"``; or what :func:`get_tokenizer` takes.
+    texts : iterable of str
+
+    Returns
+    -------
+    tokenizers.Tokenizer or object
+
+    Raises
+    ------
+    ValueError
+        When the size is below 256, of which each byte takes one.
+    ImportError
+        When the ``text`` extra is missing.
+
+    Examples
+    --------
+    >>> from kseq2seq.tokenizers import get_tokenizer, train_tokenizer
+    >>> trained = train_tokenizer("bpe:300", ["a low house", "lower houses"])
+    >>> get_tokenizer(trained).decode(get_tokenizer(trained).encode("a mouse"))
+    'a mouse'
+    """
+    if not is_trained(tokenizer):
+        return tokenizer
+    kind, size = _kind_and_size(tokenizer)
+    tokenizers = _import_tokenizers()
+    decoders, pre_tokenizers = tokenizers.decoders, tokenizers.pre_tokenizers
+    model, trainer = {
+        "bpe": (tokenizers.models.BPE, tokenizers.trainers.BpeTrainer),
+        "unigram": (tokenizers.models.Unigram, tokenizers.trainers.UnigramTrainer),
+    }[kind]
+    trained = tokenizers.Tokenizer(model())
+    # The first word of a text gets a space before it, as all others have one.
+    trained.normalizer = tokenizers.normalizers.Prepend(" ")
+    trained.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trained.decoder = decoders.Sequence(
+        [decoders.ByteLevel(), decoders.Strip(" ", 1, 0)]
+    )
+    trained.train_from_iterator(
+        texts,
+        trainer(
+            vocab_size=size,
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            special_tokens=[],
+            show_progress=False,
+        ),
+    )
+    return trained
+
+
+def is_trained(tokenizer: Any) -> bool:
+    """Whether this is the name of a tokenizer that is trained on the texts."""
+    return isinstance(tokenizer, str) and _TRAINED.fullmatch(tokenizer) is not None
+
+
+def _kind_and_size(tokenizer: str, *, name: str = "tokenizer") -> tuple[str, int]:
+    kind, size = tokenizer.split(":")
+    if int(size) < _NUM_BYTES:
+        raise ValueError(
+            f"{name} must have at least {_NUM_BYTES} subwords, one for each byte; got "
+            f"{tokenizer!r}."
+        )
+    return kind, int(size)
+
+
+def _import_tokenizers() -> Any:
+    try:
+        import tokenizers
+    except ImportError as error:
+        raise ImportError(
+            "subwords need the 'text' extra: pip install 'kseq2seq[text]'."
+        ) from error
+    return tokenizers
+
+
+def check_tokenizer(name: str, tokenizer: Any) -> None:
+    """Raise unless this is a tokenizer, or the name of one to train."""
+    if is_trained(tokenizer):
+        _kind_and_size(tokenizer, name=name)
+        _import_tokenizers()
+    else:
+        get_tokenizer(tokenizer, name=name)
+
+
 def get_tokenizer(tokenizer: Any, *, name: str = "tokenizer") -> Tokenizer:
     """Return the tokenizer for what a user may pass.
 
@@ -208,7 +311,7 @@ def get_tokenizer(tokenizer: Any, *, name: str = "tokenizer") -> Tokenizer:
     ['a', 'b']
     """
     if isinstance(tokenizer, str):
-        check_choice(name, tokenizer, NAMED_TOKENIZERS)
+        check_choice(name, tokenizer, (*NAMED_TOKENIZERS, *TRAINED_TOKENIZERS))
         return NAMED_TOKENIZERS[tokenizer]()
     if isinstance(tokenizer, tuple) and [*map(callable, tokenizer)] == [True, True]:
         return CallableTokenizer(*tokenizer)
@@ -217,9 +320,9 @@ def get_tokenizer(tokenizer: Any, *, name: str = "tokenizer") -> Tokenizer:
     if isinstance(tokenizer, Tokenizer) and not isinstance(tokenizer, type):
         return tokenizer
     raise TypeError(
-        f"{name} must be {quoted_choices(NAMED_TOKENIZERS)}, a pair of functions "
-        "(split, join), a tokenizers.Tokenizer, or an object with encode and decode; "
-        f"got {tokenizer!r}."
+        f"{name} must be {quoted_choices((*NAMED_TOKENIZERS, *TRAINED_TOKENIZERS))}, "
+        "a pair of functions (split, join), a tokenizers.Tokenizer, or an object with "
+        f"encode and decode; got {tokenizer!r}."
     )
 
 
@@ -251,11 +354,4 @@ def tokenizer_from_json(value: Any) -> Any:
     """Return what :func:`tokenizer_to_json` was given."""
     if isinstance(value, str):
         return value
-    try:
-        from tokenizers import Tokenizer as TrainedTokenizer
-    except ImportError as error:
-        raise ImportError(
-            "this model uses subwords; install the 'text' extra: "
-            "pip install 'kseq2seq[text]'."
-        ) from error
-    return TrainedTokenizer.from_str(value["tokenizers"])
+    return _import_tokenizers().Tokenizer.from_str(value["tokenizers"])

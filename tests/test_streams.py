@@ -230,6 +230,7 @@ def stream_of(*pairs):
         (endless, {"steps_per_epoch": 2.5}, {}, "steps_per_epoch must be a whole"),
         (endless, {}, {"source_vocabulary": None}, "tokens: pass source_vocabulary"),
         (endless, {}, {"target_vocabulary": None}, "tokens: pass target_vocabulary"),
+        (endless, {}, {"target_tokenizer": "bpe:300"}, "'bpe:300' is trained on all"),
         (endless, {}, {"source_vocabulary": 3}, "vocabulary of X must be a list of"),
         (endless, {}, {"target_vocabulary": [1, "a"]}, "vocabulary of y must be a"),
         (endless, {}, {"target_vocabulary": "xyx"}, "distinct; 'x' occurs twice"),

@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +10,7 @@ from kseq2seq.tokenizers import (
     get_tokenizer,
     tokenizer_from_json,
     tokenizer_to_json,
+    train_tokenizer,
 )
 
 
@@ -41,6 +44,48 @@ def test_whitespace_inverts_text_with_single_spaces(words):
 def test_subwords_invert_known_text(text):
     tokenizer = get_tokenizer(subword_tokenizer())
     assert tokenizer.decode(tokenizer.encode(text)) == text
+
+
+@pytest.fixture(scope="module", params=["bpe:300", "unigram:300"])
+def trained(request):
+    return train_tokenizer(request.param, ["low lower lowest", "newer, wider!"] * 9)
+
+
+@given(st.text())
+def test_trained_subwords_invert_any_text(trained, text):
+    tokenizer = get_tokenizer(trained)
+    assert tokenizer.decode(tokenizer.encode(text)) == text
+
+
+def test_trained_subwords_are_of_the_texts_and_no_more_than_asked(trained):
+    assert 256 < trained.get_vocab_size() <= 300
+    assert len(get_tokenizer(trained).encode("lower")) < len("lower")
+
+
+def test_the_same_texts_give_the_same_byte_pairs():
+    first, second = (train_tokenizer("bpe:300", ["ab abc b"] * 3) for _ in range(2))
+    assert first.to_str() == second.to_str()
+
+
+def test_a_tokenizer_that_needs_no_training_stays_as_it_is():
+    assert train_tokenizer("word", ["a b"]) == "word"
+
+
+def test_fewer_subwords_than_bytes_are_refused():
+    with pytest.raises(ValueError, match=r"at least 256 subwords, .*; got 'bpe:99'"):
+        train_tokenizer("bpe:99", ["a"])
+
+
+def test_subwords_without_the_extra_say_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tokenizers", None)
+    with pytest.raises(ImportError, match=r"pip install 'kseq2seq\[text\]'"):
+        train_tokenizer("bpe:300", ["a"])
+
+
+@pytest.mark.parametrize("wrong", ["bpe", "bpe:", "bpe:8k", "bep:8000", "bpe:-1"])
+def test_a_name_without_a_size_is_no_trained_tokenizer(wrong):
+    with pytest.raises(ValueError, match=r"'bpe:8000' or .*; got"):
+        get_tokenizer(wrong)
 
 
 def test_a_pair_of_functions_is_a_tokenizer():

@@ -157,7 +157,10 @@ def _describe(model: Path, description: dict[str, Any]) -> dict[str, Any]:
 
 
 def _side(side: dict[str, Any]) -> str:
-    tokenizer = f" split by {side['tokenizer']}" if side["tokenizer"] else ""
+    how = side["tokenizer"]
+    tokenizer = (
+        f" split by {how if isinstance(how, str) else 'subwords'}" if how else ""
+    )
     return f"{side['kind']}{tokenizer}, {len(side['tokens'])} tokens"
 
 
@@ -217,7 +220,7 @@ def _measure(estimator: Any, y: list[str], predictions: list[str]) -> dict[str, 
     from kseq2seq.metrics import METRICS, measure
     from kseq2seq.tokenizers import get_tokenizer
 
-    encode = get_tokenizer(estimator.target_tokenizer).encode
+    encode = get_tokenizer(estimator.target_tokenizer_).encode
 
     def tokens(texts: Sequence[str]) -> list[list[str]]:
         return [encode(text) for text in texts]

@@ -28,7 +28,7 @@ from kseq2seq.estimators.checks import check_callbacks
 from kseq2seq.estimators.parameters import parameters_from_json, parameters_to_json
 from kseq2seq.ragged import RaggedIds
 from kseq2seq.sequences import SequenceCodec
-from kseq2seq.tokenizers import get_tokenizer
+from kseq2seq.tokenizers import check_tokenizer
 from kseq2seq.training import (
     CosineDecay,
     StopAtLoss,
@@ -98,7 +98,7 @@ class SequenceEstimator(BaseEstimator):
 
     def _check_training_parameters(self) -> None:
         """Raise for a parameter out of range; builders check those that they take."""
-        get_tokenizer(self.source_tokenizer, name="source_tokenizer")
+        check_tokenizer("source_tokenizer", self.source_tokenizer)
         check_choice("unknown", self.unknown, ("unk", "error"))
         check_batch_size(self.batch_size)
         check_rate("label_smoothing", self.label_smoothing)

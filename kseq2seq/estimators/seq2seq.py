@@ -46,7 +46,7 @@ from kseq2seq.generation import LONGEST, build_generator
 from kseq2seq.metrics import exact_match
 from kseq2seq.ragged import RaggedIds
 from kseq2seq.sequences import SequenceCodec
-from kseq2seq.tokenizers import get_tokenizer
+from kseq2seq.tokenizers import check_tokenizer, is_trained
 from kseq2seq.training import (
     MaskedCrossentropy,
     TeacherForcedAccuracy,
@@ -68,9 +68,12 @@ class Seq2SeqEstimator(SequenceEstimator):
     Parameters
     ----------
     source_tokenizer, target_tokenizer : str or object, default "char"
-        How strings are split: ``"char"``, ``"word"``, ``"whitespace"``, a pair of
-        functions ``(split, join)``, a ``tokenizers.Tokenizer``, or an object with
-        ``encode`` and ``decode``.
+        How strings are split: ``"char"``, ``"word"``, ``"whitespace"``; ``"bpe:8000"``
+        or ``"unigram:8000"`` into so many subwords at most, which `fit` learns from the
+        texts (with the ``text`` extra; see
+        :func:`kseq2seq.tokenizers.train_tokenizer`); a pair of functions ``(split,
+        join)``, a ``tokenizers.Tokenizer``, or an object with ``encode`` and
+        ``decode``.
     unknown : {"unk", "error"}, default "unk"
         What a source token that training never saw becomes at predict: UNK, or an
         error.
@@ -188,6 +191,8 @@ embeddings_initializer : str or keras.initializers.Initializer
     models_ : Seq2SeqModels
     generator_ : keras.Model
     source_vocabulary_, target_vocabulary_ : Vocabulary
+    source_tokenizer_, target_tokenizer_ : object
+        What splits texts: as given, or the subwords that `fit` has learned.
     history_ : dict of str to list of float
         What each epoch measured, by name. ``teacher_forced_accuracy`` says how training
         went, not how well the model answers: that is :meth:`score`.
@@ -447,7 +452,7 @@ embeddings_initializer : str or keras.initializers.Initializer
     def _check_parameters(self) -> None:
         """Raise for a parameter out of range; builders check those that they take."""
         self._check_training_parameters()
-        get_tokenizer(self.target_tokenizer, name="target_tokenizer")
+        check_tokenizer("target_tokenizer", self.target_tokenizer)
         check_choice("attention_kind", self.attention_kind, (*ATTENTIONS, None))
         check_choice("decoder", self.decoder, DECODERS)
         check_flag("reverse_source", self.reverse_source)
@@ -467,7 +472,15 @@ embeddings_initializer : str or keras.initializers.Initializer
             )
         if sample_weight is not None:
             raise TypeError("sample_weight is not for a stream, which has no length.")
-        for name in ("source_vocabulary", "target_vocabulary"):
+        for side in ("source", "target"):
+            tokenizer = getattr(self, f"{side}_tokenizer")
+            if is_trained(tokenizer):
+                raise ValueError(
+                    f"{side}_tokenizer={tokenizer!r} is trained on all texts, and a "
+                    "stream does not show them first: pass a tokenizers.Tokenizer, "
+                    "such as kseq2seq.tokenizers.train_tokenizer gives."
+                )
+            name = f"{side}_vocabulary"
             if getattr(self, name) is None:
                 raise ValueError(
                     f"a stream does not tell all its tokens: pass {name}, a list of "
@@ -520,6 +533,8 @@ embeddings_initializer : str or keras.initializers.Initializer
         self.models_ = models
         self.source_vocabulary_ = self._source.vocabulary
         self.target_vocabulary_ = self._target.vocabulary
+        self.source_tokenizer_ = self._source.tokenizer
+        self.target_tokenizer_ = self._target.tokenizer
         self._generators = Generators(
             partial(build_generator, models, self.max_length_)
         )
