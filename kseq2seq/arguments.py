@@ -38,6 +38,11 @@ def shown(value: Any) -> str:
     return f"{text} ({type(value).__name__})"
 
 
+def _short(number: Any) -> str:
+    text = repr(number)
+    return text if len(text) <= 30 else f"{text[:27]}... ({len(text)} characters)"
+
+
 def check_choice(name: str, value: Any, choices: Iterable[Any]) -> None:
     """Raise a ``ValueError`` with the nearest right name unless value is a choice."""
     choices = tuple(choices)
@@ -51,6 +56,10 @@ def check_choice(name: str, value: Any, choices: Iterable[Any]) -> None:
 
 LARGEST_BATCH = 1_000_000
 """No batch is larger: it is filled up to its size, and would fill the memory."""
+
+
+LARGEST_WEIGHT = 1e20
+"""No weight of a pair is larger, so that the sum over a batch stays a number."""
 
 
 def check_batch_size(value: Any) -> int:
@@ -71,7 +80,7 @@ def check_whole(
         )
     number = int(value)
     if number < minimum or (maximum is not None and number > maximum):
-        raise ValueError(f"{name} must be {expected}; got {value!r}.")
+        raise ValueError(f"{name} must be {expected}; got {_short(value)}.")
     return number
 
 
@@ -95,10 +104,13 @@ def check_real(
         raise TypeError(
             f"{name} must be {expected}; got {value!r} ({type(value).__name__})."
         )
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # an integer of hundreds of digits
+        number = math.inf
     inside = minimum < number < maximum if exclusive else minimum <= number <= maximum
     if not inside or not math.isfinite(number):
-        raise ValueError(f"{name} must be {expected}; got {value!r}.")
+        raise ValueError(f"{name} must be {expected}; got {_short(value)}.")
     return number
 
 
@@ -148,8 +160,10 @@ def check_sample_weight(
             f"sample_weight must be of shape ({num_pairs},), a weight for each pair; "
             f"got {weights.shape}."
         )
-    if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
+    inside = (weights >= 0) & (weights <= LARGEST_WEIGHT)  # NaN is not
+    if not (inside.all() and weights.any()):
         raise ValueError(
-            "sample_weight must be finite, at least 0, and above 0 for some pair."
+            f"sample_weight must be from 0 to {LARGEST_WEIGHT:g}, and above 0 for some "
+            f"pair; got {weights.min()} to {weights.max()}."
         )
     return weights

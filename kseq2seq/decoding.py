@@ -72,7 +72,8 @@ def generate(
     shows = verbose and len(groups) >= LONG_RUN
     bar = keras.utils.Progbar(len(sources), unit_name="source", verbose=int(shows))
     parts = []
-    with _mapper(generator, compiles=compiles) as answer_all:
+    mapper = _mapper(generator, compiles=compiles)
+    with mapper as answer_all, _tensorflow.without_retracing_warnings():
         for rows, answers in zip(groups, answer_all(batches), strict=True):
             parts.append({name: array[: len(rows)] for name, array in answers.items()})
             bar.add(len(rows))
@@ -125,7 +126,8 @@ class OneByOne:
             self.threads.append(thread)
             thread.start()
         function = self._compiled if width in self._ready else self._plain
-        answers = function([(source_ids,)])
+        with _tensorflow.without_retracing_warnings():
+            answers = function([(source_ids,)])
         return {name: tensor.numpy() for name, tensor in answers.items()}
 
     def _compile(self, source_ids: np.ndarray) -> None:

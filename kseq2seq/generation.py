@@ -64,13 +64,14 @@ def build_generator(
         How many answers to give for each source, best first; at most `beam_size`. None
         gives the best alone, without an axis for it.
     length_penalty : float, default 0
-        From 0 on; the higher, the better long answers rank.
+        0 to 100; the higher, the better long answers rank.
     coverage_penalty : float, default 0
-        From 0 on; the higher, the worse rank answers that left source tokens without
+        0 to 100; the higher, the worse rank answers that left source tokens without
         attention. Needs attention.
     temperature : float, optional
-        Above 0. Ids are drawn with the probabilities ``softmax(log_probs /
-        temperature)``; at 1 they are the model's own. None draws nothing.
+        Above 0 and below 1000. Ids are drawn with the probabilities
+        ``softmax(log_probs / temperature)``; at 1 they are the model's own. None draws
+        nothing.
     top_k : int, optional
         Draw among so many of the most probable ids.
     top_p : float, optional

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from typing import Any, overload
 
 import numpy as np
 
+from kseq2seq.arguments import shown
 from kseq2seq.vocabulary import END, PAD
 
 _BLOCK = 65_536
@@ -42,14 +44,29 @@ class RaggedIds(Sequence):
 
     @classmethod
     def of(cls, sequences: Sequence[Sequence[int]]) -> RaggedIds:
-        """Return the sequences as they are, or from lists."""
+        """Return the sequences as they are, or from lists.
+
+        Raises
+        ------
+        ValueError, TypeError
+            When they are not lists of whole numbers of at least 0.
+        """
         if isinstance(sequences, cls):
             return sequences
-        lengths = np.fromiter(map(len, sequences), np.int64, count=len(sequences))
-        ids = np.fromiter(
-            (i for sequence in sequences for i in sequence), np.int32, lengths.sum()
-        )
-        return cls(ids, lengths)
+        flat, lengths = array("i"), array("q")
+        for i, sequence in enumerate(sequences):
+            try:
+                flat.extend(sequence)
+                lengths.append(len(sequence))
+            except (TypeError, OverflowError):
+                raise TypeError(
+                    f"expected sequences of ids, whole numbers below 2**31; sequence "
+                    f"{i} is {shown(sequence)}."
+                ) from None
+        ids = np.array(flat, np.int32)
+        if ids.min(initial=0) < 0:
+            raise ValueError(f"ids must be at least 0; got {ids.min()}.")
+        return cls(ids, np.array(lengths, np.int64))
 
     def tolist(self) -> list[list[int]]:
         """Return the sequences as lists."""

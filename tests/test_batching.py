@@ -161,6 +161,15 @@ def test_the_order_depends_on_the_seed_alone():
     assert epochs(4) != first
 
 
+def test_what_makes_no_batches_is_refused():
+    with pytest.raises(TypeError, match="shuffle must be True or False"):
+        Batches([[4]], [[5]], shuffle="a")
+    batches = Batches([[4]], [[5]], num_buckets=10**12)
+    assert batches.num_buckets == 1
+    with pytest.raises(IndexError, match="from 0; got -1"):
+        batches[-1]
+
+
 def test_no_pairs_or_unequal_sides_are_refused():
     with pytest.raises(ValueError, match="got 0 sources"):
         Batches([], [])

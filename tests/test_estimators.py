@@ -2,6 +2,7 @@ import copy
 import pickle
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
@@ -376,8 +377,9 @@ def test_bad_parameters_are_refused_before_a_model_is_built(
         (["a", "b"], ["c", float("nan")], {}, r"y\[1\] is nan"),
         ("ab", ["c", "d"], {}, "For a single one pass a list"),
         (["a"], ["b"], {"sample_weight": [1, 2]}, r"shape \(1,\).*got \(2,\)"),
-        (["a"], ["b"], {"sample_weight": [-1.0]}, "at least 0"),
+        (["a"], ["b"], {"sample_weight": [-1.0]}, "sample_weight must be from 0"),
         (["a"], ["b"], {"sample_weight": ["x"]}, "sample_weight must be"),
+        (["a"], ["b"], {"sample_weight": [3e38]}, "sample_weight must be from 0 to"),
         (["a"], ["b"], {"validation_data": (["a"],)}, r"must be a pair \(X, y\)"),
         (["a"], ["b"], {"validation_data": (["a"], ["b", "c"])}, "got 1 in X and 2"),
         (["a"], ["b"], {"validation_data": ([1], [2])}, r"X\[0\] is 1"),
@@ -627,14 +629,78 @@ def test_the_best_answers_come_with_scores_best_first(fitted):
         scores = [hypothesis.score for hypothesis in row]
         assert scores == sorted(scores, reverse=True) and scores[0] <= 0
         assert len({hypothesis.answer for hypothesis in row}) == 3
-    with pytest.raises(ValueError, match="beam_size must be at most"):
-        fitted.predict_n_best(["ab"], 50)
-    with pytest.raises(ValueError, match="n must be"):
-        fitted.predict_n_best(["ab"], 0)
+    for wrong in (0, 50, 1.5):
+        with pytest.raises((ValueError, TypeError), match="n must be a whole number"):
+            fitted.predict_n_best(["ab"], wrong)
+
+
+def test_the_best_answers_need_a_beam(fitted):
+    estimator = copy.deepcopy(fitted).set_params(beam_size="a")
+    with pytest.raises(TypeError, match="beam_size must be a whole number"):
+        estimator.predict_n_best(["ab"], 2)
+    estimator.set_params(beam_size=1, temperature=1.0)
+    with pytest.raises(ValueError, match=r"set_params\(temperature=None\)"):
+        estimator.predict_n_best(["ab"], 2)
+
+
+def test_a_search_that_cannot_be_is_not_saved(fitted, tmp_path):
+    estimator = copy.deepcopy(fitted).set_params(beam_size="a")
+    with pytest.raises(TypeError, match="beam_size must be a whole number"):
+        estimator.save(tmp_path / "m.kseq2seq")
+    assert not list(tmp_path.iterdir())
+
+
+def test_attention_takes_an_iterator(fitted):
+    (weights, tokens, _), _ = fitted.attention(iter(["abc", "d"]))
+    assert tokens == [*"abc", "<end>"] and weights.shape[1] == 4
+
+
+def in_blocks_of(size, monkeypatch):
+    monkeypatch.setattr(answering, "SOURCES_A_BLOCK", size)
+    monkeypatch.setattr(answering, "BATCH_SIZE", size)
+
+
+def test_a_stream_that_fails_is_answered_up_to_there(fitted, monkeypatch):
+    in_blocks_of(4, monkeypatch)
+
+    words = ["abcd", "", "b", "dd", "ca"]
+
+    def sources():
+        yield from words
+        raise OSError("connection lost")
+
+    answers = fitted.predict(sources())
+    assert [next(answers) for _ in words] == fitted.predict(words)
+    with pytest.raises(OSError, match="connection lost"):
+        next(answers)
+
+
+def test_what_is_wrong_in_a_stream_is_named_with_its_place(fitted, monkeypatch):
+    in_blocks_of(4, monkeypatch)
+    answers = fitted.predict(iter(["a"] * 5 + [None]))
+    assert [next(answers) for _ in range(4)] == ["a"] * 4
+    with pytest.raises(TypeError, match=r"the stream from source 4 on: .*X\[1\] is"):
+        next(answers)
+
+
+def test_a_stream_does_not_draw_the_same_block_by_block(fitted, monkeypatch):
+    in_blocks_of(20, monkeypatch)
+    estimator = copy.deepcopy(fitted).set_params(temperature=5.0)
+    first = list(estimator.predict(iter(["abcd"] * 40)))
+    assert first[:20] != first[20:]
+    assert list(estimator.predict(iter(["abcd"] * 40))) == first
+
+
+def test_threads_draw_what_the_seed_says(fitted):
+    estimator = copy.deepcopy(fitted).set_params(temperature=5.0)
+    expected = estimator.predict(["abcd"] * 20)
+    with ThreadPoolExecutor(3) as pool:
+        answers = list(pool.map(estimator.predict, [["abcd"] * 20] * 12))
+    assert answers == [expected] * 12
 
 
 def test_a_stream_is_answered_as_it_comes(fitted, monkeypatch):
-    monkeypatch.setattr(answering, "SOURCES_A_BLOCK", 4)
+    in_blocks_of(4, monkeypatch)
     drawn = []
 
     def sources():
@@ -662,10 +728,19 @@ def test_a_stream_is_answered_as_it_comes(fitted, monkeypatch):
         ({"temperature": 0}, "temperature must be"),
         ({"temperature": 1.0, "beam_size": 2}, "beam_size"),
         ({"top_k": 3}, "top_k"),
-        ({"forced_prefix": "az"}, "forced_prefix: the token 'z' at position 1 is not"),
+        ({"length_penalty": 3000.0, "beam_size": 2}, "at most 100; got 3000"),
+        (
+            {"coverage_penalty": 10**400, "beam_size": 2},
+            "at most 100; got 1000.* charac",
+        ),
+        ({"temperature": 1e40}, "temperature must be .* below 1000; got 1e"),
+        ({"forced_prefix": "az"}, "forced_prefix holds 'z', which is none of the 4"),
         ({"forced_prefix": 3}, r"forced_prefix must be the beginning .* got 3 \(int\)"),
         ({"forced_prefix": "abcd" * 9}, "forced_prefix must be at most max_length="),
-        ({"forbidden_tokens": "xyz"}, "forbidden_tokens: the token 'x'"),
+        ({"forbidden_tokens": "xyz"}, "forbidden_tokens holds 'x', which is none"),
+        ({"forbidden_tokens": iter("a")}, "forbidden_tokens must be a list of tokens"),
+        ({"forbidden_tokens": [["a"]]}, "forbidden_tokens must be a list of tokens"),
+        ({"forbidden_tokens": 5}, r"forbidden_tokens must be .* got 5 \(int\)"),
         ({"min_length": 99}, "min_length must be a whole number from 0 to 7; got 99"),
         ({"no_repeat_ngram_size": -1}, "no_repeat_ngram_size must be"),
     ],

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import id_lists
@@ -15,6 +16,22 @@ def test_sequences_are_kept_as_they_were(sequences):
     assert ragged.backwards().tolist() == [ids[::-1] for ids in sequences]
     assert ragged[1:].tolist() == sequences[1:]
     assert RaggedIds.of(ragged) is ragged
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ([[4], None], r"sequence 1 is None"),
+        ([[1.5]], r"whole numbers below 2\*\*31; sequence 0 is \[1.5\] \(list\)"),
+        (["ab"], "sequence 0 is 'ab'"),
+        ([[2**31]], "sequence 0 is"),
+        ([4], r"sequence 0 is 4 \(int\)"),
+        ([[4], [-1]], "ids must be at least 0; got -1"),
+    ],
+)
+def test_what_are_no_ids_is_refused(wrong, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        RaggedIds.of(wrong)
 
 
 @given(st.lists(id_lists, min_size=1), st.data())

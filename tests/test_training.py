@@ -272,6 +272,30 @@ def test_an_interrupt_ends_the_fit_after_the_step_and_keeps_the_weights():
     assert signal.getsignal(signal.SIGINT) is handler
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"epochs": 0}, "epochs must be a whole number of at least 1"),
+        ({"epochs": "a"}, "epochs must be a whole number"),
+        ({"optimizer": None}, "optimizer must be Optimizer; got None"),
+        ({"batches": [1]}, r"batches must be .*BucketedBatches.*; got \[1\]"),
+        ({"validation_batches": [1]}, "validation_batches must be"),
+        ({"callbacks": [5]}, r"callbacks must be Callback; got 5 \(int\)"),
+        ({"metrics": ["zz"]}, r"metrics must be Metric; got 'zz' \(str\)"),
+    ],
+)
+def test_what_cannot_be_fitted_is_refused(options, message):
+    model = make_models().training
+    arguments = {
+        "batches": make_batches(),
+        "optimizer": keras.optimizers.Adam(),
+        "loss": MaskedCrossentropy(),
+        **options,
+    }
+    with pytest.raises((ValueError, TypeError), match=message):
+        fit_batches(model, arguments.pop("batches"), **arguments)
+
+
 @pytest.mark.parametrize("monitor", ["val_loss", "teacher_forced_accuracy"])
 def test_callbacks_that_watch_a_metric_find_it(monitor, tmp_path):
     path = tmp_path / "best.weights.h5"

@@ -10,6 +10,7 @@ import numpy as np
 
 from kseq2seq.arguments import (
     check_batch_size,
+    check_flag,
     check_sample_weight,
     check_whole,
     random_generator,
@@ -127,7 +128,7 @@ class BucketedBatches(keras.utils.PyDataset):
     ) -> None:
         super().__init__()
         self.batch_size = check_batch_size(batch_size)
-        self.shuffle = shuffle
+        self.shuffle = check_flag("shuffle", shuffle)
         self._generator = random_generator(random_state)
         self._buckets = buckets
         self.run_length = run_length(len(self))
@@ -167,6 +168,8 @@ class BucketedBatches(keras.utils.PyDataset):
         return sum(-(-len(bucket) // self.batch_size) for bucket in self._buckets)
 
     def __getitem__(self, index: int) -> Batch:
+        if index < 0:
+            raise IndexError(f"batches have the numbers from 0; got {index}.")
         for b, rows in self._plan:
             batches_in_run = -(-len(rows) // self.batch_size)
             if index < batches_in_run:
@@ -430,7 +433,7 @@ def check_sides(num_sources: int, num_targets: int, name: str) -> None:
 
 def _rows_by_length(lengths: np.ndarray, num_buckets: int) -> list[np.ndarray]:
     """Sort the rows by length and cut them into groups, equal lengths together."""
-    check_whole("num_buckets", num_buckets)
+    num_buckets = min(check_whole("num_buckets", num_buckets), len(lengths))
     cuts = np.quantile(lengths, np.arange(1, num_buckets) / num_buckets)
     group = np.searchsorted(cuts, lengths)
     return [np.flatnonzero(group == g) for g in np.unique(group)]

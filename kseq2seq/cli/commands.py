@@ -85,6 +85,8 @@ def predict(
     """Answer each line of a file, or of standard input, with a line."""
     from kseq2seq.datasets import decode_lines, read_lines
 
+    if file is not None and not file.exists():  # before a backend is loaded
+        raise FileNotFoundError(f"there is no file {file}.")
     estimator = load_text_model(model, beam_size)
     if file is None:
         lines = decode_lines(sys.stdin.buffer, "standard input")

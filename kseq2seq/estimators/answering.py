@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import islice
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import keras
@@ -20,6 +23,9 @@ from kseq2seq.sequences import SequenceCodec
 
 SOURCES_A_BLOCK = 32 * BATCH_SIZE
 """So many sources of a stream are answered, sorted by length, at once."""
+
+_DRAWING = threading.Lock()
+"""Held while answers are drawn, so that threads do not share a seed's numbers."""
 
 MOST_GENERATORS = 4
 """Of so many settings of the search the generators are kept."""
@@ -41,12 +47,22 @@ class Hypothesis(NamedTuple):
     score: float
 
 
-def token_ids(name: str, codec: SequenceCodec, tokens: Sequence[Any]) -> list[int]:
+def token_ids(name: str, codec: SequenceCodec, tokens: Any) -> list[int]:
     """Return the ids of tokens that a parameter names, or raise."""
-    try:
-        return codec.vocabulary.encode(list(tokens), unknown="error")
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{name}: {error}") from None
+    listed: list[Any] = (
+        list(tokens) if isinstance(tokens, Sequence | np.ndarray) else [None]
+    )
+    for token in listed:
+        if not isinstance(token, str | Integral):
+            raise TypeError(
+                f"{name} must be a list of tokens of the answers; got {shown(tokens)}."
+            )
+        if token not in codec.vocabulary:
+            raise ValueError(
+                f"{name} holds {token!r}, which is none of the "
+                f"{len(codec.vocabulary.tokens)} tokens of the answers. Leave it out."
+            )
+    return codec.vocabulary.encode(listed)
 
 
 def prefix_ids(codec: SequenceCodec, prefix: Any) -> list[int]:
@@ -82,13 +98,34 @@ class Generators:
 
 
 def answer_stream(
-    X: Iterator[Any], answer: Callable[[list[Any], bool], Sequence[Any]]
+    X: Iterator[Any], answer: Callable[..., Sequence[Any]]
 ) -> Iterator[Any]:
-    """Yield the answers to sources that come as they are used, block by block."""
-    num_sources = 0
-    while block := list(islice(X, SOURCES_A_BLOCK)):
+    """Yield the answers to sources that come as they are used, block by block.
+
+    What was read before a source failed is answered first. The first blocks are small,
+    so that the first answers come soon.
+    """
+    num_sources, size, failure = 0, BATCH_SIZE, None
+    while failure is None:
+        block: list[Any] = []
+        try:
+            block.extend(islice(X, size))
+        except Exception as error:
+            failure = error
+        if not block:
+            break
+        start = num_sources
         num_sources += len(block)
-        yield from answer(block, num_sources >= SOURCES_WORTH_COMPILING)
+        compiles = num_sources >= SOURCES_WORTH_COMPILING
+        try:
+            yield from answer(block, compiles=compiles, goes_on=start > 0)
+        except (TypeError, ValueError) as error:
+            raise type(error)(
+                f"in the stream from source {start} on: {error}"
+            ) from None
+        size = min(2 * size, SOURCES_A_BLOCK)
+    if failure is not None:
+        raise failure
 
 
 def answer_ids(
@@ -100,8 +137,12 @@ def answer_ids(
     verbose: Any = 0,
 ) -> dict[str, np.ndarray]:
     """Return what a generator answers; a seeded one from its seed on, if it repeats."""
-    if repeats:
-        for layer in sampling_layers(generator):
-            layer.reset()
     shows = verbose in (1, "auto")
-    return generate(generator, sources, compiles=compiles, verbose=shows)
+    answer = partial(generate, generator, sources, compiles=compiles, verbose=shows)
+    layers = sampling_layers(generator)
+    if not layers:
+        return answer()
+    with _DRAWING:
+        for layer in layers if repeats else ():
+            layer.reset()
+        return answer()

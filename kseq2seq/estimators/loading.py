@@ -49,5 +49,6 @@ def load(path: str | Path) -> Any:
         return estimator.from_artifact(artifact)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(
-            f"{path} is damaged: {error}. Train or copy the model again."
+            f"{path} is damaged: {str(error).rstrip('.')}. Train or copy the model "
+            "again."
         ) from error

@@ -128,7 +128,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         training when None, which a stream of texts or token lists does not allow.
     beam_size : int, default 1
         How many hypotheses `predict` grows side by side; 1 is greedy search. Like all
-        parameters of the search, from here to `temperature`, it shapes answers and not
+        parameters of the search, from here to `top_p`, it shapes answers and not
         training: ``set_params`` changes it for a fitted estimator.
     length_penalty, coverage_penalty : float, default 0
         How a beam ranks hypotheses: the higher the first, the better long ones, and the
@@ -184,7 +184,8 @@ embeddings_initializer : str or keras.initializers.Initializer
     verbose : {0, 1, 2}, default 0
         Keras's progress bar: none, a bar, or a line an epoch.
     random_state : int, optional
-        Seeds weights, dropout, the order of batches and the held-back part.
+        Seeds weights, dropout, the order of batches and the held-back part; and what
+        is drawn with a `temperature`, which is then the same at each `predict`.
 
     Attributes
     ----------
@@ -550,9 +551,8 @@ embeddings_initializer : str or keras.initializers.Initializer
         """Return the arguments of the generator that the parameters ask for."""
         names = ["beam_size", "length_penalty", "coverage_penalty"]
         names += ["no_repeat_ngram_size", "temperature", "top_k", "top_p"]
-        forbidden = token_ids(
-            "forbidden_tokens", self._target, self.forbidden_tokens or ()
-        )
+        tokens = () if self.forbidden_tokens is None else self.forbidden_tokens
+        forbidden = token_ids("forbidden_tokens", self._target, tokens)
         check_whole("min_length", self.min_length, minimum=0, maximum=LONGEST)
         options = {
             **{name: getattr(self, name) for name in names},
@@ -618,7 +618,8 @@ embeddings_initializer : str or keras.initializers.Initializer
         ----------
         X : sequence of str, of token lists, or integers ``(n, len)``
             Of the kind that `fit` saw; longer ones, and empty ones, are answered too.
-            An iterator is a stream: answered as it comes, in constant memory.
+            An iterator is a stream: answered in blocks of 512 sources and more, in
+            constant memory.
 
         Returns
         -------
@@ -636,8 +637,8 @@ embeddings_initializer : str or keras.initializers.Initializer
         self._check_fitted()
         generator = self._generators(self._search_options(attention_weights=False))
 
-        def answer(X: Any, compiles: bool | None = None) -> Any:
-            answers = self._generate(generator, X, compiles)
+        def answer(X: Any, **options: Any) -> Any:
+            answers = self._generate(generator, X, **options)
             return self._target.decode(answers["ids"])
 
         return answer_stream(X, answer) if isinstance(X, Iterator) else answer(X)
@@ -663,7 +664,15 @@ embeddings_initializer : str or keras.initializers.Initializer
             As :meth:`predict`, and when n is more than the tokens to choose from.
         """
         self._check_fitted()
-        beam_size = max(self.beam_size, check_whole("n", n))
+        if self.temperature is not None:
+            raise ValueError(
+                "predict_n_best searches with a beam, and temperature="
+                f"{self.temperature!r} draws answers. set_params(temperature=None)."
+            )
+        forbidden = self._search_options()["forbidden_ids"]
+        usable = len(self.target_vocabulary_) - len(forbidden)
+        check_whole("n", n, maximum=usable)
+        beam_size = max(check_whole("beam_size", self.beam_size), n)
         options = {"n_best": n, "beam_size": beam_size, "attention_weights": False}
         answers = self._generate(self._generators(self._search_options(**options)), X)
         ids, scores = answers["ids"], answers["scores"]
@@ -719,6 +728,7 @@ embeddings_initializer : str or keras.initializers.Initializer
             raise ValueError(
                 "this model has no attention. Fit one with attention_kind='dot'."
             )
+        X = list(X) if isinstance(X, Iterator) else X
         sources = self._source.tokens(X)
         answers = self._generate(self.generator_, X)
         return attention_maps(
@@ -730,13 +740,19 @@ embeddings_initializer : str or keras.initializers.Initializer
         )
 
     def _generate(
-        self, generator: keras.Model, X: Any, compiles: bool | None = None
+        self,
+        generator: keras.Model,
+        X: Any,
+        *,
+        compiles: bool | None = None,
+        goes_on: bool = False,
     ) -> dict[str, np.ndarray]:
+        """Return what the generator answers; draws go on, or start from the seed."""
         return answer_ids(
             generator,
             self._source.encode(X),
             compiles=compiles,
-            repeats=self.random_state is not None,
+            repeats=self.random_state is not None and not goes_on,
             verbose=self.verbose,
         )
 
@@ -745,6 +761,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         return self.models_.training
 
     def _description(self) -> dict[str, Any]:
+        self._generators(self._search_options())  # or a bad parameter would be kept
         return {
             "source": self._source.to_json(),
             "target": self._target.to_json(),

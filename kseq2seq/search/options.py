@@ -16,6 +16,11 @@ from kseq2seq.search.sampling import SamplingSearch
 from kseq2seq.search.token_search import TokenSearch
 from kseq2seq.vocabulary import END, PAD, START
 
+LARGEST_PENALTY = 100.0
+"""A beam's penalties are this at most, so that scores stay numbers."""
+LARGEST_TEMPERATURE = 1000.0
+"""Far below it already, ids are drawn as if all were as likely."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SearchOptions:
@@ -134,7 +139,9 @@ class SearchOptions:
                 f"n_best must be at most beam_size, {beam_size}; got {n_best}. Widen "
                 "the beam."
             )
-        coverage = check_real("coverage_penalty", self.coverage_penalty)
+        coverage = check_real(
+            "coverage_penalty", self.coverage_penalty, maximum=LARGEST_PENALTY
+        )
         if coverage and not has_attention:
             raise ValueError(
                 f"coverage_penalty needs a model with attention; got {coverage} for "
@@ -143,7 +150,9 @@ class SearchOptions:
         return {
             "beam_size": beam_size,
             "n_best": None if n_best is None else int(n_best),
-            "length_penalty": check_real("length_penalty", self.length_penalty),
+            "length_penalty": check_real(
+                "length_penalty", self.length_penalty, maximum=LARGEST_PENALTY
+            ),
             "coverage_penalty": coverage,
         }
 
@@ -155,7 +164,12 @@ class SearchOptions:
             )
 
     def _checked_sampling(self) -> dict[str, Any]:
-        temperature = check_real("temperature", self.temperature, exclusive=True)
+        temperature = check_real(
+            "temperature",
+            self.temperature,
+            maximum=LARGEST_TEMPERATURE,
+            exclusive=True,
+        )
         beam = ("beam_size", "n_best", "length_penalty", "coverage_penalty")
         for name, value in self.given(*beam).items():
             raise ValueError(
@@ -215,7 +229,10 @@ class SearchOptions:
 
 
 def _checked_ids(name: str, ids: Any, num_ids: int) -> list[int]:
-    if not isinstance(ids, Sequence | np.ndarray):
+    is_list = isinstance(ids, Sequence) or (
+        isinstance(ids, np.ndarray) and ids.ndim == 1
+    )
+    if not is_list:
         raise TypeError(f"{name} must be a list of ids; got {ids!r}.")
     return [check_whole(name, i, minimum=0, maximum=num_ids - 1) for i in ids]
 

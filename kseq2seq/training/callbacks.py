@@ -90,10 +90,11 @@ class FreeRunningValidation(AnswerCallback):
     """Measure answers on validation pairs, decoded as `predict` does.
 
     The epoch's logs, and so the history and every callback that comes later in the list
-    (``EarlyStopping``, ``ModelCheckpoint``, ``CSVLogger``, ``TensorBoard``), get
-    ``val_exact_match``, ``val_token_accuracy`` and ``val_edit_distance``, or those of
-    `metrics`. In epochs between two measurements the last one stands, so the patience
-    of an ``EarlyStopping`` counts epochs, not measurements.
+    (``EarlyStopping``, ``ModelCheckpoint``, ``CSVLogger``, ``TensorBoard`` where the
+    ``tensorboard`` package is installed), get ``val_exact_match``,
+    ``val_token_accuracy`` and ``val_edit_distance``, or those of `metrics`. In epochs
+    between two measurements the last one stands, so the patience of an
+    ``EarlyStopping`` counts epochs, not measurements.
 
     Parameters
     ----------
@@ -166,7 +167,8 @@ class SampleAnswers(AnswerCallback):
     def look(self, epoch: int, logs: dict[str, float]) -> None:
         """Print."""
         X, y, answers = self._answers(self.num_answers)
-        print(f"epoch {epoch + 1}")
+        open_line = (self.params or {}).get("verbose") == 1  # that of Keras's bar
+        print("\n" * open_line + f"epoch {epoch + 1}")
         for source, right, answer, matched in zip(
             X, y, answers, matches(y, answers), strict=True
         ):

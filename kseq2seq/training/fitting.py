@@ -13,6 +13,7 @@ from typing import Any
 import keras
 
 from kseq2seq import _tensorflow
+from kseq2seq.arguments import check_whole, shown
 from kseq2seq.batching import BucketedBatches, Runs, StreamBatches, run_length
 
 STEPS_WORTH_COMPILING = 800
@@ -81,9 +82,21 @@ def fit_batches(
 
     Raises
     ------
+    ValueError, TypeError
+        When an argument is not as described.
     StreamError
         When the stream behind the batches failed or ended early.
     """
+    _check_kinds(
+        ("model", model, keras.Model),
+        ("batches", batches, BucketedBatches | StreamBatches),
+        ("optimizer", optimizer, keras.optimizers.Optimizer),
+        ("loss", loss, keras.losses.Loss),
+        *(("metrics", metric, keras.metrics.Metric) for metric in metrics),
+        *(("callbacks", one, keras.callbacks.Callback) for one in callbacks),
+        ("validation_batches", validation_batches, BucketedBatches | None),
+    )
+    check_whole("epochs", epochs)
     compiles = len(batches) * epochs >= STEPS_WORTH_COMPILING * batches.num_buckets
     length = 1 if any(map(_wants_batches, callbacks)) else run_length(len(batches))
     by_runs = _can_run(batches)
@@ -119,6 +132,14 @@ def fit_batches(
     finally:
         model.train_function = model.test_function = None  # another fit makes its own
     return _plain(history)
+
+
+def _check_kinds(*arguments: tuple[str, Any, Any]) -> None:
+    """Raise unless each value is of its kind."""
+    for name, value, kind in arguments:
+        if not isinstance(value, kind):
+            expected = getattr(kind, "__name__", str(kind))
+            raise TypeError(f"{name} must be {expected}; got {shown(value)}.")
 
 
 def _can_run(batches: BucketedBatches | StreamBatches) -> bool:
