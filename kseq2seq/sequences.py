@@ -14,6 +14,7 @@ from kseq2seq.arguments import check_choice, shown
 from kseq2seq.ragged import RaggedIds
 from kseq2seq.tokenizers import (
     get_tokenizer,
+    prepare_text,
     tokenizer_from_json,
     tokenizer_to_json,
     train_tokenizer,
@@ -132,6 +133,8 @@ class SequenceCodec:
         How many integers a row has, where decoded rows make an array.
     reverse : bool, default False
         Whether ids stand in reversed order.
+    lowercase, unicode_normalization
+        How texts are prepared; see :func:`kseq2seq.tokenizers.prepare_text`.
     """
 
     def __init__(
@@ -144,6 +147,8 @@ class SequenceCodec:
         unknown: str = "unk",
         width: int | None = None,
         reverse: bool = False,
+        lowercase: bool = False,
+        unicode_normalization: str | None = None,
     ) -> None:
         check_choice("kind", kind, KINDS)
         check_choice("unknown", unknown, ("unk", "error"))
@@ -154,6 +159,10 @@ class SequenceCodec:
         self.unknown = unknown
         self.width = width
         self.reverse = reverse
+        self.preparation: dict[str, Any] = {
+            "lowercase": lowercase,
+            "unicode_normalization": unicode_normalization,
+        }
 
     @classmethod
     def learn(
@@ -167,6 +176,7 @@ class SequenceCodec:
         max_size: int | None = None,
         vocabulary: Sequence[Token] | Vocabulary | None = None,
         reverse: bool = False,
+        **preparation: Any,
     ) -> tuple[SequenceCodec, RaggedIds]:
         """Return a codec for the values, and the ids that it gives them.
 
@@ -178,6 +188,7 @@ class SequenceCodec:
         else:
             sequences, kind = as_sequences(name, values)
             if kind == "text":
+                sequences = [prepare_text(text, **preparation) for text in sequences]
                 tokenizer = train_tokenizer(tokenizer, sequences)
             numbers, tokens = _number(_tokenize(sequences, kind, tokenizer))
         given = vocabulary
@@ -198,12 +209,13 @@ class SequenceCodec:
             unknown=unknown,
             width=int(numbers.lengths[0]) if kind == "integers" else None,
             reverse=reverse,
+            **preparation,
         )
         unknown = "unk" if given is None else "error"
         return codec, codec._ids(numbers, tokens, unknown)
 
     def sequences(self, values: Any) -> list[Any]:
-        """Return the sequences as strings or token lists.
+        """Return the sequences as strings, prepared, or as token lists.
 
         Raises
         ------
@@ -223,7 +235,9 @@ class SequenceCodec:
                     f"{self.name} held tokens of type {learned.pop().__name__} when "
                     f"the model was fitted; {self.name}[{i}] is {shown(sequence)}."
                 )
-        return sequences
+        if kind != "text":
+            return sequences
+        return [prepare_text(text, **self.preparation) for text in sequences]
 
     def tokens(self, values: Any) -> list[list[Token]]:
         """Return the tokens of each sequence, which must be as for `sequences`."""
@@ -294,6 +308,7 @@ class SequenceCodec:
             "unknown": self.unknown,
             "width": self.width,
             "reverse": self.reverse,
+            **self.preparation,
         }
 
     @classmethod
@@ -308,6 +323,8 @@ class SequenceCodec:
             unknown=value["unknown"],
             width=value["width"],
             reverse=value["reverse"],
+            lowercase=value["lowercase"],
+            unicode_normalization=value["unicode_normalization"],
         )
 
 

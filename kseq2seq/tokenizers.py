@@ -249,6 +249,40 @@ def train_tokenizer(tokenizer: Any, texts: Iterable[str]) -> Any:
     return trained
 
 
+def prepare_text(
+    text: str, *, lowercase: bool = False, unicode_normalization: str | None = None
+) -> str:
+    """Return a text as a model is to see it.
+
+    Parameters
+    ----------
+    text : str
+    lowercase : bool, default False
+        Whether capitals become small letters.
+    unicode_normalization : {"NFC", "NFD", "NFKC", "NFKD", None}
+        The form that the same characters, written differently, are brought to (Unicode
+        Standard Annex 15); None for as they are.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from kseq2seq.tokenizers import prepare_text
+    >>> prepare_text("CO₂", lowercase=True, unicode_normalization="NFKC")
+    'co2'
+    """
+    if lowercase:
+        text = text.lower()
+    if unicode_normalization is not None:
+        text = unicodedata.normalize(unicode_normalization, text)  # type: ignore[arg-type]
+    return text
+
+
+UNICODE_NORMALIZATIONS = ("NFC", "NFD", "NFKC", "NFKD", None)
+
+
 def is_trained(tokenizer: Any) -> bool:
     """Whether this is the name of a tokenizer that is trained on the texts."""
     return isinstance(tokenizer, str) and _TRAINED.fullmatch(tokenizer) is not None

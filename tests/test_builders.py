@@ -61,6 +61,12 @@ OTHERS = [
     {"source_embedding": np.ones((12, 3)), "embedding_dim": 2},
     {"units": 5, "bidirectional": True, "num_layers": 4},
     {"attention_units": 3},
+    {"num_layers": 3, "residual": True, "bidirectional": True, "dropout": 0.5},
+    {"num_layers": 2, "residual": True, "layer_normalization": True, "cell": "gru"},
+    {"layer_normalization": True, "attention": False},
+    {"tied_embeddings": True, "embedding_dim": 6},
+    {"tied_embeddings": True, "attention_units": 4, "embedding_dim": 4},
+    {"tied_embeddings": True, "target_embedding": np.ones((9, 6)), "attention": False},
     *(
         {"attention": kind, "bidirectional": True, "encoder_units": units}
         for kind in ("scaled_dot", "general", "additive")
@@ -208,6 +214,57 @@ def test_attention_is_the_softmax_of_scores_over_the_source(kind):
     last = models.decoder.get_layer("logits")
     by_hand = tanh @ as_arrays(last.kernel)[0] + as_arrays(last.bias)[0]
     np.testing.assert_allclose(logits, by_hand, atol=1e-5)
+
+
+def test_tied_logits_are_products_with_the_target_embeddings():
+    models = make_models(units=4, attention=False, tied_embeddings=True)
+    source_ids, decoder_input_ids = example()
+    memory = models.encoder(source_ids)
+    step = models.decoder([decoder_input_ids[:, :1], *memory])
+    logits, state_h = as_arrays(step)[:2]
+    (table,) = as_arrays(models.decoder.get_layer("target_embedding").get_weights())
+    np.testing.assert_allclose(logits[:, 0], state_h @ table.T, atol=1e-5)
+    assert "logits" not in [layer.name for layer in models.training.layers]
+
+
+def test_residual_layers_add_their_inputs_and_are_normalized_over_the_width():
+    models = make_models(
+        units=4,
+        num_layers=2,
+        attention=False,
+        residual=True,
+        layer_normalization=True,
+    )
+    source_ids, decoder_input_ids = example()
+    memory = models.encoder(source_ids)
+    step = models.decoder([decoder_input_ids[:, :1], *memory])
+    logits, h_1, _, h_2, _ = as_arrays(step)
+
+    def normalized(values, i):
+        layer = models.decoder.get_layer(f"decoder_norm_{i}")
+        scale, shift = as_arrays(layer.get_weights())
+        values = values - values.mean(axis=-1, keepdims=True)
+        deviation = np.sqrt((values**2).mean(axis=-1, keepdims=True) + layer.epsilon)
+        return values / deviation * scale + shift
+
+    outputs = normalized(normalized(h_1, 1) + h_2, 2)
+    kernel, bias = as_arrays(models.decoder.get_layer("logits").get_weights())
+    np.testing.assert_allclose(logits[:, 0], outputs @ kernel + bias, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"embedding_dim": 3}, r"got 3 and 4. Set embedding_dim=4, or units=3"),
+        ({"target_embedding": np.ones((9, 5))}, "got 5 and 4"),
+        ({"target_embedding": "one_hot"}, "one-hot ids"),
+        ({"decoder": "repeat"}, "decoder='repeat'"),
+        ({"tied_embeddings": 1}, "tied_embeddings must be True or False"),
+    ],
+)
+def test_embeddings_that_cannot_be_tied_are_refused(wrong, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        build_seq2seq(12, 9, 4, **{"tied_embeddings": True, **wrong})
 
 
 def test_one_hot_is_an_embedding_with_the_identity():

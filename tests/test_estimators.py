@@ -16,7 +16,7 @@ from kseq2seq import Seq2SeqEstimator
 from kseq2seq.batching import close_and_pad
 from kseq2seq.datasets import make_echo
 from kseq2seq.estimators import answering
-from kseq2seq.training import forcing_probability
+from kseq2seq.training import FreeRunningValidation, forcing_probability
 from kseq2seq.vocabulary import UNK, Vocabulary
 
 SMALL = {
@@ -101,6 +101,25 @@ def test_subwords_are_learned_from_the_texts_and_kept(tmp_path):
     kept = kseq2seq.load(estimator.save(tmp_path / "m.kseq2seq"))
     again = pickle.loads(pickle.dumps(estimator))
     assert kept.predict(unseen) == again.predict(unseen) == estimator.predict(unseen)
+
+
+def test_texts_are_prepared_on_both_sides_and_measured_so(tmp_path):
+    watch = FreeRunningValidation()
+    estimator = small(
+        lowercase=True,
+        unicode_normalization="NFC",
+        epochs=30,
+        learning_rate=0.03,
+        dropout=0.0,
+        callbacks=[watch],
+    )
+    X, y = ["Ab", "bA", "e\u0301"] * 8, ["X", "y", "E\u0301"] * 8
+    estimator.fit(X, y, validation_data=(X[:3], y[:3]))
+    assert estimator.source_vocabulary_.tokens == ["a", "b", "\u00e9"]
+    assert estimator.predict(["AB", "ba", "\u00c9"]) == ["x", "y", "\u00e9"]
+    assert estimator.score(X, y) == 1 == estimator.history_["val_exact_match"][-1]
+    kept = kseq2seq.load(estimator.save(tmp_path / "m.kseq2seq"))
+    assert kept.score(X, y) == 1
 
 
 def test_unk_is_no_answer_unless_training_showed_it():
@@ -353,6 +372,8 @@ def test_attention_of_a_model_without_it_is_refused():
         ({"tol": 0.0}, "tol=0 can never be reached: with label_smoothing=0.1"),
         ({"source_vocabulary": "a"}, r"X\[0\]: the token 'b' at position 1 is not in"),
         ({"target_vocabulary": ["x"]}, r"y\[1\]: the token 'y' at position 0"),
+        ({"lowercase": "yes"}, "lowercase must be True or False"),
+        ({"unicode_normalization": "NFX"}, "must be 'NFC', .* or None; got 'NFX'"),
         ({"source_vocabulary": 5}, r"vocabulary of X must be a list .* got 5 \(int\)"),
         ({"source_vocabulary": {"a", "b"}}, "vocabulary of X must be a list"),
         ({"target_vocabulary": [["x"]]}, "vocabulary of y must be a list"),

@@ -8,6 +8,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from kseq2seq.tokenizers import (
     get_tokenizer,
+    prepare_text,
     tokenizer_from_json,
     tokenizer_to_json,
     train_tokenizer,
@@ -60,6 +61,19 @@ def test_trained_subwords_invert_any_text(trained, text):
 def test_trained_subwords_are_of_the_texts_and_no_more_than_asked(trained):
     assert 256 < trained.get_vocab_size() <= 300
     assert len(get_tokenizer(trained).encode("lower")) < len("lower")
+
+
+@pytest.mark.parametrize(
+    ("options", "prepared"),
+    [
+        ({}, "Cafe\u0301 \ufb01n"),
+        ({"lowercase": True}, "cafe\u0301 \ufb01n"),
+        ({"unicode_normalization": "NFC"}, "Caf\u00e9 \ufb01n"),
+        ({"lowercase": True, "unicode_normalization": "NFKC"}, "caf\u00e9 fin"),
+    ],
+)
+def test_a_text_is_prepared_as_asked(options, prepared):
+    assert prepare_text("Cafe\u0301 \ufb01n", **options) == prepared
 
 
 def test_the_same_texts_give_the_same_byte_pairs():

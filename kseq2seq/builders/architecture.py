@@ -26,6 +26,7 @@ ATTENTIONS = ("dot", "scaled_dot", "general", "additive")
 DECODERS = ("autoregressive", "repeat")
 EMBEDDINGS = ("learned", "one_hot")
 MAX_LAYERS = 4
+_FLAGS = ("bidirectional", "freeze_embeddings", "residual", "layer_normalization")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,13 +50,15 @@ class EncoderArchitecture:
     embeddings_initializer: Initializer
     random_state: Any
     encoder_units: int | None = None
+    residual: bool = False
+    layer_normalization: bool = False
 
     def __post_init__(self) -> None:
         self.check_side("source")
         self.check_sizes("units", "encoder_units", "embedding_dim")
         check_choice("cell", self.cell, CELLS)
         check_whole("num_layers", self.num_layers, maximum=MAX_LAYERS)
-        for name in ("bidirectional", "freeze_embeddings"):
+        for name in _FLAGS:
             check_flag(name, getattr(self, name))
         for name in ("dropout", "recurrent_dropout"):
             check_rate(name, getattr(self, name))
@@ -118,12 +121,37 @@ class Architecture(EncoderArchitecture):
     decoder: str
     attention: str | None = None
     attention_units: int | None = None
+    tied_embeddings: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.check_side("target")
         check_choice("decoder", self.decoder, DECODERS)
         self.check_sizes("attention_units")
+        if check_flag("tied_embeddings", self.tied_embeddings):
+            self._check_tie()
+
+    def _check_tie(self) -> None:
+        """Raise unless target embeddings can serve as the kernel of the logits."""
+        one_hot = isinstance(self.target_embedding, str) and (
+            self.target_embedding == "one_hot"
+        )
+        if self.decoder == "repeat" or self.target_features is not None or one_hot:
+            raise ValueError(
+                "tied_embeddings needs a decoder that reads embeddings of ids; leave "
+                "it out with real-valued targets, one-hot ids or decoder='repeat'."
+            )
+        width = self.embedding_dim or self.units
+        if not isinstance(self.target_embedding, str):
+            width = self.target_embedding.shape[1]
+        read = (self.attention and self.attention_units) or self.units
+        if width != read:
+            name = "attention_units" if self.attention else "units"
+            raise ValueError(
+                "tied_embeddings needs target embeddings as wide as what the logits "
+                f"are read from; got {width} and {read}. Set embedding_dim={read}, or "
+                f"{name}={width}."
+            )
 
 
 def check_initializer(name: str, value: Any, shape: tuple[int, ...]) -> None:

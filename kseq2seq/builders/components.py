@@ -14,7 +14,14 @@ from kseq2seq.builders.architecture import (
     EncoderArchitecture,
     Initializer,
 )
-from kseq2seq.layers import RECURRENT_LAYERS, Dense, Dropout, Embedding, OneHot
+from kseq2seq.layers import (
+    RECURRENT_LAYERS,
+    Dense,
+    Dropout,
+    Embedding,
+    OneHot,
+    TiedEmbedding,
+)
 
 
 class Seeded:
@@ -67,18 +74,33 @@ class Components(Seeded):
         """Return the values: stands where an architecture needs no layer."""
         return values
 
+    def after_layer(self, i: int, *, name: str) -> Callable[[Any, Any], Any]:
+        """Return what follows recurrent layer i: a function of its inputs and outputs.
+
+        The inputs are added (He et al., 2016, arXiv:1512.03385), where both are as
+        wide, and the sum is normalized (Ba et al., 2016, arXiv:1607.06450).
+        """
+        add: Callable[[list[Any]], Any] = lambda both: both[1]  # noqa: E731
+        if self.architecture.residual and i > 1:
+            add = keras_layers.Add(name=f"{name}_residual_{i}")
+        normalize: Callable[[Any], Any] = self.identity
+        if self.architecture.layer_normalization:
+            normalize = keras_layers.LayerNormalization(name=f"{name}_norm_{i}")
+        return lambda inputs, outputs: normalize(add([inputs, outputs]))
+
     def embedding(
-        self, side: str, size: Any, how: str | np.ndarray
+        self, side: str, size: Any, how: str | np.ndarray, *, tied: bool = False
     ) -> keras_layers.Layer:
         """Return the embedding of a side: learned, one-hot or from a matrix."""
         name = f"{side}_embedding"
+        embedding = TiedEmbedding if tied else Embedding
         if isinstance(how, str) and how == "one_hot":
             return OneHot(size, name=name)
         if isinstance(how, str):
             initializer = self.initializer(self.architecture.embeddings_initializer)
             dim = self.architecture.embedding_dim or self.architecture.units
-            return Embedding(size, dim, embeddings_initializer=initializer, name=name)
-        layer = Embedding(
+            return embedding(size, dim, embeddings_initializer=initializer, name=name)
+        layer = embedding(
             size,
             how.shape[1],
             trainable=not self.architecture.freeze_embeddings,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import keras
@@ -17,9 +18,11 @@ class Decoder:
 
     def __init__(self, architecture: Architecture, components: Components) -> None:
         self.architecture = architecture
+        self.embedding: Any
         self.reader = self._reader(components)
         self.recurrent = []
         self.dropouts = []
+        self.after_layers = []
         for i in range(1, architecture.num_layers + 1):
             between: Callable[[Any], Any] = components.identity
             if i > 1:
@@ -30,6 +33,7 @@ class Decoder:
                     architecture.units, name=f"decoder_{architecture.cell}_{i}"
                 )
             )
+            self.after_layers.append(components.after_layer(i, name="decoder"))
         self.attention = None
         if architecture.attention:
             self.attention = _Attention(architecture, components)
@@ -37,7 +41,11 @@ class Decoder:
         if architecture.target_features is not None:
             size, name = architecture.target_features, "values"
         self.output_dropout = components.dropout(name=f"{name}_dropout")
-        self.output = components.dense(size, name=name)
+        self.output: Callable[[Any], Any]
+        if architecture.tied_embeddings:
+            self.output = partial(self.embedding, reverse=True)
+        else:
+            self.output = components.dense(size, name=name)
 
     def _reader(self, components: Components) -> Callable[[Any, Any], Any]:
         """Return what makes the first recurrent layer's inputs.
@@ -52,11 +60,14 @@ class Decoder:
             return lambda inputs, constants: repeat(dropout(constants[0]), inputs)
         if architecture.target_vocabulary_size is None:
             return lambda inputs, _: inputs
-        embedding = components.embedding(
-            "target", architecture.target_vocabulary_size, architecture.target_embedding
+        self.embedding = components.embedding(
+            "target",
+            architecture.target_vocabulary_size,
+            architecture.target_embedding,
+            tied=architecture.tied_embeddings,
         )
         dropout = components.dropout(name="target_embedding_dropout")
-        return lambda inputs, _: dropout(embedding(inputs))
+        return lambda inputs, _: dropout(self.embedding(inputs))
 
     def wire(self, decoder_inputs: Any, memory: list[Any]) -> list[Any]:
         """Return ``[logits or values, *states]`` and with attention the weights.
@@ -67,10 +78,14 @@ class Decoder:
         num_states = states_per_layer * self.architecture.num_layers
         outputs = self.reader(decoder_inputs, memory[num_states:])
         new_states: list[Any] = []
-        for layer, dropout in zip(self.recurrent, self.dropouts, strict=True):
+        for layer, dropout, after in zip(
+            self.recurrent, self.dropouts, self.after_layers, strict=True
+        ):
             start = len(new_states)
             states = memory[start : start + states_per_layer]
-            outputs, *states = layer(dropout(outputs), initial_state=states)
+            inputs = outputs
+            outputs, *states = layer(dropout(inputs), initial_state=states)
+            outputs = after(inputs, outputs)
             new_states += states
         weights: list[Any] = []
         if self.attention is not None:

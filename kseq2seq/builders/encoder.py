@@ -42,10 +42,12 @@ def read_source(architecture: EncoderArchitecture, components: Components) -> Re
     padding = mask if architecture.source_features is None else None
     states = []
     for i in range(1, architecture.num_layers + 1):
+        inputs = outputs
         if i > 1:
             outputs = components.dropout(name=f"encoder_dropout_{i}")(outputs)
         layer = components.encoder_recurrent(name=f"encoder_{architecture.cell}_{i}")
         outputs, *layer_states = layer(outputs, mask=padding)
+        outputs = components.after_layer(i, name="encoder")(inputs, outputs)
         states.append(layer_states)
     return Reading(source, mask, outputs, states)
 

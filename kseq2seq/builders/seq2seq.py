@@ -95,10 +95,13 @@ def build_seq2seq(
     cell: str = "lstm",
     num_layers: int = 1,
     bidirectional: bool = False,
+    residual: bool = False,
+    layer_normalization: bool = False,
     embedding_dim: int | None = None,
     source_embedding: Embedding = "learned",
     target_embedding: Embedding = "learned",
     freeze_embeddings: bool = False,
+    tied_embeddings: bool = False,
     dropout: float = 0.0,
     recurrent_dropout: float = 0.0,
     kernel_initializer: Initializer = "glorot_uniform",
@@ -138,12 +141,22 @@ def build_seq2seq(
         Recurrent layers of the encoder, and of the decoder; 1 to 4.
     bidirectional : bool, default False
         Whether each encoder layer reads in both directions, half its width each.
+    residual : bool, default False
+        Whether, from the second recurrent layer on, a layer's inputs are added to its
+        outputs (He et al., 2016, arXiv:1512.03385).
+    layer_normalization : bool, default False
+        Whether each recurrent layer's outputs, after that, are normalized over their
+        width (Ba et al., 2016, arXiv:1607.06450). States are not.
     embedding_dim : int, optional
         The width of learned embeddings; `units` when None.
     source_embedding, target_embedding : {"learned", "one_hot"} or array, default
         "learned". An array ``(vocabulary size, any width)`` is the embeddings' start.
     freeze_embeddings : bool, default False
         Whether embeddings given as arrays stay as they are.
+    tied_embeddings : bool, default False
+        Whether the logits are the products with the target embeddings, with no weights
+        of their own (Press and Wolf, 2017, arXiv:1608.05859). These must be as wide as
+        what the logits are read from: `units`, or with attention its width.
     dropout : float, default 0
         Share of the embeddings, of the values between layers and of the values before
         the logits that training drops; at least 0 and below 1.
@@ -192,10 +205,13 @@ def build_attention_seq2seq(
     cell: str = "lstm",
     num_layers: int = 1,
     bidirectional: bool = False,
+    residual: bool = False,
+    layer_normalization: bool = False,
     embedding_dim: int | None = None,
     source_embedding: Embedding = "learned",
     target_embedding: Embedding = "learned",
     freeze_embeddings: bool = False,
+    tied_embeddings: bool = False,
     dropout: float = 0.0,
     recurrent_dropout: float = 0.0,
     kernel_initializer: Initializer = "glorot_uniform",
@@ -224,10 +240,10 @@ def build_attention_seq2seq(
     attention_units : int, optional
         The width of the tanh layer; `units` when None.
     source_vocabulary_size, target_vocabulary_size, units, source_features, \
-target_features, decoder, encoder_units, cell, num_layers, bidirectional, \
-embedding_dim, source_embedding, target_embedding, freeze_embeddings, dropout, \
-recurrent_dropout, kernel_initializer, recurrent_initializer, bias_initializer, \
-embeddings_initializer, random_state
+target_features, decoder, encoder_units, cell, num_layers, bidirectional, residual, \
+layer_normalization, embedding_dim, source_embedding, target_embedding, \
+freeze_embeddings, tied_embeddings, dropout, recurrent_dropout, kernel_initializer, \
+recurrent_initializer, bias_initializer, embeddings_initializer, random_state
         As in :func:`build_seq2seq`.
 
     Returns

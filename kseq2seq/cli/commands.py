@@ -220,8 +220,11 @@ def load_text_model(path: Path, beam_size: int | None) -> Any:
 
 def _measure(estimator: Any, y: list[str], predictions: list[str]) -> dict[str, float]:
     from kseq2seq.metrics import METRICS, measure
-    from kseq2seq.tokenizers import get_tokenizer
+    from kseq2seq.tokenizers import get_tokenizer, prepare_text
 
+    settings = ("lowercase", "unicode_normalization")
+    preparation = {name: getattr(estimator, name) for name in settings}
+    y = [prepare_text(text, **preparation) for text in y]
     encode = get_tokenizer(estimator.target_tokenizer_).encode
 
     def tokens(texts: Sequence[str]) -> list[list[str]]:

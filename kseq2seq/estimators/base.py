@@ -19,6 +19,7 @@ from kseq2seq import persistence
 from kseq2seq.arguments import (
     check_batch_size,
     check_choice,
+    check_flag,
     check_rate,
     check_real,
     check_whole,
@@ -28,7 +29,7 @@ from kseq2seq.estimators.checks import check_callbacks
 from kseq2seq.estimators.parameters import parameters_from_json, parameters_to_json
 from kseq2seq.ragged import RaggedIds
 from kseq2seq.sequences import SequenceCodec
-from kseq2seq.tokenizers import check_tokenizer
+from kseq2seq.tokenizers import UNICODE_NORMALIZATIONS, check_tokenizer
 from kseq2seq.training import (
     CosineDecay,
     StopAtLoss,
@@ -100,6 +101,10 @@ class SequenceEstimator(BaseEstimator):
         """Raise for a parameter out of range; builders check those that they take."""
         check_tokenizer("source_tokenizer", self.source_tokenizer)
         check_choice("unknown", self.unknown, ("unk", "error"))
+        check_flag("lowercase", self.lowercase)
+        check_choice(
+            "unicode_normalization", self.unicode_normalization, UNICODE_NORMALIZATIONS
+        )
         check_batch_size(self.batch_size)
         check_rate("label_smoothing", self.label_smoothing)
         check_rate("validation_fraction", self.validation_fraction)
@@ -140,7 +145,12 @@ class SequenceEstimator(BaseEstimator):
             max_size=self.max_size,
             vocabulary=self.source_vocabulary,
             reverse=getattr(self, "reverse_source", False),
+            **self._preparation(),
         )
+
+    def _preparation(self) -> dict[str, Any]:
+        names = ("lowercase", "unicode_normalization")
+        return {name: getattr(self, name) for name in names}
 
     def _split(
         self, num_examples: int, generator: np.random.Generator

@@ -38,6 +38,10 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
     ----------
     source_tokenizer : str or object, default "char"
         How strings are split; as in :class:`kseq2seq.Seq2SeqEstimator`.
+    lowercase : bool, default False
+        Whether capitals of texts become small letters.
+    unicode_normalization : {"NFC", "NFD", "NFKC", "NFKD", None}
+        The Unicode form that texts are brought to; None for as they are.
     unknown : {"unk", "error"}, default "unk"
         What a token that training never saw becomes at predict: UNK, or an error.
     min_frequency : int, default 1
@@ -126,6 +130,8 @@ embeddings_initializer : str or keras.initializers.Initializer
         self,
         *,
         source_tokenizer: Any = "char",
+        lowercase: bool = False,
+        unicode_normalization: str | None = None,
         unknown: str = "unk",
         min_frequency: int = 1,
         max_size: int | None = None,
@@ -157,6 +163,8 @@ embeddings_initializer : str or keras.initializers.Initializer
         random_state: int | None = None,
     ) -> None:
         self.source_tokenizer = source_tokenizer
+        self.lowercase = lowercase
+        self.unicode_normalization = unicode_normalization
         self.unknown = unknown
         self.min_frequency = min_frequency
         self.max_size = max_size

@@ -74,6 +74,11 @@ class Seq2SeqEstimator(SequenceEstimator):
         :func:`kseq2seq.tokenizers.train_tokenizer`); a pair of functions ``(split,
         join)``, a ``tokenizers.Tokenizer``, or an object with ``encode`` and
         ``decode``.
+    lowercase : bool, default False
+        Whether capitals of texts become small letters, on both sides; answers are
+        measured in these.
+    unicode_normalization : {"NFC", "NFD", "NFKC", "NFKD", None}
+        The Unicode form that texts are brought to; None for as they are.
     unknown : {"unk", "error"}, default "unk"
         What a source token that training never saw becomes at predict: UNK, or an
         error.
@@ -107,6 +112,11 @@ class Seq2SeqEstimator(SequenceEstimator):
         Recurrent layers of the encoder, and of the decoder; 1 to 4.
     bidirectional : bool, default True
         Whether the encoder reads in both directions.
+    residual : bool, default False
+        Whether, from the second recurrent layer on, a layer's inputs are added to its
+        outputs.
+    layer_normalization : bool, default False
+        Whether each recurrent layer's outputs are normalized.
     embedding_dim : int, optional, default 64
         The width of learned embeddings; `units` when None.
     source_embedding, target_embedding : {"learned", "one_hot"} or array, default \
@@ -116,6 +126,9 @@ class Seq2SeqEstimator(SequenceEstimator):
         ``vocabulary.Vocabulary.from_sequences`` gives.
     freeze_embeddings : bool, default False
         Whether embeddings given as arrays stay as they are.
+    tied_embeddings : bool, default False
+        Whether the logits are the products with the target embeddings; `embedding_dim`
+        must then be as wide as what they are read from, `units` or `attention_units`.
     dropout : float, default 0.3
         Share of embeddings and of values between layers that training drops.
     recurrent_dropout : float, default 0
@@ -222,6 +235,8 @@ embeddings_initializer : str or keras.initializers.Initializer
         *,
         source_tokenizer: Any = "char",
         target_tokenizer: Any = "char",
+        lowercase: bool = False,
+        unicode_normalization: str | None = None,
         unknown: str = "unk",
         min_frequency: int = 1,
         max_size: int | None = None,
@@ -236,10 +251,13 @@ embeddings_initializer : str or keras.initializers.Initializer
         cell: str = "lstm",
         num_layers: int = 1,
         bidirectional: bool = True,
+        residual: bool = False,
+        layer_normalization: bool = False,
         embedding_dim: int | None = 64,
         source_embedding: str | np.ndarray = "learned",
         target_embedding: str | np.ndarray = "learned",
         freeze_embeddings: bool = False,
+        tied_embeddings: bool = False,
         dropout: float = 0.3,
         recurrent_dropout: float = 0.0,
         kernel_initializer: Any = "glorot_uniform",
@@ -274,6 +292,8 @@ embeddings_initializer : str or keras.initializers.Initializer
     ) -> None:
         self.source_tokenizer = source_tokenizer
         self.target_tokenizer = target_tokenizer
+        self.lowercase = lowercase
+        self.unicode_normalization = unicode_normalization
         self.unknown = unknown
         self.min_frequency = min_frequency
         self.max_size = max_size
@@ -288,10 +308,13 @@ embeddings_initializer : str or keras.initializers.Initializer
         self.cell = cell
         self.num_layers = num_layers
         self.bidirectional = bidirectional
+        self.residual = residual
+        self.layer_normalization = layer_normalization
         self.embedding_dim = embedding_dim
         self.source_embedding = source_embedding
         self.target_embedding = target_embedding
         self.freeze_embeddings = freeze_embeddings
+        self.tied_embeddings = tied_embeddings
         self.dropout = dropout
         self.recurrent_dropout = recurrent_dropout
         self.kernel_initializer = kernel_initializer
@@ -496,6 +519,7 @@ embeddings_initializer : str or keras.initializers.Initializer
             min_frequency=self.min_frequency,
             max_size=self.max_size,
             vocabulary=self.target_vocabulary,
+            **self._preparation(),
         )
 
     def _start(
@@ -576,8 +600,10 @@ embeddings_initializer : str or keras.initializers.Initializer
                 "teacher_forcing_schedule in place of a TeacherForcing callback."
             )
         looking = [c for c in copies if isinstance(c, AnswerCallback)]
+        X, y = validation
+        y = self._target.sequences(y) if looking and len(y) else y
         for callback in looking:
-            callback.attach(self.predict, *validation, tokens=self._target.tokens)
+            callback.attach(self.predict, X, y, tokens=self._target.tokens)
         others = [c for c in copies if not isinstance(c, AnswerCallback)]
         self.callbacks_ = looking + others
 

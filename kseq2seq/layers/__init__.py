@@ -2,7 +2,7 @@
 
 from kseq2seq.layers.attention import AdditiveAttention, DotAttention
 from kseq2seq.layers.dense import Dense, Dropout, random_uniform
-from kseq2seq.layers.embeddings import Embedding, OneHot
+from kseq2seq.layers.embeddings import Embedding, OneHot, TiedEmbedding
 from kseq2seq.layers.fixed_shape import FixedShapeModel
 from kseq2seq.layers.masks import EveryFrame, PaddingMask, RepeatAlong, Unmasked
 from kseq2seq.layers.recurrent import GRU, LSTM, RECURRENT_LAYERS, SimpleRNN
@@ -22,6 +22,7 @@ __all__ = [
     "PaddingMask",
     "RepeatAlong",
     "SimpleRNN",
+    "TiedEmbedding",
     "Unmasked",
     "random_uniform",
 ]

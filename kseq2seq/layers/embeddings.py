@@ -26,6 +26,29 @@ class Embedding(keras.layers.Embedding):
 
 
 @_register
+class TiedEmbedding(Embedding):
+    """Embeddings that, called in reverse, give the logits of their ids.
+
+    The logits are the products of vectors ``(batch, len, width)`` with every row of the
+    embeddings (Press and Wolf, 2017, arXiv:1608.05859); there is no bias.
+    """
+
+    def call(self, inputs: Any, reverse: bool = False) -> Any:
+        if not reverse:
+            return super().call(inputs)
+        table = ops.cast(self.embeddings, self.compute_dtype)
+        steps = inputs.shape[1] or ops.shape(inputs)[1]
+        rows = ops.reshape(inputs, (-1, self.output_dim))
+        logits = ops.matmul(rows, ops.transpose(table))
+        return ops.reshape(logits, (-1, steps, self.input_dim))
+
+    def compute_output_spec(self, inputs: Any, reverse: bool = False) -> Any:
+        width = self.input_dim if reverse else self.output_dim
+        shape = (*inputs.shape[:2], width)
+        return keras.KerasTensor(shape, dtype=self.compute_dtype)
+
+
+@_register
 class OneHot(keras.layers.Layer):
     """Ids to one-hot vectors: ``(batch, len)`` to ``(batch, len, size)``.
 
