@@ -219,8 +219,8 @@ def test_attention_is_the_softmax_of_scores_over_the_source(kind):
 def test_tied_logits_are_products_with_the_target_embeddings():
     models = make_models(units=4, attention=False, tied_embeddings=True)
     source_ids, decoder_input_ids = example()
-    memory = models.encoder(source_ids)
-    step = models.decoder([decoder_input_ids[:, :1], *memory])
+    inputs = [decoder_input_ids[:, :1], *as_arrays(models.encoder(source_ids))]
+    step = models.decoder(list(map(keras.ops.array, inputs)))
     logits, state_h = as_arrays(step)[:2]
     (table,) = as_arrays(models.decoder.get_layer("target_embedding").get_weights())
     np.testing.assert_allclose(logits[:, 0], state_h @ table.T, atol=1e-5)
@@ -236,8 +236,8 @@ def test_residual_layers_add_their_inputs_and_are_normalized_over_the_width():
         layer_normalization=True,
     )
     source_ids, decoder_input_ids = example()
-    memory = models.encoder(source_ids)
-    step = models.decoder([decoder_input_ids[:, :1], *memory])
+    inputs = [decoder_input_ids[:, :1], *as_arrays(models.encoder(source_ids))]
+    step = models.decoder(list(map(keras.ops.array, inputs)))
     logits, h_1, _, h_2, _ = as_arrays(step)
 
     def normalized(values, i):
