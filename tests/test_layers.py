@@ -1,13 +1,17 @@
-"""The LSTM beside Keras's own, its plain twin."""
+"""The recurrent layers beside Keras's own, their plain twins."""
 
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
-from kseq2seq.layers import LSTM, Embedding
+from kseq2seq.layers import GRU, LSTM, Embedding
 
 UNITS, WIDTH, LENGTH, ROWS = 6, 5, 4, 3
+TWINS = pytest.mark.parametrize(
+    ("layer", "twin", "num_states"),
+    [(LSTM, keras.layers.LSTM, 2), (GRU, keras.layers.GRU, 1)],
+)
 MASK = np.array([[1, 1, 1, 0], [1, 0, 0, 0], [1, 1, 1, 1]], dtype=bool)
 
 
@@ -22,11 +26,11 @@ def set_weights(model):
             weight.assign(values(*weight.shape, seed=i))
 
 
-def make_model(layer, *, masked=False, with_states=True):
+def make_model(layer, num_states, *, masked=False, with_states=True):
     """Build a model in which gradients reach all that goes into the layer."""
     sequences = keras.Input((LENGTH, WIDTH))
     projected = keras.layers.Dense(WIDTH)(sequences)
-    states = [keras.layers.Dense(UNITS)(sequences[:, i]) for i in range(2)]
+    states = [keras.layers.Dense(UNITS)(sequences[:, i]) for i in range(num_states)]
     mask = keras.Input((LENGTH,), dtype="bool")
     outputs = layer(
         projected,
@@ -58,55 +62,68 @@ def assert_same(one, other):
         np.testing.assert_allclose(mine, kerass, rtol=1e-4, atol=1e-5)
 
 
+@TWINS
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("go_backwards", [False, True])
-def test_values_and_gradients_are_those_of_kerass_lstm(masked, go_backwards):
+def test_values_and_gradients_are_those_of_kerass(
+    layer, twin, num_states, masked, go_backwards
+):
     options = {"return_sequences": True, "return_state": True}
     wiring = {"masked": masked, "with_states": not go_backwards}
     ours, kerass = (
-        make_model(layer(UNITS, go_backwards=go_backwards, **options), **wiring)
-        for layer in (LSTM, keras.layers.LSTM)
+        make_model(
+            one(UNITS, go_backwards=go_backwards, **options), num_states, **wiring
+        )
+        for one in (layer, twin)
     )
     assert_same(ours, kerass)
 
 
+@TWINS
 @pytest.mark.parametrize(
-    "options", [{"recurrent_dropout": 0.5}, {"activation": "relu"}]
+    "options",
+    [{"recurrent_dropout": 0.5}, {"activation": "relu"}, {"use_bias": False}],
 )
-def test_other_cells_are_left_to_keras(options):
+def test_other_cells_are_left_to_keras(layer, twin, num_states, options):
     options = {"return_state": True, "seed": 3, **options}
     assert_same(
-        make_model(LSTM(UNITS, **options)),
-        make_model(keras.layers.LSTM(UNITS, **options)),
+        make_model(layer(UNITS, **options), num_states),
+        make_model(twin(UNITS, **options), num_states),
     )
 
 
-def test_a_single_step_is_a_step_of_kerass_lstm():
+def test_a_gru_that_resets_before_its_product_is_left_to_keras():
+    options = {"return_state": True, "reset_after": False}
+    assert_same(
+        make_model(GRU(UNITS, **options), 1),
+        make_model(keras.layers.GRU(UNITS, **options), 1),
+    )
+
+
+@TWINS
+def test_a_single_step_is_a_step_of_kerass(layer, twin, num_states):
     results = []
-    for layer in (
-        LSTM(UNITS, return_state=True),
-        keras.layers.LSTM(UNITS, return_state=True),
-    ):
+    for one in (layer(UNITS, return_state=True), twin(UNITS, return_state=True)):
         sequences = values(ROWS, 1, WIDTH)
-        states = [values(ROWS, UNITS, seed=1), values(ROWS, UNITS, seed=2)]
-        layer.build(sequences.shape)
-        set_weights(layer)
-        results.append(layer(sequences, initial_state=list(map(ops.array, states))))
+        states = [values(ROWS, UNITS, seed=i) for i in range(num_states)]
+        one.build(sequences.shape)
+        set_weights(one)
+        results.append(one(sequences, initial_state=list(map(ops.array, states))))
     for ours, kerass in zip(*results, strict=True):
         np.testing.assert_allclose(ours, kerass, rtol=1e-5, atol=1e-6)
 
 
+@TWINS
 @pytest.mark.parametrize("vocabulary_size", [7, 50])
-def test_a_projected_table_gives_what_projected_embeddings_give(vocabulary_size):
+def test_a_projected_table_gives_what_projected_embeddings_give(
+    layer, twin, num_states, vocabulary_size
+):
     """7 embeddings are fewer than the 12 tokens of the batch, 50 are more."""
     ids = np.random.default_rng(5).integers(0, vocabulary_size, (ROWS, LENGTH))
     results = []
-    for embedding, layer in (
-        (Embedding, LSTM),
-        (keras.layers.Embedding, keras.layers.LSTM),
-    ):
+    for embedding, one in ((Embedding, layer), (keras.layers.Embedding, twin)):
         source = keras.Input(batch_shape=ids.shape, dtype="int32")
-        outputs = layer(UNITS)(embedding(vocabulary_size, WIDTH)(source))
+        outputs = one(UNITS)(embedding(vocabulary_size, WIDTH)(source))
         model = keras.Model(source, outputs)
         set_weights(model)
         model.compile(keras.optimizers.SGD(0.1), loss=weigh)

@@ -37,52 +37,94 @@ class SimpleRNN(_SingleStep, keras.layers.SimpleRNN):
     """Keras's simple recurrent layer, fast at a single step."""
 
 
-@_register
-class GRU(_SingleStep, keras.layers.GRU):
-    """Keras's GRU, fast at a single step (Cho et al., 2014, arXiv:1406.1078)."""
+class _Projecting(_SingleStep):
+    """Project the inputs of all steps at once, where that is faster.
 
-
-@_register
-class LSTM(_SingleStep, keras.layers.LSTM):
-    """Keras's LSTM, faster on a CPU (Hochreiter and Schmidhuber, 1997).
-
-    On TensorFlow, where there is no GPU, the inputs of all steps are projected at once
-    and the gradient is written by hand. Where embeddings of few tokens are read, the
-    tokens are projected, and not every place where one stands.
+    That is on TensorFlow without a GPU; the gradient is written by hand. Where
+    embeddings of few tokens are read, the tokens are projected, and not every place
+    where one stands.
     """
 
     def inner_loop(
         self, sequences: Any, initial_state: Any, mask: Any, training: bool = False
     ) -> tuple[Any, Any, list[Any]]:
-        if not self._is_plain(training):
-            return super().inner_loop(sequences, initial_state, mask, training)
-        if sequences.shape[1] == 1 and mask is None:
-            return self._step(sequences, *initial_state)
-        if not _tensorflow.is_alone_on_cpu():
+        is_step = sequences.shape[1] == 1 and mask is None
+        if is_step or not self._is_plain(training) or not _tensorflow.is_alone_on_cpu():
             return super().inner_loop(sequences, initial_state, mask, training)
         projected = ops.transpose(self._project(sequences), (1, 0, 2))
         if mask is not None:
             mask = ops.expand_dims(ops.transpose(mask), -1)  # (len, batch, 1)
-        if self.go_backwards:
+        if self.go_backwards:  # type: ignore[attr-defined]
             projected = ops.flip(projected, axis=0)
             mask = None if mask is None else ops.flip(mask, axis=0)
-        outputs, state_h, state_c = _tensorflow.lstm(
-            projected,
-            self.cell.recurrent_kernel.value,
-            initial_state[0],
-            initial_state[1],
-            mask,
-        )
-        return state_h, ops.transpose(outputs, (1, 0, 2)), [state_h, state_c]
+        outputs, *states = self._recur(projected, initial_state, mask)
+        return states[0], ops.transpose(outputs, (1, 0, 2)), states
+
+    def _recur(self, projected: Any, states: Any, mask: Any) -> tuple[Any, ...]:
+        """Return the outputs of all steps, time first, and the last states."""
+        raise NotImplementedError
+
+    @property
+    def _input_bias(self) -> Any:
+        return self.cell.bias  # type: ignore[attr-defined]
 
     def _is_plain(self, training: bool) -> bool:
         """Whether the cell is the usual one, with nothing dropped inside."""
-        cell = self.cell
+        cell = self.cell  # type: ignore[attr-defined]
         return (
             not (training and (cell.dropout or cell.recurrent_dropout))
             and cell.activation is keras.activations.tanh
             and cell.recurrent_activation is keras.activations.sigmoid
+            and cell.use_bias
+            and getattr(cell, "reset_after", True)
         )
+
+    def _project(self, sequences: Any, step: int | None = None) -> Any:
+        """Return the inputs times the kernel plus the bias: ``(batch, len, gates)``.
+
+        Of one step, if it is given, ``(batch, gates)``.
+
+        The embeddings of a vocabulary that is smaller than the batch has tokens, as
+        far as its shape is known, are projected as a table.
+        """
+        kernel, bias = self.cell.kernel, self._input_bias  # type: ignore[attr-defined]
+        steps = slice(None) if step is None else step
+        if hasattr(sequences, "_looked_up"):
+            ids, table = sequences._looked_up
+            if table.shape[0] <= math.prod(size or 1 for size in ids.shape):
+                table = ops.matmul(table, kernel) + bias
+                return _tensorflow.gather(table, ids[:, steps])
+        return ops.matmul(sequences[:, steps], kernel) + bias
+
+
+@_register
+class GRU(_Projecting, keras.layers.GRU):
+    """Keras's GRU, faster on a CPU (Cho et al., 2014, arXiv:1406.1078)."""
+
+    @property
+    def _input_bias(self) -> Any:
+        return self.cell.bias[0]
+
+    def _recur(self, projected: Any, states: Any, mask: Any) -> tuple[Any, ...]:
+        kernel = self.cell.recurrent_kernel.value
+        return _tensorflow.gru(projected, kernel, self.cell.bias[1], states[0], mask)
+
+
+@_register
+class LSTM(_Projecting, keras.layers.LSTM):
+    """Keras's LSTM, faster on a CPU (Hochreiter and Schmidhuber, 1997)."""
+
+    def inner_loop(
+        self, sequences: Any, initial_state: Any, mask: Any, training: bool = False
+    ) -> tuple[Any, Any, list[Any]]:
+        is_step = sequences.shape[1] == 1 and mask is None
+        if is_step and self._is_plain(training):
+            return self._step(sequences, *initial_state)
+        return super().inner_loop(sequences, initial_state, mask, training)
+
+    def _recur(self, projected: Any, states: Any, mask: Any) -> tuple[Any, ...]:
+        kernel = self.cell.recurrent_kernel.value
+        return _tensorflow.lstm(projected, kernel, states[0], states[1], mask)
 
     def _step(
         self, sequences: Any, state_h: Any, state_c: Any
@@ -94,23 +136,6 @@ class LSTM(_SingleStep, keras.layers.LSTM):
         state_c = ops.sigmoid(f) * state_c + ops.sigmoid(i) * ops.tanh(g)
         state_h = ops.sigmoid(o) * ops.tanh(state_c)
         return state_h, ops.expand_dims(state_h, 1), [state_h, state_c]
-
-    def _project(self, sequences: Any, step: int | None = None) -> Any:
-        """Return the inputs times the kernel plus the bias: ``(batch, len, 4 units)``.
-
-        Of one step, if it is given, ``(batch, 4 units)``.
-
-        The embeddings of a vocabulary that is smaller than the batch has tokens, as
-        far as its shape is known, are projected as a table.
-        """
-        kernel, bias = self.cell.kernel, self.cell.bias
-        steps = slice(None) if step is None else step
-        if hasattr(sequences, "_looked_up"):
-            ids, table = sequences._looked_up
-            if table.shape[0] <= math.prod(size or 1 for size in ids.shape):
-                table = ops.matmul(table, kernel) + bias
-                return _tensorflow.gather(table, ids[:, steps])
-        return ops.matmul(sequences[:, steps], kernel) + bias
 
 
 RECURRENT_LAYERS = {"rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}
