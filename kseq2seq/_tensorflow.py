@@ -47,10 +47,10 @@ def run_function(
 
     The data are the numbers of the runs, epoch after epoch: the end of an iterator may
     take half a second. The function takes the next number and hands the run's batches
-    to the model's step, one after the other inside one call. The batches
-    do not come out of a data set made of a generator: TensorFlow's first of these has
-    the C library map memory anew for whatever is larger than 128 KiB, for the rest of
-    the process, and a compiled step with 256 units then takes twice its time.
+    to the model's step, one after the other inside one call. The batches do not come
+    out of a data set made of a generator: TensorFlow's first of these has the C library
+    map memory anew for whatever is larger than 128 KiB, for the rest of the process,
+    and a compiled step with 256 units then takes twice its time.
 
     Parameters
     ----------

@@ -188,7 +188,7 @@ class SequenceCodec:
         else:
             sequences, kind = as_sequences(name, values)
             if kind == "text":
-                sequences = [prepare_text(text, **preparation) for text in sequences]
+                sequences = _prepared(sequences, preparation)
                 tokenizer = train_tokenizer(tokenizer, sequences)
             numbers, tokens = _number(_tokenize(sequences, kind, tokenizer))
         given = vocabulary
@@ -235,9 +235,7 @@ class SequenceCodec:
                     f"{self.name} held tokens of type {learned.pop().__name__} when "
                     f"the model was fitted; {self.name}[{i}] is {shown(sequence)}."
                 )
-        if kind != "text":
-            return sequences
-        return [prepare_text(text, **self.preparation) for text in sequences]
+        return _prepared(sequences, self.preparation) if kind == "text" else sequences
 
     def tokens(self, values: Any) -> list[list[Token]]:
         """Return the tokens of each sequence, which must be as for `sequences`."""
@@ -347,6 +345,13 @@ def as_vocabulary(name: str, tokens: Any) -> Vocabulary:
             f"string of characters; got {shown(tokens)}."
         )
     return Vocabulary(listed)
+
+
+def _prepared(texts: list[str], preparation: Mapping[str, Any]) -> list[str]:
+    """Return texts as the model is to see them; the same list where all are so."""
+    if not any(preparation.values()):
+        return texts
+    return [prepare_text(text, **preparation) for text in texts]
 
 
 def _tokenize(

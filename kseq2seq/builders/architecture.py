@@ -106,6 +106,11 @@ class EncoderArchitecture:
         return self.units + (self.units % 2 if self.bidirectional else 0)
 
     @property
+    def embedding_width(self) -> int:
+        """The width of learned embeddings."""
+        return self.embedding_dim or self.units
+
+    @property
     def state_names(self) -> tuple[str, ...]:
         """The names of a layer's states."""
         return ("h", "c") if self.cell == "lstm" else ("h",)
@@ -131,6 +136,11 @@ class Architecture(EncoderArchitecture):
         if check_flag("tied_embeddings", self.tied_embeddings):
             self._check_tie()
 
+    @property
+    def output_width(self) -> int:
+        """The width of what the logits, or the values, are read from."""
+        return (self.attention and self.attention_units) or self.units
+
     def _check_tie(self) -> None:
         """Raise unless target embeddings can serve as the kernel of the logits."""
         one_hot = isinstance(self.target_embedding, str) and (
@@ -141,10 +151,9 @@ class Architecture(EncoderArchitecture):
                 "tied_embeddings needs a decoder that reads embeddings of ids; leave "
                 "it out with real-valued targets, one-hot ids or decoder='repeat'."
             )
-        width = self.embedding_dim or self.units
+        width, read = self.embedding_width, self.output_width
         if not isinstance(self.target_embedding, str):
             width = self.target_embedding.shape[1]
-        read = (self.attention and self.attention_units) or self.units
         if width != read:
             name = "attention_units" if self.attention else "units"
             raise ValueError(

@@ -80,12 +80,12 @@ class Components(Seeded):
         The inputs are added (He et al., 2016, arXiv:1512.03385), where both are as
         wide, and the sum is normalized (Ba et al., 2016, arXiv:1607.06450).
         """
-        add: Callable[[list[Any]], Any] = lambda both: both[1]  # noqa: E731
-        if self.architecture.residual and i > 1:
-            add = keras_layers.Add(name=f"{name}_residual_{i}")
         normalize: Callable[[Any], Any] = self.identity
         if self.architecture.layer_normalization:
             normalize = keras_layers.LayerNormalization(name=f"{name}_norm_{i}")
+        if not self.architecture.residual or i == 1:
+            return lambda inputs, outputs: normalize(outputs)
+        add = keras_layers.Add(name=f"{name}_residual_{i}")
         return lambda inputs, outputs: normalize(add([inputs, outputs]))
 
     def embedding(
@@ -98,7 +98,7 @@ class Components(Seeded):
             return OneHot(size, name=name)
         if isinstance(how, str):
             initializer = self.initializer(self.architecture.embeddings_initializer)
-            dim = self.architecture.embedding_dim or self.architecture.units
+            dim = self.architecture.embedding_width
             return embedding(size, dim, embeddings_initializer=initializer, name=name)
         layer = embedding(
             size,

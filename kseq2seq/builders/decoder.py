@@ -124,22 +124,21 @@ class _Attention:
         kind = architecture.attention
         self.names = ["encoder_outputs", "source_mask"]
         self.query: Any = components.identity
+        self.attention: Any
         if kind == "additive":
             self.names.insert(0, "attention_keys")
             self.query = components.dense(architecture.units, name="attention_query")
-        elif kind == "general" or architecture.encoder_width != architecture.units:
-            self.query = components.dense(
-                architecture.encoder_width, use_bias=False, name="attention_query"
-            )
-        self.attention: Any = DotAttention(
-            scaled=kind == "scaled_dot", name="attention"
-        )
-        if kind == "additive":
             initializer = components.initializer(architecture.kernel_initializer)
             self.attention = AdditiveAttention(initializer, name="attention")
+        else:
+            if kind == "general" or architecture.encoder_width != architecture.units:
+                self.query = components.dense(
+                    architecture.encoder_width, use_bias=False, name="attention_query"
+                )
+            self.attention = DotAttention(scaled=kind == "scaled_dot", name="attention")
         self.concatenate = keras.layers.Concatenate(name="attention_concatenate")
         self.vector = components.dense(
-            architecture.attention_units or architecture.units,
+            architecture.output_width,
             activation="tanh",
             name="attention_vector",
         )

@@ -118,11 +118,12 @@ def answer_stream(
         num_sources += len(block)
         compiles = num_sources >= SOURCES_WORTH_COMPILING
         try:
-            yield from answer(block, compiles=compiles, goes_on=start > 0)
+            answers = answer(block, compiles=compiles, goes_on=start > 0)
         except (TypeError, ValueError) as error:
             raise type(error)(
                 f"in the stream from source {start} on: {error}"
             ) from None
+        yield from answers
         size = min(2 * size, SOURCES_A_BLOCK)
     if failure is not None:
         raise failure

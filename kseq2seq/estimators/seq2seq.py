@@ -695,12 +695,12 @@ embeddings_initializer : str or keras.initializers.Initializer
                 "predict_n_best searches with a beam, and temperature="
                 f"{self.temperature!r} draws answers. set_params(temperature=None)."
             )
-        forbidden = self._search_options()["forbidden_ids"]
-        usable = len(self.target_vocabulary_) - len(forbidden)
+        options = self._search_options(attention_weights=False)
+        usable = len(self.target_vocabulary_) - len(options["forbidden_ids"])
         check_whole("n", n, maximum=usable)
         beam_size = max(check_whole("beam_size", self.beam_size), n)
-        options = {"n_best": n, "beam_size": beam_size, "attention_weights": False}
-        answers = self._generate(self._generators(self._search_options(**options)), X)
+        options |= {"n_best": n, "beam_size": beam_size}
+        answers = self._generate(self._generators(options), X)
         ids, scores = answers["ids"], answers["scores"]
         found = self._target.decode(ids.reshape(-1, ids.shape[-1]))
         return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -10,6 +11,16 @@ from keras import ops
 from kseq2seq import _tensorflow
 
 _register = keras.saving.register_keras_serializable(package="kseq2seq")
+
+
+def by_rows(function: Callable[[Any], Any], inputs: Any) -> Any:
+    """Return what a function of one matrix makes of all steps of a sequence.
+
+    From ``(batch, len, width)`` to ``(batch, len, its width)``.
+    """
+    steps = inputs.shape[1] or ops.shape(inputs)[1]
+    outputs = function(ops.reshape(inputs, (-1, inputs.shape[2])))
+    return ops.reshape(outputs, (-1, steps, outputs.shape[1]))
 
 
 @_register
@@ -22,10 +33,8 @@ class Dense(keras.layers.Dense):
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         if len(inputs.shape) != 3:
             return super().call(inputs, training=training)
-        steps = inputs.shape[1] or ops.shape(inputs)[1]
-        rows = ops.reshape(inputs, (-1, inputs.shape[2]))
-        outputs = super().call(rows, training=training)
-        return ops.reshape(outputs, (-1, steps, self.units))
+        call = super().call
+        return by_rows(lambda rows: call(rows, training=training), inputs)
 
     def compute_output_spec(self, inputs: Any, training: Any = None) -> Any:
         shape = (*inputs.shape[:-1], self.units)

@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from kseq2seq import _tensorflow
+from kseq2seq.layers.dense import by_rows
 
 _register = keras.saving.register_keras_serializable(package="kseq2seq")
 
@@ -37,10 +38,7 @@ class TiedEmbedding(Embedding):
         if not reverse:
             return super().call(inputs)
         table = ops.cast(self.embeddings, self.compute_dtype)
-        steps = inputs.shape[1] or ops.shape(inputs)[1]
-        rows = ops.reshape(inputs, (-1, self.output_dim))
-        logits = ops.matmul(rows, ops.transpose(table))
-        return ops.reshape(logits, (-1, steps, self.input_dim))
+        return by_rows(lambda rows: ops.matmul(rows, ops.transpose(table)), inputs)
 
     def compute_output_spec(self, inputs: Any, reverse: bool = False) -> Any:
         width = self.input_dim if reverse else self.output_dim

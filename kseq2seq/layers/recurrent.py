@@ -22,14 +22,26 @@ class _SingleStep:
     def inner_loop(
         self, sequences: Any, initial_state: Any, mask: Any, training: bool = False
     ) -> tuple[Any, Any, list[Any]]:
-        if mask is not None or sequences.shape[1] != 1:
-            return super().inner_loop(  # type: ignore[misc]
-                sequences, initial_state, mask, training=training
-            )
+        if mask is None and sequences.shape[1] == 1:
+            return self._step(sequences, list(initial_state), training)
+        return self._loop(sequences, initial_state, mask, training)
+
+    def _step(
+        self, sequences: Any, states: list[Any], training: bool
+    ) -> tuple[Any, Any, list[Any]]:
+        """Return the output, the same as a sequence, and the new states."""
         output, states = self.cell(  # type: ignore[attr-defined]
-            sequences[:, 0], list(initial_state), training=training
+            sequences[:, 0], states, training=training
         )
         return output, ops.expand_dims(output, 1), list(states)
+
+    def _loop(
+        self, sequences: Any, initial_state: Any, mask: Any, training: bool
+    ) -> tuple[Any, Any, list[Any]]:
+        """Return the last output, all outputs, and the last states."""
+        return super().inner_loop(  # type: ignore[misc]
+            sequences, initial_state, mask, training=training
+        )
 
 
 @_register
@@ -45,12 +57,11 @@ class _Projecting(_SingleStep):
     where one stands.
     """
 
-    def inner_loop(
-        self, sequences: Any, initial_state: Any, mask: Any, training: bool = False
+    def _loop(
+        self, sequences: Any, initial_state: Any, mask: Any, training: bool
     ) -> tuple[Any, Any, list[Any]]:
-        is_step = sequences.shape[1] == 1 and mask is None
-        if is_step or not self._is_plain(training) or not _tensorflow.is_alone_on_cpu():
-            return super().inner_loop(sequences, initial_state, mask, training)
+        if not self._is_plain(training) or not _tensorflow.is_alone_on_cpu():
+            return super()._loop(sequences, initial_state, mask, training)
         projected = ops.transpose(self._project(sequences), (1, 0, 2))
         if mask is not None:
             mask = ops.expand_dims(ops.transpose(mask), -1)  # (len, batch, 1)
@@ -114,22 +125,17 @@ class GRU(_Projecting, keras.layers.GRU):
 class LSTM(_Projecting, keras.layers.LSTM):
     """Keras's LSTM, faster on a CPU (Hochreiter and Schmidhuber, 1997)."""
 
-    def inner_loop(
-        self, sequences: Any, initial_state: Any, mask: Any, training: bool = False
-    ) -> tuple[Any, Any, list[Any]]:
-        is_step = sequences.shape[1] == 1 and mask is None
-        if is_step and self._is_plain(training):
-            return self._step(sequences, *initial_state)
-        return super().inner_loop(sequences, initial_state, mask, training)
-
     def _recur(self, projected: Any, states: Any, mask: Any) -> tuple[Any, ...]:
         kernel = self.cell.recurrent_kernel.value
         return _tensorflow.lstm(projected, kernel, states[0], states[1], mask)
 
     def _step(
-        self, sequences: Any, state_h: Any, state_c: Any
+        self, sequences: Any, states: list[Any], training: bool
     ) -> tuple[Any, Any, list[Any]]:
         """Take a single step: ``c = f * c + i * g``, then ``h = o * tanh(c)``."""
+        if not self._is_plain(training):
+            return super()._step(sequences, states, training)
+        state_h, state_c = states
         gates = self._project(sequences, step=0)
         gates = gates + ops.matmul(state_h, self.cell.recurrent_kernel)
         i, f, g, o = ops.split(gates, 4, axis=-1)
