@@ -1,5 +1,5 @@
 import random
-from itertools import count, islice, repeat
+from itertools import combinations, count, islice, repeat
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ from kseq2seq.batching import (
     shift,
     shift_values,
 )
+from kseq2seq.batching.lengths import group_by_length
 
 pairs = st.lists(st.tuples(id_lists, id_lists), min_size=1, max_size=30)
 
@@ -323,3 +324,41 @@ def test_what_made_a_stream_fail_is_kept():
 def test_an_epoch_of_a_stream_has_two_batches_at_least(steps):
     with pytest.raises((ValueError, TypeError), match="must be .* from 2 to"):
         StreamBatches(numbered(), batch_size=1, steps=steps)
+
+
+def places(groups, lengths):
+    """Return how many places padded groups take, END included: the plain way."""
+    widths, total = [0] * len(lengths), 0
+    for rows in groups:
+        widths = [
+            max(w, side[rows].max() + 1)
+            for w, side in zip(widths, lengths, strict=True)
+        ]
+        total += len(rows) * sum(widths)
+    return total
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 12)] * 2), min_size=1, max_size=20))
+def test_groups_by_length_take_the_fewest_places(pairs):
+    lengths = np.array(pairs).T
+    totals = lengths.sum(axis=0)
+    marks = np.unique(totals)
+    for num_groups in (1, 2, 3):
+        groups = group_by_length(lengths, num_groups)
+        assert sorted(np.concatenate(groups)) == list(range(len(pairs)))
+        every_way = [
+            [
+                np.flatnonzero(np.searchsorted(cuts, totals) == g)
+                for g in range(len(cuts) + 1)
+            ]
+            for cuts in combinations(marks[:-1], len(groups) - 1)
+        ]
+        best = min(places(way, lengths) for way in every_way)
+        assert places(groups, lengths) == best
+
+
+def test_very_many_lengths_are_grouped_soon():
+    lengths = np.arange(20_000)[::-1]
+    groups = group_by_length([lengths], 4)
+    assert len(groups) == 4
+    assert max(lengths[groups[0]]) < min(lengths[groups[-1]])

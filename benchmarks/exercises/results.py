@@ -135,6 +135,14 @@ def merge(old: Iterable[RowDict], new: Iterable[Row]) -> list[RowDict]:
     return _in_order([*(row for row in old if row["exercise"] not in rerun), *rows])
 
 
+def merge_models(old: Iterable[RowDict], new: Iterable[RowDict]) -> list[RowDict]:
+    """Return the new rows, and the old ones of every other exercise or model."""
+    rows = list(new)
+    rerun = {(row["exercise"], row["model"]) for row in rows}
+    kept = [row for row in old if (row["exercise"], row.get("model")) not in rerun]
+    return _in_order([*kept, *rows])
+
+
 def _in_order(rows: Iterable[RowDict]) -> list[RowDict]:
     """Sort by exercise; within one, rows stay as their exercise gave them."""
     return sorted(rows, key=lambda row: row["exercise"])

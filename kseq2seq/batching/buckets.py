@@ -12,9 +12,9 @@ from kseq2seq.arguments import (
     check_batch_size,
     check_flag,
     check_sample_weight,
-    check_whole,
     random_generator,
 )
+from kseq2seq.batching.lengths import group_by_length
 from kseq2seq.batching.padding import shift, shift_values
 from kseq2seq.ragged import RaggedIds
 from kseq2seq.vocabulary import PAD
@@ -237,7 +237,8 @@ class Batches(BucketedBatches):
         The ids of each pair, without START and END.
     batch_size : int, default 64
     num_buckets : int, default 1
-        Into how many groups of like lengths the pairs are sorted, at most.
+        Into how many groups of like lengths the pairs are sorted, at most: cut so that
+        padding takes the fewest places.
     sample_weight : array of float ``(n_pairs,)``, optional
         The weight of each pair; 1 when None.
     shuffle : bool, default True
@@ -278,7 +279,7 @@ class Batches(BucketedBatches):
         lengths = [side.lengths for side in sides]
         buckets: list[PairBucket] = []
         widths = 0, 0
-        for rows in _rows_by_length(lengths[0] + lengths[1], num_buckets):
+        for rows in group_by_length(lengths, num_buckets):
             longest = [int(side[rows].max()) + 1 for side in lengths]
             widths = max(widths[0], longest[0]), max(widths[1], longest[1])
             buckets.append(PairBucket(*sides, rows, weights[rows], widths))
@@ -329,7 +330,7 @@ class LabelBatches(BucketedBatches):
         labels = _check_labels(labels)
         sources = RaggedIds.of(sources)
         buckets = []
-        for rows in _rows_by_length(sources.lengths, num_buckets):
+        for rows in group_by_length([sources.lengths], num_buckets):
             inputs = {"source_ids": sources.padded(rows, closed=True)}
             buckets.append(Bucket(inputs, labels[rows], weights[rows]))
         super().__init__(
@@ -429,11 +430,3 @@ def check_sides(num_sources: int, num_targets: int, name: str) -> None:
             f"batches need at least one source and as many {name} as sources; got "
             f"{num_sources} sources and {num_targets} {name}."
         )
-
-
-def _rows_by_length(lengths: np.ndarray, num_buckets: int) -> list[np.ndarray]:
-    """Sort the rows by length and cut them into groups, equal lengths together."""
-    num_buckets = min(check_whole("num_buckets", num_buckets), len(lengths))
-    cuts = np.quantile(lengths, np.arange(1, num_buckets) / num_buckets)
-    group = np.searchsorted(cuts, lengths)
-    return [np.flatnonzero(group == g) for g in np.unique(group)]

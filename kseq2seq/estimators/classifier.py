@@ -255,7 +255,12 @@ embeddings_initializer : str or keras.initializers.Initializer
         self._rebuild(random_state=generator)
         batch_size = min(self.batch_size, len(sources))
         epochs = self._num_epochs(updates_per_epoch(len(sources), batch_size))
-        num_buckets = plan_buckets(len(sources), batch_size=batch_size, epochs=epochs)
+        num_buckets = plan_buckets(
+            len(sources),
+            batch_size=batch_size,
+            epochs=epochs,
+            num_weights=self._network.count_params(),
+        )
         batches = partial(LabelBatches, batch_size=batch_size, num_buckets=num_buckets)
         self.callbacks_ = self._copy_callbacks()
         _refuse_answer_callbacks(self.callbacks_)

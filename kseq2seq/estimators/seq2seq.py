@@ -431,16 +431,23 @@ embeddings_initializer : str or keras.initializers.Initializer
         num_pairs = len(sources)
         batch_size = min(self.batch_size, num_pairs)
         epochs = self._num_epochs(updates_per_epoch(num_pairs, batch_size))
-        num_buckets = plan_buckets(num_pairs, batch_size=batch_size, epochs=epochs)
+        plan = partial(
+            plan_buckets,
+            batch_size=batch_size,
+            epochs=epochs,
+            num_weights=self._network.count_params(),
+        )
         batches = Batches(
             sources,
             targets,
             batch_size=batch_size,
-            num_buckets=num_buckets,
+            num_buckets=plan(num_pairs),
             sample_weight=weights,
             random_state=generator,
         )
-        validation_batches = batch_validation(validation, batch_size, num_buckets)
+        validation_batches = batch_validation(
+            validation, batch_size, plan(len(validation[0]))
+        )
         self._attach_callbacks(validation_data or ([], []))
         self._fit_models(batches, validation_batches, epochs, generator)
 

@@ -18,12 +18,20 @@ from kseq2seq.batching import BucketedBatches, Runs, StreamBatches, run_length
 
 STEPS_WORTH_COMPILING = 800
 """So many steps of one shape repay the seconds that XLA takes to compile it."""
+LARGE = 200_000
+"""A model with more weights has longer steps, of which fewer do."""
 
 
-def plan_buckets(num_pairs: int, *, batch_size: int, epochs: int) -> int:
-    """Return into how many length buckets to sort: 1 to 4, each worth compiling."""
+def plan_buckets(
+    num_pairs: int, *, batch_size: int, epochs: int, num_weights: int
+) -> int:
+    """Return into how many length buckets to sort: 1 to 8, each worth compiling."""
     steps = epochs * num_pairs / batch_size
-    return int(min(max(steps // STEPS_WORTH_COMPILING, 1), 4))
+    return int(min(max(steps // _steps_worth_compiling(num_weights), 1), 8))
+
+
+def _steps_worth_compiling(num_weights: int) -> float:
+    return STEPS_WORTH_COMPILING * min(LARGE / num_weights, 1)
 
 
 class StreamError(ValueError):
@@ -97,7 +105,8 @@ def fit_batches(
         ("validation_batches", validation_batches, BucketedBatches | None),
     )
     check_whole("epochs", epochs)
-    compiles = len(batches) * epochs >= STEPS_WORTH_COMPILING * batches.num_buckets
+    steps_a_shape = len(batches) * epochs / batches.num_buckets
+    compiles = steps_a_shape >= _steps_worth_compiling(model.count_params())
     length = 1 if any(map(_wants_batches, callbacks)) else run_length(len(batches))
     by_runs = _can_run(batches)
     model.compile(
