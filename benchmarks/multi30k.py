@@ -133,6 +133,7 @@ class FreeRunningLoss(keras.callbacks.Callback):
         self.batches = batches
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Measure, and hand it on to the callbacks that come later."""
         if logs is not None:
             logs["val_loss_free_running"] = loss_free_running(self.model, self.batches)
 

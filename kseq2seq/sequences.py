@@ -241,9 +241,12 @@ class SequenceCodec:
         """Return the tokens of each sequence, which must be as for `sequences`."""
         return list(_tokenize(self.sequences(values), self.kind, self.tokenizer))
 
-    def encode(self, values: Any) -> RaggedIds:
-        """Return the ids of each sequence; unknown tokens become UNK, or an error."""
-        return self._ids(*self._numbered(values), self.unknown)
+    def encode(self, values: Any, *, unknown: str | None = None) -> RaggedIds:
+        """Return the ids of each sequence; unknown tokens become UNK, or an error.
+
+        As `unknown` says, or the codec itself when None.
+        """
+        return self._ids(*self._numbered(values), unknown or self.unknown)
 
     def encode_known(self, values: Any) -> RaggedIds:
         """Return the ids of sequences of the learned width, every token known."""

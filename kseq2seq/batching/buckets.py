@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -158,6 +159,15 @@ class BucketedBatches(keras.utils.PyDataset):
         if shuffle:
             plan = [plan[i] for i in self._generator.permutation(len(plan))]
         return first + plan
+
+    @property
+    def random_state(self) -> dict[str, Any]:
+        """Where the generator of the epochs' orders stands, as JSON values."""
+        return dict(self._generator.bit_generator.state)
+
+    @random_state.setter
+    def random_state(self, state: dict[str, Any]) -> None:
+        self._generator.bit_generator.state = state
 
     @property
     def num_buckets(self) -> int:

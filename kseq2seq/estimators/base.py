@@ -7,6 +7,7 @@ import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,15 +26,18 @@ from kseq2seq.arguments import (
     check_whole,
 )
 from kseq2seq.batching import BucketedBatches, StreamBatches
+from kseq2seq.estimators.checkpoints import Checkpoint
 from kseq2seq.estimators.checks import check_callbacks
 from kseq2seq.estimators.parameters import parameters_from_json, parameters_to_json
 from kseq2seq.ragged import RaggedIds
 from kseq2seq.sequences import SequenceCodec
 from kseq2seq.tokenizers import UNICODE_NORMALIZATIONS, check_tokenizer
 from kseq2seq.training import (
+    AveragedWeights,
     CosineDecay,
     StopAtLoss,
     StreamError,
+    TrainingState,
     fit_batches,
     least_loss,
     make_optimizer,
@@ -130,9 +134,17 @@ class SequenceEstimator(BaseEstimator):
                 "label_smoothing=0, or a larger tol."
             )
 
-    def _make_optimizer(self) -> keras.optimizers.Optimizer:
+    def _make_optimizer(
+        self, num_updates: int | None = None
+    ) -> keras.optimizers.Optimizer:
         return make_optimizer(
-            self.optimizer, learning_rate=self.learning_rate, clip_norm=self.clip_norm
+            self.optimizer,
+            learning_rate=self.learning_rate,
+            clip_norm=self.clip_norm,
+            warmup_steps=self.warmup_steps,
+            num_updates=num_updates,
+            ema_momentum=self.ema_momentum,
+            gradient_accumulation_steps=self.gradient_accumulation_steps,
         )
 
     def _learn_source(self, X: Any) -> tuple[SequenceCodec, RaggedIds]:
@@ -189,30 +201,65 @@ class SequenceEstimator(BaseEstimator):
         loss: keras.losses.Loss,
         metric: keras.metrics.Metric,
         callbacks: Sequence[keras.callbacks.Callback] = (),
+        checkpoint: Checkpoint | None = None,
     ) -> None:
         """Fit a model that shares this estimator's weights."""
+        num_batches = len(batches) * epochs
+        optimizer = self._make_optimizer(
+            num_updates=num_batches // self.gradient_accumulation_steps
+        )
         own = list(callbacks)
-        if isinstance(self.optimizer, str):
+        if isinstance(self.optimizer, str) and not self.warmup_steps:
             own.append(CosineDecay(epochs))
+        stopping = [] if self.tol is None else [StopAtLoss(self.tol)]
         if validation_batches is not None and self.patience is not None:
-            own.append(
-                keras.callbacks.EarlyStopping(
-                    "val_loss", patience=self.patience, restore_best_weights=True
-                )
-            )
-        if self.tol is not None:
-            own.append(StopAtLoss(self.tol))
+            stopping.append(self._early_stopping())
         self.history_ = fit_batches(
             model,
             batches,
-            optimizer=self._make_optimizer(),
+            optimizer=optimizer,
             loss=loss,
             metrics=[metric],
             epochs=epochs,
             validation_batches=validation_batches,
-            callbacks=own + self.callbacks_,
+            callbacks=[
+                *([] if self.ema_momentum is None else [AveragedWeights()]),
+                *own,
+                *self.callbacks_,
+                *stopping,
+            ],
             verbose=self.verbose,
+            save_state=None if checkpoint is None else partial(self._save, checkpoint),
+            state=None if checkpoint is None else checkpoint.state,
         )
+
+    def _early_stopping(self) -> keras.callbacks.EarlyStopping:
+        return keras.callbacks.EarlyStopping(
+            "val_loss", patience=self.patience, restore_best_weights=True
+        )
+
+    def _open_checkpoint(
+        self, path: str | Path | None, generator: np.random.Generator
+    ) -> Checkpoint | None:
+        """Return the checkpoint at the path, if one is asked for, of this fit."""
+        if path is None:
+            return None
+        checkpoint = Checkpoint(path, generator)
+        checkpoint.check_parameters(*parameters_to_json(self._own_parameters()))
+        return checkpoint
+
+    def _save(self, checkpoint: Checkpoint, state: TrainingState) -> None:
+        """Write the model as it is, and where its training stands."""
+        self.history_ = state.description["history"]
+        checkpoint.save(self.to_artifact(), state)
+
+    def _own_parameters(self) -> dict[str, Any]:
+        """Return the parameters that a model file keeps."""
+        return {
+            name: value
+            for name, value in self.get_params(deep=False).items()
+            if name not in _NOT_SAVED
+        }
 
     def _check_fitted(self) -> None:
         if not hasattr(self, self._model_names[0]):
@@ -252,11 +299,7 @@ class SequenceEstimator(BaseEstimator):
 
     def to_artifact(self) -> persistence.Artifact:
         """Return what a model file holds of this fitted estimator."""
-        parameters = {
-            name: value
-            for name, value in self.get_params(deep=False).items()
-            if name not in _NOT_SAVED
-        }
+        parameters = self._own_parameters()
         # Of the fit, whatever set_params did since.
         parameters |= {
             self._renamed.get(name, name): value

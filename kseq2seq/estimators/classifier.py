@@ -76,6 +76,14 @@ embeddings_initializer : str or keras.initializers.Initializer
     learning_rate : float, default 0.003
         Where an optimizer given by name starts; the rate falls along half a cosine
         over the epochs.
+    warmup_steps : int, default 0
+        The updates over which that rate rises from 0 first; it then falls with every
+        update.
+    ema_momentum : float, optional
+        Above 0 and below 1, such as 0.999: validation sees, and training ends with, the
+        exponential moving averages of the weights. None for the weights themselves.
+    gradient_accumulation_steps : int, default 1
+        The batches whose gradients are averaged for one update.
     clip_norm : float, optional, default 1
         The largest norm of all gradients together.
     label_smoothing : float, default 0
@@ -151,6 +159,9 @@ embeddings_initializer : str or keras.initializers.Initializer
         embeddings_initializer: Any = "uniform",
         optimizer: str | keras.optimizers.Optimizer = "adam",
         learning_rate: float = 0.003,
+        warmup_steps: int = 0,
+        ema_momentum: float | None = None,
+        gradient_accumulation_steps: int = 1,
         clip_norm: float | None = 1.0,
         label_smoothing: float = 0.0,
         batch_size: int = 64,
@@ -184,6 +195,9 @@ embeddings_initializer : str or keras.initializers.Initializer
         self.embeddings_initializer = embeddings_initializer
         self.optimizer = optimizer
         self.learning_rate = learning_rate
+        self.warmup_steps = warmup_steps
+        self.ema_momentum = ema_momentum
+        self.gradient_accumulation_steps = gradient_accumulation_steps
         self.clip_norm = clip_norm
         self.label_smoothing = label_smoothing
         self.batch_size = batch_size

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -34,6 +35,7 @@ from kseq2seq.estimators.answering import (
 )
 from kseq2seq.estimators.attention_maps import AttentionMap, attention_maps
 from kseq2seq.estimators.base import SequenceEstimator, updates_per_epoch
+from kseq2seq.estimators.checkpoints import Checkpoint
 from kseq2seq.estimators.checks import check_lengths, check_validation_data
 from kseq2seq.estimators.pairs import (
     batch_validation,
@@ -175,6 +177,14 @@ embeddings_initializer : str or keras.initializers.Initializer
     learning_rate : float, default 0.003
         Where an optimizer given by name starts; the rate falls along half a cosine
         over the epochs.
+    warmup_steps : int, default 0
+        The updates over which that rate rises from 0 first; it then falls with every
+        update.
+    ema_momentum : float, optional
+        Above 0 and below 1, such as 0.999: validation sees, and training ends with, the
+        exponential moving averages of the weights. None for the weights themselves.
+    gradient_accumulation_steps : int, default 1
+        The batches whose gradients are averaged for one update.
     clip_norm : float, optional, default 1
         The largest norm of all gradients together.
     label_smoothing : float, default 0.1
@@ -279,6 +289,9 @@ embeddings_initializer : str or keras.initializers.Initializer
         teacher_forcing_schedule: str = "constant",
         optimizer: str | keras.optimizers.Optimizer = "adam",
         learning_rate: float = 0.003,
+        warmup_steps: int = 0,
+        ema_momentum: float | None = None,
+        gradient_accumulation_steps: int = 1,
         clip_norm: float | None = 1.0,
         label_smoothing: float = 0.1,
         batch_size: int = 64,
@@ -336,6 +349,9 @@ embeddings_initializer : str or keras.initializers.Initializer
         self.teacher_forcing_schedule = teacher_forcing_schedule
         self.optimizer = optimizer
         self.learning_rate = learning_rate
+        self.warmup_steps = warmup_steps
+        self.ema_momentum = ema_momentum
+        self.gradient_accumulation_steps = gradient_accumulation_steps
         self.clip_norm = clip_norm
         self.label_smoothing = label_smoothing
         self.batch_size = batch_size
@@ -355,6 +371,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         sample_weight: Sequence[float] | None = None,
         validation_data: tuple[Any, Any] | None = None,
         steps_per_epoch: int | None = None,
+        checkpoint: str | Path | None = None,
     ) -> Seq2SeqEstimator:
         """Learn from pairs; what an earlier fit learned is forgotten.
 
@@ -375,6 +392,12 @@ embeddings_initializer : str or keras.initializers.Initializer
         steps_per_epoch : int, optional
             How many batches of a stream make an epoch, at least 2; all of a data set
             when None.
+        checkpoint : str or path, optional
+            A model file to write after each epoch, with all that going on from there
+            takes. If it exists, `fit` goes on from it: broken off and called again, it
+            ends, on a CPU, with the weights of a fit that was not. It must be called
+            with the same data and parameters; `callbacks` get back their numbers and
+            arrays. Not for a stream.
 
         Returns
         -------
@@ -394,26 +417,36 @@ embeddings_initializer : str or keras.initializers.Initializer
             if validation_data is not None:
                 validation_data = check_validation_data(validation_data)
             if y is None:
+                if checkpoint is not None:
+                    raise TypeError(
+                        "checkpoint is for pairs: a stream cannot be taken up where it "
+                        "was. Leave it out, or pass X and y."
+                    )
                 self._fit_stream(X, sample_weight, validation_data, steps_per_epoch)
             elif steps_per_epoch is not None:
                 raise TypeError("steps_per_epoch is for a stream; X and y have an end.")
             else:
-                self._fit_pairs(X, y, sample_weight, validation_data)
+                self._fit_pairs(X, y, sample_weight, validation_data, checkpoint)
         return self
 
     def _fit_pairs(
-        self, X: Any, y: Any, sample_weight: Any, validation_data: Any
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        validation_data: Any,
+        checkpoint_path: str | Path | None,
     ) -> None:
         if is_stream(X) or is_stream(y):
             raise TypeError(
                 "with y, X and y must be lists or arrays; got an iterator or a data "
                 "set. If X is a stream of pairs, leave y out."
             )
-        source, sources = self._learn_source(X)
-        target, targets = self._learn_target(y)
+        generator = random_generator(self.random_state)
+        checkpoint = self._open_checkpoint(checkpoint_path, generator)
+        (source, sources), (target, targets) = self._learn(X, y, checkpoint)
         check_lengths(len(sources), len(targets))
         weights = check_sample_weight(sample_weight, len(sources))
-        generator = random_generator(self.random_state)
         if validation_data is None:
             train, held_back = self._split(len(sources), generator)
             validation = sources.take(held_back), targets.take(held_back)
@@ -427,7 +460,13 @@ embeddings_initializer : str or keras.initializers.Initializer
                 weights = weights[train]
         else:
             validation = encode_pairs(source, target, validation_data)
+        sides = (sources, targets, *validation)
+        data = [array for side in sides for array in (side.ids, side.lengths)]
         self._start(source, target, targets, generator)
+        if checkpoint is not None:
+            checkpoint.check_data([*data, weights])
+            if checkpoint.artifact is not None:
+                self._set_weights(checkpoint.artifact.arrays)
         num_pairs = len(sources)
         batch_size = min(self.batch_size, num_pairs)
         epochs = self._num_epochs(updates_per_epoch(num_pairs, batch_size))
@@ -449,7 +488,23 @@ embeddings_initializer : str or keras.initializers.Initializer
             validation, batch_size, plan(len(validation[0]))
         )
         self._attach_callbacks(validation_data or ([], []))
-        self._fit_models(batches, validation_batches, epochs, generator)
+        self._fit_models(batches, validation_batches, epochs, generator, checkpoint)
+
+    def _learn(
+        self, X: Any, y: Any, checkpoint: Checkpoint | None
+    ) -> list[tuple[SequenceCodec, RaggedIds]]:
+        """Return the codec and the ids of each side; the checkpoint's codecs, if any.
+
+        Training subwords twice need not give the same.
+        """
+        if checkpoint is None or checkpoint.artifact is None:
+            return [self._learn_source(X), self._learn_target(y)]
+        described = checkpoint.artifact.description
+        codecs = [
+            (SequenceCodec.from_json("X", described["source"]), X),
+            (SequenceCodec.from_json("y", described["target"]), y),
+        ]
+        return [(codec, codec.encode(data, unknown="unk")) for codec, data in codecs]
 
     def _fit_stream(
         self, X: Any, sample_weight: Any, validation_data: Any, steps_per_epoch: Any
@@ -620,6 +675,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         validation_batches: Batches | None,
         epochs: int,
         generator: np.random.Generator,
+        checkpoint: Checkpoint | None = None,
     ) -> None:
         model, callbacks = self.models_.training, []
         plain = (self.teacher_forcing, self.teacher_forcing_schedule) == (1, "constant")
@@ -642,6 +698,7 @@ embeddings_initializer : str or keras.initializers.Initializer
             loss=MaskedCrossentropy(self.label_smoothing),
             metric=TeacherForcedAccuracy(),
             callbacks=callbacks,
+            checkpoint=checkpoint,
         )
 
     def predict(self, X: Any) -> Any:

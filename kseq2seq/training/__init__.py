@@ -1,6 +1,7 @@
 """Losses, optimizers, callbacks and the fit of a training model."""
 
 from kseq2seq.training.callbacks import FreeRunningValidation, SampleAnswers, StopAtLoss
+from kseq2seq.training.checkpoints import TrainingState
 from kseq2seq.training.fitting import StreamError, fit_batches, plan_buckets
 from kseq2seq.training.losses import (
     Crossentropy,
@@ -8,7 +9,12 @@ from kseq2seq.training.losses import (
     TeacherForcedAccuracy,
     least_loss,
 )
-from kseq2seq.training.optimizers import CosineDecay, check_optimizer, make_optimizer
+from kseq2seq.training.optimizers import (
+    AveragedWeights,
+    CosineDecay,
+    check_optimizer,
+    make_optimizer,
+)
 from kseq2seq.training.teacher_forcing import (
     SCHEDULES,
     TeacherForcing,
@@ -19,6 +25,7 @@ from kseq2seq.training.teacher_forcing import (
 
 __all__ = [
     "SCHEDULES",
+    "AveragedWeights",
     "CosineDecay",
     "Crossentropy",
     "FreeRunningValidation",
@@ -28,6 +35,7 @@ __all__ = [
     "StreamError",
     "TeacherForcedAccuracy",
     "TeacherForcing",
+    "TrainingState",
     "check_optimizer",
     "check_teacher_forcing",
     "fit_batches",

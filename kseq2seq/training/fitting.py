@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -15,6 +15,7 @@ import keras
 from kseq2seq import _tensorflow
 from kseq2seq.arguments import check_whole, shown
 from kseq2seq.batching import BucketedBatches, Runs, StreamBatches, run_length
+from kseq2seq.training.checkpoints import Checkpointing, TrainingState
 
 STEPS_WORTH_COMPILING = 800
 """So many steps of one shape repay the seconds that XLA takes to compile it."""
@@ -59,6 +60,8 @@ def fit_batches(
     validation_batches: BucketedBatches | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     verbose: int | str = 0,
+    save_state: Callable[[TrainingState], None] | None = None,
+    state: TrainingState | None = None,
 ) -> dict[str, list[float]]:
     """Compile and fit a training model; return its history.
 
@@ -81,6 +84,13 @@ def fit_batches(
         Where one of them wants every batch it gets every batch, at some cost in speed.
     verbose : {0, 1, 2, "auto"}, default 0
         Keras's progress bar: none, a bar, or a line an epoch.
+    save_state : callable, optional
+        Gets, after each whole epoch, all that going on from there takes. Not for a
+        stream.
+    state : TrainingState, optional
+        What `save_state` got, to go on from, with the model's weights of then: a
+        training that was broken off ends, on a CPU, with the weights of one that was
+        not.
 
     Returns
     -------
@@ -118,15 +128,24 @@ def fit_batches(
     )
     history = keras.callbacks.History()
     own: list[keras.callbacks.Callback] = [history]
+    done = 0
+    if state is not None:
+        described = state.description
+        done = epochs if described["ended"] else min(described["epochs"], epochs)
     data: dict[str, Any] = {"x": batches, "validation_data": validation_batches}
     if by_runs:
         own.append(_Progress(len(batches), length))
         data = _run_by_run(model, batches.runs(length), validation_batches)
+    if isinstance(batches, BucketedBatches):
+        own.append(
+            Checkpointing(batches, callbacks, history, save=save_state, state=state)
+        )
     try:
         with _interruptible(model), _tensorflow.without_retracing_warnings():
             model.fit(
                 **data,
                 epochs=epochs,
+                initial_epoch=done,
                 callbacks=[*callbacks, *own],
                 verbose=verbose,
                 shuffle=False,  # batches shuffle; Keras would by Python's global seed

@@ -1,4 +1,4 @@
-"""Optimizers by name, and the fall of their learning rate."""
+"""Optimizers by name, how their learning rate falls, and averages of the weights."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from kseq2seq.arguments import check_choice, check_real
+from kseq2seq.arguments import check_choice, check_real, check_whole
 
 _WRAPPERS = ("optimizer", "lossscaleoptimizer", "multioptimizer")
 OPTIMIZERS = {
@@ -24,7 +24,11 @@ def make_optimizer(
     optimizer: str | keras.optimizers.Optimizer,
     *,
     learning_rate: float,
-    clip_norm: float | None,
+    clip_norm: float | None = None,
+    warmup_steps: int = 0,
+    num_updates: int | None = None,
+    ema_momentum: float | None = None,
+    gradient_accumulation_steps: int = 1,
 ) -> keras.optimizers.Optimizer:
     """Return a new optimizer that clips the norm of all gradients together.
 
@@ -37,6 +41,18 @@ def make_optimizer(
         For an optimizer given by name; above 0.
     clip_norm : float, optional
         The largest norm (Pascanu et al., 2013, arXiv:1211.5063); None to not clip.
+    warmup_steps : int, default 0
+        For an optimizer given by name: the updates over which the rate rises from 0
+        along a line. It falls along half a cosine after them, to 0 at `num_updates`; at
+        0 the rate stays, or falls by :class:`CosineDecay`.
+    num_updates : int, optional
+        How many updates training has; needed for a warm-up, which must be shorter.
+    ema_momentum : float, optional
+        Above 0 and below 1: beside each weight the optimizer keeps the exponential
+        moving average ``momentum * average + (1 - momentum) * weight``, for
+        :class:`AveragedWeights`. None for no averages.
+    gradient_accumulation_steps : int, default 1
+        The batches whose gradients are averaged for one update.
 
     Raises
     ------
@@ -47,21 +63,62 @@ def make_optimizer(
     learning_rate = check_real("learning_rate", learning_rate, exclusive=True)
     if clip_norm is not None:
         clip_norm = check_real("clip_norm", clip_norm, exclusive=True)
+    added = _added(ema_momentum, gradient_accumulation_steps)
+    rate = _warmed_up(learning_rate, warmup_steps, num_updates)
     if isinstance(optimizer, str):
         return OPTIMIZERS[optimizer.lower()](
-            learning_rate=learning_rate, global_clipnorm=clip_norm
+            learning_rate=rate, global_clipnorm=clip_norm, **added
+        )
+    if warmup_steps:
+        raise ValueError(
+            "warmup_steps is for an optimizer given by name; give yours a "
+            "keras.optimizers.schedules.CosineDecay with warmup_steps as its "
+            "learning_rate."
         )
     config = optimizer.get_config()
     clips = ("clipnorm", "clipvalue", "global_clipnorm")
     wraps = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    if wraps and added:
+        raise ValueError(
+            "a LossScaleOptimizer keeps no averages and accumulates nothing: pass "
+            f"{' and '.join(added)} to the optimizer inside it."
+        )
     if not wraps and all(config.get(name) is None for name in clips):
         config["global_clipnorm"] = clip_norm
     try:
-        return type(optimizer).from_config(config)
+        return type(optimizer).from_config({**config, **added})
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"optimizer cannot be copied, as each fit needs: {error}"
         ) from error
+
+
+def _added(momentum: float | None, accumulation: int) -> dict[str, Any]:
+    """Return the arguments of a Keras optimizer that averages and accumulates."""
+    added: dict[str, Any] = {}
+    if momentum is not None:
+        check_real("ema_momentum", momentum, maximum=1.0, exclusive=True)
+        added |= {"use_ema": True, "ema_momentum": float(momentum)}
+    if check_whole("gradient_accumulation_steps", accumulation) > 1:
+        added["gradient_accumulation_steps"] = int(accumulation)
+    return added
+
+
+def _warmed_up(rate: float, warmup_steps: int, num_updates: int | None) -> Any:
+    """Return the learning rate: a number, or one that rises first."""
+    if not check_whole("warmup_steps", warmup_steps, minimum=0) or num_updates is None:
+        return rate
+    if warmup_steps >= num_updates:
+        raise ValueError(
+            f"warmup_steps={warmup_steps} must be fewer than the {num_updates} updates "
+            "of this fit. Pass fewer, or more epochs."
+        )
+    return keras.optimizers.schedules.CosineDecay(
+        0.0,
+        decay_steps=num_updates - warmup_steps,
+        warmup_target=rate,
+        warmup_steps=warmup_steps,
+    )
 
 
 def check_optimizer(optimizer: Any) -> None:
@@ -99,3 +156,37 @@ class CosineDecay(keras.callbacks.Callback):
             factor = self._share(epoch) / self._share(epoch - 1)
             optimizer = self.model.optimizer
             optimizer.learning_rate = float(optimizer.learning_rate) * factor
+
+
+class AveragedWeights(keras.callbacks.Callback):
+    """Put the moving averages in place of the weights wherever training rests.
+
+    Validation and all callbacks that come later see the averages that an optimizer
+    keeps with ``use_ema`` (Polyak and Juditsky, 1992), and training ends with them;
+    each epoch goes on from the weights. Unlike ``keras.callbacks.SwapEMAWeights``, it
+    does so as well where training is stopped early.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights: list[Any] | None = None
+
+    def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Put the averages in place."""
+        variables = self.model.trainable_variables
+        if self.weights is None:
+            self.weights = [keras.ops.convert_to_numpy(v) for v in variables]
+            self.model.optimizer.finalize_variable_values(variables)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Put the averages in place, if no validation has."""
+        self.on_test_begin()
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Take the weights back."""
+        if self.weights is not None:
+            for variable, weight in zip(
+                self.model.trainable_variables, self.weights, strict=True
+            ):
+                variable.assign(weight)
+            self.weights = None

@@ -1,0 +1,115 @@
+"""A model file that a fit writes after each epoch, and goes on from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kseq2seq import persistence
+from kseq2seq.persistence import Artifact
+from kseq2seq.training import TrainingState
+
+_TRAINING = "training"
+
+
+class Checkpoint:
+    """The file of one fit, written after each epoch; read if it is there already.
+
+    It is a model file, which :func:`kseq2seq.load` opens as any other, with the state
+    of the training beside the model.
+
+    Parameters
+    ----------
+    path : str or path
+    generator : numpy.random.Generator
+        That of the fit, which nothing was drawn from yet. It is set to where that of
+        the fit which wrote the file began.
+
+    Raises
+    ------
+    OSError
+        When the file cannot be written.
+    ValueError
+        When there is a file, and it is no checkpoint.
+    """
+
+    def __init__(self, path: str | Path, generator: np.random.Generator) -> None:
+        self.path = persistence.check_can_write(path, overwrite=True)
+        self.artifact: Artifact | None = None
+        if self.path.exists():
+            self.artifact = persistence.read_artifact(self.path)
+            generator.bit_generator.state = self._kept["began"]
+        self._began = dict(generator.bit_generator.state)
+        self._data = ""
+
+    @property
+    def _kept(self) -> dict[str, Any]:
+        """What the file holds beside the model."""
+        artifact = self.artifact
+        if artifact is None or _TRAINING not in artifact.description:
+            raise ValueError(
+                f"{self.path} is a model file, and no checkpoint to go on from: choose "
+                "another path for the checkpoint."
+            )
+        return dict(artifact.description[_TRAINING])
+
+    def check_parameters(
+        self, parameters: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+    ) -> None:
+        """Raise unless these, as JSON values and arrays, are those of the file."""
+        if self.artifact is None:
+            return
+        before = self.artifact.description["parameters"]
+        changed = [
+            f"{name} was {before.get(name)!r} and is {value!r}"
+            for name, value in parameters.items()
+            if value != before.get(name)
+        ]
+        changed += [
+            f"{name} has other values"
+            for name, array in arrays.items()
+            if not np.array_equal(array, self.artifact.arrays.get(name, np.empty(0)))
+        ]
+        if changed:
+            raise ValueError(
+                f"{self.path} was written by a fit with other parameters: "
+                f"{'; '.join(changed)}. Set them back to go on from it, or choose "
+                "another path to begin anew."
+            )
+
+    def check_data(self, arrays: Iterable[np.ndarray]) -> None:
+        """Raise unless the data are those of the file."""
+        digest = hashlib.sha256()
+        for array in arrays:
+            digest.update(str(array.shape).encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+        self._data = digest.hexdigest()
+        if self.artifact is not None and self._kept["data"] != self._data:
+            raise ValueError(
+                f"{self.path} was written by a fit on other data (pairs, weights or "
+                "validation pairs). Pass the same to go on from it, or choose another "
+                "path to begin anew."
+            )
+
+    @property
+    def state(self) -> TrainingState | None:
+        """Where the training stands that is to go on."""
+        if self.artifact is None:
+            return None
+        return TrainingState(self._kept["state"], self.artifact.arrays)
+
+    def save(self, model: Artifact, state: TrainingState) -> None:
+        """Write the model and where its training stands."""
+        kept = {"began": self._began, "data": self._data, "state": state.description}
+        persistence.write_artifact(
+            self.path,
+            Artifact(
+                {**model.description, _TRAINING: kept},
+                {**model.arrays, **state.arrays},
+            ),
+            overwrite=True,
+        )
