@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from itertools import repeat
 from numbers import Integral
 from typing import Any
 
@@ -282,13 +283,24 @@ class SequenceCodec:
         encoded = RaggedIds(ids, numbers.lengths)
         return encoded.backwards() if self.reverse else encoded
 
-    def decode(self, ids: np.ndarray | Sequence[Sequence[int]]) -> Any:
-        """Return answers in the kind that was learned: a list, or an array."""
+    def decode(
+        self,
+        ids: np.ndarray | Sequence[Sequence[int]],
+        *,
+        unknown: Iterable[Sequence[Token]] = repeat(()),
+    ) -> Any:
+        """Return answers in the kind that was learned: a list, or an array.
+
+        `unknown` are, for each answer, the tokens that stand in place of its UNKs.
+        """
         if self.kind == "integers":
             integers = np.array(self.vocabulary.tokens, dtype=np.int64)
             return integers[np.asarray(ids).reshape(-1, self.width or 0) - FIRST_TOKEN]
         rows = ids.tolist() if isinstance(ids, np.ndarray) else ids
-        token_lists = [self.vocabulary.decode(row) for row in rows]
+        token_lists = [
+            self.vocabulary.decode(row, unknown=tokens)
+            for row, tokens in zip(rows, unknown, strict=False)
+        ]
         if self.kind == "tokens":
             return token_lists
         decode = get_tokenizer(self.tokenizer).decode

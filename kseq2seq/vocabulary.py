@@ -128,12 +128,19 @@ class Vocabulary:
             )
         return ids
 
-    def decode(self, ids: Iterable[int]) -> list[Token]:
+    def decode(
+        self, ids: Iterable[int], *, unknown: Iterable[Token] = ()
+    ) -> list[Token]:
         """Return the tokens up to the first END; PAD and START are left out.
 
-        UNK is written ``"<unk>"``.
+        Parameters
+        ----------
+        ids : iterable of int
+        unknown : iterable of tokens, default ()
+            What each UNK is written as, one after the other; ``"<unk>"`` after these.
         """
         tokens: list[Token] = []
+        written = iter(unknown)
         for i in ids:
             if i == END:
                 break
@@ -144,7 +151,7 @@ class Vocabulary:
             if i >= FIRST_TOKEN:
                 tokens.append(self.tokens[i - FIRST_TOKEN])
             elif i == UNK:
-                tokens.append(SPECIAL_TOKENS[UNK])
+                tokens.append(next(written, SPECIAL_TOKENS[UNK]))
         return tokens
 
     def __len__(self) -> int:

@@ -362,3 +362,16 @@ def test_very_many_lengths_are_grouped_soon():
     groups = group_by_length([lengths], 4)
     assert len(groups) == 4
     assert max(lengths[groups[0]]) < min(lengths[groups[-1]])
+
+
+def test_a_budget_of_tokens_makes_smaller_batches_of_longer_pairs():
+    sides = [[[4] * n for n in (1, 2, 1, 2, 9, 9, 9)] for _ in range(2)]
+    batches = Batches(*sides, batch_tokens=10, num_buckets=2, random_state=0)
+    shapes = {batches[i][1].shape for i in range(len(batches))}
+    assert shapes == {(3, 3), (1, 10)}  # END included
+    assert sum((batches[i][2][:, 0] > 0).sum() for i in range(len(batches))) == 7
+
+
+def test_a_pair_longer_than_the_budget_is_a_batch_by_itself():
+    batches = Batches([[4] * 9, [4] * 9], [[4], [4]], batch_tokens=3)
+    assert [batches[i][1].shape for i in range(len(batches))] == [(1, 2)] * 2

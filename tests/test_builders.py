@@ -14,6 +14,7 @@ from kseq2seq import (
 from kseq2seq.batching import shift, shift_values
 
 SOURCE_LENGTHS, TARGET_LENGTHS = [5, 1, 3], [4, 2, 6]
+TWO_SOURCES = np.array([[4, 5, 6, 3], [7, 3, 0, 0]])
 
 
 def example(source_features=None, target_features=None, **_):
@@ -64,6 +65,8 @@ OTHERS = [
     {"num_layers": 3, "residual": True, "bidirectional": True, "dropout": 0.5},
     {"num_layers": 2, "residual": True, "layer_normalization": True, "cell": "gru"},
     {"layer_normalization": True, "attention": False},
+    {"word_dropout": 0.5, "bridge": True, "attention": False},
+    {"word_dropout": 0.5, "bridge": True, "attention_dropout": 0.5, "num_layers": 2},
     {"tied_embeddings": True, "embedding_dim": 6},
     {"tied_embeddings": True, "attention_units": 4, "embedding_dim": 4},
     {"tied_embeddings": True, "target_embedding": np.ones((9, 6)), "attention": False},
@@ -559,3 +562,23 @@ def test_a_full_right_padded_batch_qualifies_for_cudnn():
         assert layer.recurrent_activation is keras.activations.sigmoid
         assert layer.use_bias and not layer.unroll and not layer.recurrent_dropout
         assert layer.use_cudnn == "auto"
+
+
+def test_a_bridge_stands_before_every_state_of_the_decoder():
+    models = build_seq2seq(12, 9, units=4, num_layers=2, bridge=True)
+    bridges = [x.name for x in models.encoder.layers if x.name.startswith("bridge")]
+    assert sorted(bridges) == ["bridge_c_1", "bridge_c_2", "bridge_h_1", "bridge_h_2"]
+    assert all(np.abs(np.asarray(s)).max() <= 1 for s in models.encoder(TWO_SOURCES))
+
+
+def test_dropped_attention_leaves_weights_and_answers_as_they_are():
+    plain, dropping = (
+        build_attention_seq2seq(12, 9, units=4, attention_dropout=rate, random_state=0)
+        for rate in (0.0, 0.5)
+    )
+    dropping.training.set_weights(plain.training.get_weights())
+    inputs = [TWO_SOURCES, np.array([[2, 4, 5], [2, 6, 7]])]
+    told = np.asarray(plain.training(inputs))
+    np.testing.assert_allclose(dropping.training(inputs), told, rtol=1e-6)
+    trained = np.asarray(dropping.training(inputs, training=True))
+    assert np.abs(trained - told).max() > 1e-4

@@ -774,3 +774,67 @@ def test_a_search_that_cannot_be_is_refused_and_spoils_nothing(
         estimator.predict(["ab"])
     before = {name: getattr(fitted, name) for name in parameters}
     assert estimator.set_params(**before).predict(["ab"]) == ["ba"]
+
+
+def test_one_vocabulary_may_serve_both_sides():
+    X, y = ["ab", "ba", "aab"] * 4, ["xa", "xb", "xab"] * 4
+    estimator = small(shared_vocabulary=True, epochs=1, reverse_source=True)
+    estimator.fit(X, y)
+    assert estimator.source_vocabulary_.tokens == estimator.target_vocabulary_.tokens
+    assert set(estimator.source_vocabulary_.tokens) == set("abx")
+    assert estimator._source.encode(["ab"]).tolist() == [
+        estimator.target_vocabulary_.encode("ba")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "X", "match"),
+    [
+        ({"target_tokenizer": "word"}, ["a b"], "needs the same tokenizer"),
+        ({"source_vocabulary": "ab"}, ["ab"], "source_vocabulary is given"),
+        ({}, [["a", "b"]], "texts or token lists on both sides"),
+    ],
+)
+def test_what_cannot_share_a_vocabulary_is_told(changes, X, match):
+    estimator = small(shared_vocabulary=True, **changes)
+    with pytest.raises((ValueError, TypeError), match=match):
+        estimator.fit(X * 8, ["ab"] * 8)
+
+
+def test_an_unknown_token_is_copied_from_where_attention_points():
+    names = [f"n{i}" for i in range(40)]
+    X = [f"{a} is {b}" for a, b in zip(names, reversed(names), strict=True)]
+    estimator = small(
+        source_tokenizer="whitespace",
+        target_tokenizer="whitespace",
+        min_frequency=10,
+        bidirectional=False,
+        epochs=60,
+        learning_rate=0.02,
+        validation_fraction=0,
+        replace_unknown=True,
+    )
+    answers = estimator.fit(X, X).predict(X)
+    for source, answer in zip(X, answers, strict=True):
+        assert set(answer.split()) <= set(source.split())
+    plain = estimator.set_params(replace_unknown=False).predict(X)
+    assert any("<unk>" in answer for answer in plain)
+
+
+def test_training_may_stop_by_decoded_answers():
+    X = ["ab", "ba", "aab", "bba"] * 8
+    estimator = small(
+        early_stopping_metric="edit_distance", patience=1, epochs=30, learning_rate=0.01
+    )
+    with pytest.raises(ValueError, match="'edit_distance' needs validation pairs"):
+        estimator.fit(X, X)
+    estimator.fit(X, X, validation_data=(X[:4], X[:4]))
+    values = estimator.history_["val_edit_distance"]
+    if len(values) < 30:
+        assert min(values) == values[-2]
+
+
+def test_replacing_unknown_tokens_needs_attention():
+    estimator = small(attention_kind=None, epochs=1).fit(["ab"] * 4, ["b"] * 4)
+    with pytest.raises(ValueError, match="replace_unknown=True needs attention"):
+        estimator.set_params(replace_unknown=True).predict(["ab"])

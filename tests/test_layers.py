@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from kseq2seq.layers import GRU, LSTM, Embedding
+from kseq2seq.layers import GRU, LSTM, Embedding, WordDropout
+from kseq2seq.vocabulary import UNK
 
 UNITS, WIDTH, LENGTH, ROWS = 6, 5, 4, 3
 TWINS = pytest.mark.parametrize(
@@ -131,3 +132,16 @@ def test_a_projected_table_gives_what_projected_embeddings_give(
         results.append(model.get_weights())
     for ours, kerass in zip(*results, strict=True):
         np.testing.assert_allclose(ours, kerass, rtol=1e-4, atol=1e-5)
+
+
+def test_dropped_words_are_unk_in_training_and_special_ids_stay():
+    ids = np.tile(np.array([[2, 3, 0, 1, 4, 5, 6, 7]], dtype="int32"), (500, 1))
+    layer = WordDropout(0.25, seed=0)
+    np.testing.assert_array_equal(layer(ids), ids)
+    dropped = np.asarray(layer(ids, training=True))
+    np.testing.assert_array_equal(dropped[:, :4], ids[:, :4])
+    changed = dropped[:, 4:] != ids[:, 4:]
+    assert (dropped[:, 4:][changed] == UNK).all()
+    assert abs(changed.mean() - 0.25) < 0.05
+    again = np.asarray(layer(ids, training=True))
+    assert (again != dropped).any()

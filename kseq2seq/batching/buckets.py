@@ -10,9 +10,11 @@ import keras
 import numpy as np
 
 from kseq2seq.arguments import (
+    LARGEST_BATCH,
     check_batch_size,
     check_flag,
     check_sample_weight,
+    check_whole,
     random_generator,
 )
 from kseq2seq.batching.lengths import group_by_length
@@ -113,22 +115,30 @@ def run_length(num_batches: int) -> int:
 
 
 class BucketedBatches(keras.utils.PyDataset):
-    """Batches of one size from buckets, the widths of a bucket no less than before.
+    """Batches of a size from each bucket, the widths of one no less than before.
 
     The last batch of a bucket is filled up with rows of weight 0, so that a compiled
     step sees as many shapes as there are buckets. Batches of one bucket come in runs.
+
+    Parameters
+    ----------
+    buckets : sequence of Bucket or PairBucket
+    batch_sizes : sequence of int
+        How many rows a batch of each bucket has.
+    shuffle : bool
+    random_state : int or numpy.random.Generator, optional
     """
 
     def __init__(
         self,
         buckets: Sequence[Bucket | PairBucket],
+        batch_sizes: Sequence[int],
         *,
-        batch_size: int,
         shuffle: bool,
         random_state: int | np.random.Generator | None,
     ) -> None:
         super().__init__()
-        self.batch_size = check_batch_size(batch_size)
+        self.batch_sizes = list(batch_sizes)
         self.shuffle = check_flag("shuffle", shuffle)
         self._generator = random_generator(random_state)
         self._buckets = buckets
@@ -147,14 +157,15 @@ class BucketedBatches(keras.utils.PyDataset):
         of the shortest and one of the longest bucket come first, by themselves.
         """
         first, plan = [], []
-        step = self.run_length * self.batch_size
         for b, bucket in enumerate(self._buckets):
+            size = self.batch_sizes[b]
+            step = self.run_length * size
             rows = np.arange(len(bucket))
             if shuffle:
                 rows = self._generator.permutation(rows)
             if len(self._buckets) > 1 and b in (0, len(self._buckets) - 1):
-                first.append((b, rows[: self.batch_size]))
-                rows = rows[self.batch_size :]
+                first.append((b, rows[:size]))
+                rows = rows[size:]
             plan += [(b, rows[i : i + step]) for i in range(0, len(rows), step)]
         if shuffle:
             plan = [plan[i] for i in self._generator.permutation(len(plan))]
@@ -175,17 +186,18 @@ class BucketedBatches(keras.utils.PyDataset):
         return len(self._buckets)
 
     def __len__(self) -> int:
-        return sum(-(-len(bucket) // self.batch_size) for bucket in self._buckets)
+        sizes = zip(self._buckets, self.batch_sizes, strict=True)
+        return sum(-(-len(bucket) // size) for bucket, size in sizes)
 
     def __getitem__(self, index: int) -> Batch:
         if index < 0:
             raise IndexError(f"batches have the numbers from 0; got {index}.")
         for b, rows in self._plan:
-            batches_in_run = -(-len(rows) // self.batch_size)
+            size = self.batch_sizes[b]
+            batches_in_run = -(-len(rows) // size)
             if index < batches_in_run:
-                start = index * self.batch_size
-                rows = rows[start : start + self.batch_size]
-                return self._buckets[b].batch(rows, self.batch_size)
+                rows = rows[index * size : (index + 1) * size]
+                return self._buckets[b].batch(rows, size)
             index -= batches_in_run
         raise IndexError(f"there are {len(self)} batches.")
 
@@ -212,11 +224,11 @@ class Runs:
 
     def _cut_plan(self) -> list[tuple[int, np.ndarray]]:
         """Return the bucket and the rows of each element."""
-        step = self.length * self.batches.batch_size
+        steps = [self.length * size for size in self.batches.batch_sizes]
         return [
-            (b, rows[i : i + step])
+            (b, rows[i : i + steps[b]])
             for b, rows in self.batches._plan
-            for i in range(0, len(rows), step)
+            for i in range(0, len(rows), steps[b])
         ]
 
     def __len__(self) -> int:
@@ -224,7 +236,7 @@ class Runs:
 
     def __getitem__(self, index: int) -> Batch:
         b, rows = self._plan[index]
-        size = self.batches.batch_size
+        size = self.batches.batch_sizes[b]
         batch = self.batches._buckets[b].batch(rows, self.length * size)
         inputs, targets, weights = keras.tree.map_structure(
             lambda array: array.reshape(self.length, size, *array.shape[1:]), batch
@@ -246,6 +258,11 @@ class Batches(BucketedBatches):
     sources, targets : sequences of sequences of int
         The ids of each pair, without START and END.
     batch_size : int, default 64
+        How many pairs a batch has.
+    batch_tokens : int, optional
+        How many tokens, in place of pairs, each side of a batch has at most, END and
+        padding included: in a bucket of longer pairs a batch has fewer, and at least
+        one.
     num_buckets : int, default 1
         Into how many groups of like lengths the pairs are sorted, at most: cut so that
         padding takes the fewest places.
@@ -278,12 +295,14 @@ class Batches(BucketedBatches):
         targets: Sequence[Sequence[int]],
         *,
         batch_size: int = 64,
+        batch_tokens: int | None = None,
         num_buckets: int = 1,
         sample_weight: np.ndarray | None = None,
         shuffle: bool = True,
         random_state: int | np.random.Generator | None = None,
     ) -> None:
         check_sides(len(sources), len(targets), "targets")
+        check_batch_size(batch_size)
         weights = check_sample_weight(sample_weight, len(sources))
         sides = RaggedIds.of(sources), RaggedIds.of(targets)
         lengths = [side.lengths for side in sides]
@@ -293,9 +312,12 @@ class Batches(BucketedBatches):
             longest = [int(side[rows].max()) + 1 for side in lengths]
             widths = max(widths[0], longest[0]), max(widths[1], longest[1])
             buckets.append(PairBucket(*sides, rows, weights[rows], widths))
-        super().__init__(
-            buckets, batch_size=batch_size, shuffle=shuffle, random_state=random_state
-        )
+        sizes = [batch_size] * len(buckets)
+        if batch_tokens is not None:
+            check_whole("batch_tokens", batch_tokens, maximum=LARGEST_BATCH)
+            fitting = [max(batch_tokens // max(b.widths), 1) for b in buckets]
+            sizes = [min(n, len(b)) for n, b in zip(fitting, buckets, strict=True)]
+        super().__init__(buckets, sizes, shuffle=shuffle, random_state=random_state)
 
 
 class LabelBatches(BucketedBatches):
@@ -343,9 +365,8 @@ class LabelBatches(BucketedBatches):
         for rows in group_by_length([sources.lengths], num_buckets):
             inputs = {"source_ids": sources.padded(rows, closed=True)}
             buckets.append(Bucket(inputs, labels[rows], weights[rows]))
-        super().__init__(
-            buckets, batch_size=batch_size, shuffle=shuffle, random_state=random_state
-        )
+        sizes = [check_batch_size(batch_size)] * len(buckets)
+        super().__init__(buckets, sizes, shuffle=shuffle, random_state=random_state)
 
 
 class ValueBatches(BucketedBatches):
@@ -397,7 +418,7 @@ class ValueBatches(BucketedBatches):
         weights = np.repeat(weights[:, None], target_values.shape[1], axis=1)
         super().__init__(
             [Bucket(inputs, target_values, weights)],
-            batch_size=batch_size,
+            [check_batch_size(batch_size)],
             shuffle=shuffle,
             random_state=random_state,
         )

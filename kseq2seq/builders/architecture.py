@@ -52,6 +52,7 @@ class EncoderArchitecture:
     encoder_units: int | None = None
     residual: bool = False
     layer_normalization: bool = False
+    word_dropout: float = 0.0
 
     def __post_init__(self) -> None:
         self.check_side("source")
@@ -60,7 +61,7 @@ class EncoderArchitecture:
         check_whole("num_layers", self.num_layers, maximum=MAX_LAYERS)
         for name in _FLAGS:
             check_flag(name, getattr(self, name))
-        for name in ("dropout", "recurrent_dropout"):
+        for name in ("dropout", "recurrent_dropout", "word_dropout"):
             check_rate(name, getattr(self, name))
         if self.bidirectional and self.encoder_width % 2:
             raise ValueError(
@@ -126,10 +127,14 @@ class Architecture(EncoderArchitecture):
     decoder: str
     attention: str | None = None
     attention_units: int | None = None
+    attention_dropout: float = 0.0
+    bridge: bool = False
     tied_embeddings: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_rate("attention_dropout", self.attention_dropout)
+        check_flag("bridge", self.bridge)
         self.check_side("target")
         check_choice("decoder", self.decoder, DECODERS)
         self.check_sizes("attention_units")

@@ -29,6 +29,7 @@ def build_sequence_classifier(
     freeze_embeddings: bool = False,
     dropout: float = 0.0,
     recurrent_dropout: float = 0.0,
+    word_dropout: float = 0.0,
     kernel_initializer: Initializer = "glorot_uniform",
     recurrent_initializer: Initializer = "orthogonal",
     bias_initializer: Initializer = "zeros",
@@ -53,7 +54,7 @@ def build_sequence_classifier(
     source_features : int, optional
         How many real values a frame has; in place of the vocabulary size.
     cell, num_layers, bidirectional, embedding_dim, source_embedding, \
-freeze_embeddings, dropout, recurrent_dropout, kernel_initializer, \
+freeze_embeddings, dropout, recurrent_dropout, word_dropout, kernel_initializer, \
 recurrent_initializer, bias_initializer, embeddings_initializer, random_state
         As in :func:`kseq2seq.build_seq2seq`.
 

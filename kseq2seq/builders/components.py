@@ -21,6 +21,7 @@ from kseq2seq.layers import (
     Embedding,
     OneHot,
     TiedEmbedding,
+    WordDropout,
 )
 
 
@@ -68,6 +69,12 @@ class Components(Seeded):
         if not self.architecture.dropout:
             return self.identity
         return Dropout(self.architecture.dropout, seed=self.seed(), name=name)
+
+    def word_dropout(self, *, name: str) -> Callable[[Any], Any]:
+        """Return what puts UNK in place of tokens, or leaves ids as they are."""
+        if not self.architecture.word_dropout:
+            return self.identity
+        return WordDropout(self.architecture.word_dropout, seed=self.seed(), name=name)
 
     @staticmethod
     def identity(values: Any) -> Any:

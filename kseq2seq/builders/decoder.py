@@ -67,7 +67,8 @@ class Decoder:
             tied=architecture.tied_embeddings,
         )
         dropout = components.dropout(name="target_embedding_dropout")
-        return lambda inputs, _: dropout(self.embedding(inputs))
+        words = components.word_dropout(name="target_word_dropout")
+        return lambda inputs, _: dropout(self.embedding(words(inputs)))
 
     def wire(self, decoder_inputs: Any, memory: list[Any]) -> list[Any]:
         """Return ``[logits or values, *states]`` and with attention the weights.
@@ -125,17 +126,21 @@ class _Attention:
         self.names = ["encoder_outputs", "source_mask"]
         self.query: Any = components.identity
         self.attention: Any
+        rate = architecture.attention_dropout
+        drops = {"dropout": rate, "seed": components.seed()} if rate else {}
         if kind == "additive":
             self.names.insert(0, "attention_keys")
             self.query = components.dense(architecture.units, name="attention_query")
             initializer = components.initializer(architecture.kernel_initializer)
-            self.attention = AdditiveAttention(initializer, name="attention")
+            self.attention = AdditiveAttention(initializer, name="attention", **drops)
         else:
             if kind == "general" or architecture.encoder_width != architecture.units:
                 self.query = components.dense(
                     architecture.encoder_width, use_bias=False, name="attention_query"
                 )
-            self.attention = DotAttention(scaled=kind == "scaled_dot", name="attention")
+            self.attention = DotAttention(
+                scaled=kind == "scaled_dot", name="attention", **drops
+            )
         self.concatenate = keras.layers.Concatenate(name="attention_concatenate")
         self.vector = components.dense(
             architecture.output_width,

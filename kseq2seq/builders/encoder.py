@@ -65,7 +65,8 @@ def _embed(
         "source", architecture.source_vocabulary_size, architecture.source_embedding
     )
     dropout = components.dropout(name="source_embedding_dropout")
-    return ids, PaddingMask(name="source_mask")(ids), dropout(embedding(ids))
+    words = components.word_dropout(name="source_word_dropout")(ids)
+    return ids, PaddingMask(name="source_mask")(ids), dropout(embedding(words))
 
 
 def build_encoder(architecture: Architecture, components: Components) -> keras.Model:
@@ -101,7 +102,7 @@ def _decoder_states(
     """Join the two directions' states and bring them to the decoder's width."""
     names = architecture.state_names
     states = join_directions(architecture, states, i)
-    if architecture.encoder_width == architecture.units:
+    if architecture.encoder_width == architecture.units and not architecture.bridge:
         return states
     return [
         components.dense(

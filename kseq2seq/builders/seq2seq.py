@@ -95,6 +95,7 @@ def build_seq2seq(
     cell: str = "lstm",
     num_layers: int = 1,
     bidirectional: bool = False,
+    bridge: bool = False,
     residual: bool = False,
     layer_normalization: bool = False,
     embedding_dim: int | None = None,
@@ -104,6 +105,7 @@ def build_seq2seq(
     tied_embeddings: bool = False,
     dropout: float = 0.0,
     recurrent_dropout: float = 0.0,
+    word_dropout: float = 0.0,
     kernel_initializer: Initializer = "glorot_uniform",
     recurrent_initializer: Initializer = "orthogonal",
     bias_initializer: Initializer = "zeros",
@@ -134,13 +136,16 @@ def build_seq2seq(
         itself.
     encoder_units : int, optional
         The width of the encoder outputs; `units` when None (rounded up to an even
-        number if `bidirectional`). When it differs from `units`, a dense layer with
-        tanh brings each encoder state to the decoder's width.
+        number if `bidirectional`).
     cell : {"lstm", "gru", "rnn"}, default "lstm"
     num_layers : int, default 1
         Recurrent layers of the encoder, and of the decoder; 1 to 4.
     bidirectional : bool, default False
         Whether each encoder layer reads in both directions, half its width each.
+    bridge : bool, default False
+        Whether a dense layer with tanh stands between each of the encoder's last states
+        and the decoder's first. Where the encoder outputs are not as wide as the
+        decoder, it always does.
     residual : bool, default False
         Whether, from the second recurrent layer on, a layer's inputs are added to its
         outputs (He et al., 2016, arXiv:1512.03385).
@@ -162,6 +167,8 @@ def build_seq2seq(
         the logits that training drops; at least 0 and below 1.
     recurrent_dropout : float, default 0
         Share of each recurrent layer's state that training drops.
+    word_dropout : float, default 0
+        Share of the tokens, of sources and of decoder inputs, that are UNK in training.
     kernel_initializer, recurrent_initializer, bias_initializer, \
 embeddings_initializer : str or keras.initializers.Initializer
         Initializers that have no seed of their own draw one from `random_state`.
@@ -201,10 +208,12 @@ def build_attention_seq2seq(
     decoder: str = "autoregressive",
     attention: str = "dot",
     attention_units: int | None = None,
+    attention_dropout: float = 0.0,
     encoder_units: int | None = None,
     cell: str = "lstm",
     num_layers: int = 1,
     bidirectional: bool = False,
+    bridge: bool = False,
     residual: bool = False,
     layer_normalization: bool = False,
     embedding_dim: int | None = None,
@@ -214,6 +223,7 @@ def build_attention_seq2seq(
     tied_embeddings: bool = False,
     dropout: float = 0.0,
     recurrent_dropout: float = 0.0,
+    word_dropout: float = 0.0,
     kernel_initializer: Initializer = "glorot_uniform",
     recurrent_initializer: Initializer = "orthogonal",
     bias_initializer: Initializer = "zeros",
@@ -239,11 +249,14 @@ def build_attention_seq2seq(
         dense layer without bias.
     attention_units : int, optional
         The width of the tanh layer; `units` when None.
+    attention_dropout : float, default 0
+        Share of the attention weights that training drops from the context vector.
     source_vocabulary_size, target_vocabulary_size, units, source_features, \
-target_features, decoder, encoder_units, cell, num_layers, bidirectional, residual, \
-layer_normalization, embedding_dim, source_embedding, target_embedding, \
-freeze_embeddings, tied_embeddings, dropout, recurrent_dropout, kernel_initializer, \
-recurrent_initializer, bias_initializer, embeddings_initializer, random_state
+target_features, decoder, encoder_units, cell, num_layers, bidirectional, bridge, \
+residual, layer_normalization, embedding_dim, source_embedding, target_embedding, \
+freeze_embeddings, tied_embeddings, dropout, recurrent_dropout, word_dropout, \
+kernel_initializer, recurrent_initializer, bias_initializer, embeddings_initializer, \
+random_state
         As in :func:`build_seq2seq`.
 
     Returns

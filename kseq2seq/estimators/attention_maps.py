@@ -1,4 +1,4 @@
-"""Where answers looked: attention weights with the tokens on both axes."""
+"""Where answers looked: attention weights and the tokens of both sides."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kseq2seq.vocabulary import END, SPECIAL_TOKENS, Token, Vocabulary
+from kseq2seq.vocabulary import END, SPECIAL_TOKENS, UNK, Token, Vocabulary
 
 
 class AttentionMap(NamedTuple):
@@ -52,9 +52,7 @@ def attention_maps(
     """
     maps = []
     for tokens, ids, looked in zip(sources, answers, weights, strict=True):
-        columns = np.arange(len(tokens) + 1)
-        if reverse:
-            columns[:-1] = columns[:-1][::-1]  # the END of a source stays last
+        columns = [*_columns(tokens, reverse), len(tokens)]  # END stays last
         answer = vocabulary.decode(ids)
         if END in ids:
             answer.append(SPECIAL_TOKENS[END])
@@ -66,3 +64,37 @@ def attention_maps(
             )
         )
     return maps
+
+
+def tokens_looked_at(
+    weights: np.ndarray,
+    sources: Sequence[list[Token]],
+    answers: np.ndarray,
+    *,
+    reverse: bool,
+) -> list[list[Token]]:
+    """Return, for each UNK of each answer, the source token that it looked at most.
+
+    Parameters
+    ----------
+    weights : numpy.ndarray
+        ``(n, max_length, source_len)``, from the generator.
+    sources : sequence of token lists
+    answers : numpy.ndarray
+        Ids ``(n, max_length)``.
+    reverse : bool
+        Whether the model has read the sources from their end.
+    """
+    found = []
+    for tokens, ids, looked in zip(sources, answers, weights, strict=True):
+        columns = _columns(tokens, reverse)
+        steps = np.flatnonzero(ids == UNK)
+        best = [int(looked[step, columns].argmax()) for step in steps if tokens]
+        found.append([tokens[i] for i in best])
+    return found
+
+
+def _columns(tokens: Sequence[Token], reverse: bool) -> np.ndarray:
+    """Return the column of each token of a source, without its END."""
+    columns = np.arange(len(tokens))
+    return columns[::-1] if reverse else columns

@@ -68,6 +68,8 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         Share of embeddings and of values between layers that training drops.
     recurrent_dropout : float, default 0
         Share of the recurrent layers' states that training drops.
+    word_dropout : float, default 0
+        Share of the tokens that are UNK in training.
     kernel_initializer, recurrent_initializer, bias_initializer, \
 embeddings_initializer : str or keras.initializers.Initializer
         As in :func:`kseq2seq.build_seq2seq`.
@@ -153,6 +155,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         freeze_embeddings: bool = False,
         dropout: float = 0.3,
         recurrent_dropout: float = 0.0,
+        word_dropout: float = 0.0,
         kernel_initializer: Any = "glorot_uniform",
         recurrent_initializer: Any = "orthogonal",
         bias_initializer: Any = "zeros",
@@ -189,6 +192,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         self.freeze_embeddings = freeze_embeddings
         self.dropout = dropout
         self.recurrent_dropout = recurrent_dropout
+        self.word_dropout = word_dropout
         self.kernel_initializer = kernel_initializer
         self.recurrent_initializer = recurrent_initializer
         self.bias_initializer = bias_initializer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,11 +12,13 @@ import keras
 import numpy as np
 
 from kseq2seq.arguments import (
+    LARGEST_BATCH,
     check_choice,
     check_flag,
     check_sample_weight,
     check_whole,
     random_generator,
+    shown,
 )
 from kseq2seq.batching import Batches, StreamBatches
 from kseq2seq.builders import (
@@ -33,7 +36,11 @@ from kseq2seq.estimators.answering import (
     prefix_ids,
     token_ids,
 )
-from kseq2seq.estimators.attention_maps import AttentionMap, attention_maps
+from kseq2seq.estimators.attention_maps import (
+    AttentionMap,
+    attention_maps,
+    tokens_looked_at,
+)
 from kseq2seq.estimators.base import SequenceEstimator, updates_per_epoch
 from kseq2seq.estimators.checkpoints import Checkpoint
 from kseq2seq.estimators.checks import check_lengths, check_validation_data
@@ -45,11 +52,12 @@ from kseq2seq.estimators.pairs import (
 )
 from kseq2seq.estimators.streams import PairStream, is_stream
 from kseq2seq.generation import LONGEST, build_generator
-from kseq2seq.metrics import exact_match
+from kseq2seq.metrics import FALLING_METRICS, METRICS, exact_match
 from kseq2seq.ragged import RaggedIds
-from kseq2seq.sequences import SequenceCodec
+from kseq2seq.sequences import KINDS, SequenceCodec, as_sequences
 from kseq2seq.tokenizers import check_tokenizer, is_trained
 from kseq2seq.training import (
+    FreeRunningValidation,
     MaskedCrossentropy,
     TeacherForcedAccuracy,
     TeacherForcing,
@@ -92,6 +100,9 @@ class Seq2SeqEstimator(SequenceEstimator):
         The tokens, given up front: a list of strings or of integers, or the characters
         of a string. Training raises for a token that is not among them. Learned from
         the data when None, which a stream does not allow.
+    shared_vocabulary : bool, default False
+        Whether both sides have one vocabulary, learned from the texts or token lists of
+        both, as their one tokenizer is.
     reverse_source : bool, default False
         Whether the model reads sources from their end to their start, which brings the
         tokens that are needed first near to the first answer (Sutskever et al., 2014,
@@ -104,6 +115,8 @@ class Seq2SeqEstimator(SequenceEstimator):
         None (on the command line ``none``) for not at all.
     attention_units : int, optional
         The width of the layer between attention and logits; `units` when None.
+    attention_dropout : float, default 0
+        Share of the attention weights that training drops from what is looked at.
     units : int, default 128
         The width of the decoder.
     encoder_units : int, optional
@@ -114,6 +127,9 @@ class Seq2SeqEstimator(SequenceEstimator):
         Recurrent layers of the encoder, and of the decoder; 1 to 4.
     bidirectional : bool, default True
         Whether the encoder reads in both directions.
+    bridge : bool, default False
+        Whether a dense layer stands between the encoder's last states and the decoder's
+        first; where they differ in width, it always does.
     residual : bool, default False
         Whether, from the second recurrent layer on, a layer's inputs are added to its
         outputs.
@@ -135,6 +151,8 @@ class Seq2SeqEstimator(SequenceEstimator):
         Share of embeddings and of values between layers that training drops.
     recurrent_dropout : float, default 0
         Share of the recurrent layers' states that training drops.
+    word_dropout : float, default 0
+        Share of the tokens of sources and decoder inputs that are UNK in training.
     kernel_initializer, recurrent_initializer, bias_initializer, \
 embeddings_initializer : str or keras.initializers.Initializer
         As in :func:`kseq2seq.build_seq2seq`.
@@ -157,6 +175,11 @@ embeddings_initializer : str or keras.initializers.Initializer
         The beginning of every answer, in the kind that y has.
     forbidden_tokens : sequence of tokens, optional
         Tokens of the target vocabulary that no answer holds.
+    replace_unknown : bool, default False
+        Whether `predict` writes, in place of an UNK in an answer, the source token that
+        attention points to at most (Luong et al., 2015, arXiv:1410.8206); without, it
+        writes ``"<unk>"``. Training shows UNK in answers where `min_frequency` or
+        `max_size` leave tokens out.
     temperature : float, optional
         Above 0: answers are drawn at random, token by token, with the model's
         probabilities at 1, with more even ones above; seeded by `random_state`. None
@@ -190,7 +213,11 @@ embeddings_initializer : str or keras.initializers.Initializer
     label_smoothing : float, default 0.1
         The share of each target's probability that is spread over all ids.
     batch_size : int, default 64
-        Pairs an update.
+        Pairs a batch.
+    batch_tokens : int, optional
+        In place of `batch_size`: how many tokens each side of a batch has at most, END
+        and padding included, so that batches of long pairs have fewer of them. Not for
+        a stream.
     epochs : int, optional
         Passes over the training pairs at most; when None as many as make 4,000 updates,
         at least 10 and at most 100.
@@ -199,6 +226,11 @@ embeddings_initializer : str or keras.initializers.Initializer
     patience : int, optional, default 10
         Training ends when the validation loss has not fallen for so many epochs, and
         the best weights return; None to train all epochs and keep the last weights.
+    early_stopping_metric : str, default "loss"
+        What `patience` looks at, and the best weights are the best by: the validation
+        loss, or a metric of the validation answers, decoded as `predict` does:
+        ``"bleu"``, ``"chrf"``, ``"exact_match"``, ``"token_accuracy"``,
+        ``"edit_distance"`` or ``"token_error_rate"``, on 1,000 pairs at most.
     tol : float, optional
         Training ends when an epoch's training loss is no more than this.
     callbacks : sequence of keras.callbacks.Callback, optional
@@ -252,15 +284,18 @@ embeddings_initializer : str or keras.initializers.Initializer
         max_size: int | None = None,
         source_vocabulary: Sequence[Token] | Vocabulary | None = None,
         target_vocabulary: Sequence[Token] | Vocabulary | None = None,
+        shared_vocabulary: bool = False,
         reverse_source: bool = False,
         decoder: str = "autoregressive",
         attention_kind: str | None = "dot",
         attention_units: int | None = None,
+        attention_dropout: float = 0.0,
         units: int = 128,
         encoder_units: int | None = None,
         cell: str = "lstm",
         num_layers: int = 1,
         bidirectional: bool = True,
+        bridge: bool = False,
         residual: bool = False,
         layer_normalization: bool = False,
         embedding_dim: int | None = 64,
@@ -270,6 +305,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         tied_embeddings: bool = False,
         dropout: float = 0.3,
         recurrent_dropout: float = 0.0,
+        word_dropout: float = 0.0,
         kernel_initializer: Any = "glorot_uniform",
         recurrent_initializer: Any = "orthogonal",
         bias_initializer: Any = "zeros",
@@ -282,6 +318,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         no_repeat_ngram_size: int = 0,
         forced_prefix: Any = None,
         forbidden_tokens: Sequence[Token] | None = None,
+        replace_unknown: bool = False,
         temperature: float | None = None,
         top_k: int | None = None,
         top_p: float | None = None,
@@ -295,9 +332,11 @@ embeddings_initializer : str or keras.initializers.Initializer
         clip_norm: float | None = 1.0,
         label_smoothing: float = 0.1,
         batch_size: int = 64,
+        batch_tokens: int | None = None,
         epochs: int | None = None,
         validation_fraction: float = 0.1,
         patience: int | None = 10,
+        early_stopping_metric: str = "loss",
         tol: float | None = None,
         callbacks: Sequence[keras.callbacks.Callback] | None = None,
         verbose: int | str = 0,
@@ -312,15 +351,18 @@ embeddings_initializer : str or keras.initializers.Initializer
         self.max_size = max_size
         self.source_vocabulary = source_vocabulary
         self.target_vocabulary = target_vocabulary
+        self.shared_vocabulary = shared_vocabulary
         self.reverse_source = reverse_source
         self.decoder = decoder
         self.attention_kind = attention_kind
         self.attention_units = attention_units
+        self.attention_dropout = attention_dropout
         self.units = units
         self.encoder_units = encoder_units
         self.cell = cell
         self.num_layers = num_layers
         self.bidirectional = bidirectional
+        self.bridge = bridge
         self.residual = residual
         self.layer_normalization = layer_normalization
         self.embedding_dim = embedding_dim
@@ -330,6 +372,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         self.tied_embeddings = tied_embeddings
         self.dropout = dropout
         self.recurrent_dropout = recurrent_dropout
+        self.word_dropout = word_dropout
         self.kernel_initializer = kernel_initializer
         self.recurrent_initializer = recurrent_initializer
         self.bias_initializer = bias_initializer
@@ -342,6 +385,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         self.no_repeat_ngram_size = no_repeat_ngram_size
         self.forced_prefix = forced_prefix
         self.forbidden_tokens = forbidden_tokens
+        self.replace_unknown = replace_unknown
         self.temperature = temperature
         self.top_k = top_k
         self.top_p = top_p
@@ -355,9 +399,11 @@ embeddings_initializer : str or keras.initializers.Initializer
         self.clip_norm = clip_norm
         self.label_smoothing = label_smoothing
         self.batch_size = batch_size
+        self.batch_tokens = batch_tokens
         self.epochs = epochs
         self.validation_fraction = validation_fraction
         self.patience = patience
+        self.early_stopping_metric = early_stopping_metric
         self.tol = tol
         self.callbacks = callbacks
         self.verbose = verbose
@@ -468,7 +514,7 @@ embeddings_initializer : str or keras.initializers.Initializer
             if checkpoint.artifact is not None:
                 self._set_weights(checkpoint.artifact.arrays)
         num_pairs = len(sources)
-        batch_size = min(self.batch_size, num_pairs)
+        batch_size = self._pairs_a_batch(sources, targets)
         epochs = self._num_epochs(updates_per_epoch(num_pairs, batch_size))
         plan = partial(
             plan_buckets,
@@ -480,6 +526,7 @@ embeddings_initializer : str or keras.initializers.Initializer
             sources,
             targets,
             batch_size=batch_size,
+            batch_tokens=self.batch_tokens,
             num_buckets=plan(num_pairs),
             sample_weight=weights,
             random_state=generator,
@@ -490,6 +537,13 @@ embeddings_initializer : str or keras.initializers.Initializer
         self._attach_callbacks(validation_data or ([], []))
         self._fit_models(batches, validation_batches, epochs, generator, checkpoint)
 
+    def _pairs_a_batch(self, sources: RaggedIds, targets: RaggedIds) -> int:
+        """Return how many pairs a batch has; the mean, where it has so many tokens."""
+        if self.batch_tokens is None:
+            return min(self.batch_size, len(sources))
+        longer = np.maximum(sources.lengths, targets.lengths) + 1
+        return int(np.clip(self.batch_tokens // longer.mean(), 1, len(sources)))
+
     def _learn(
         self, X: Any, y: Any, checkpoint: Checkpoint | None
     ) -> list[tuple[SequenceCodec, RaggedIds]]:
@@ -498,6 +552,8 @@ embeddings_initializer : str or keras.initializers.Initializer
         Training subwords twice need not give the same.
         """
         if checkpoint is None or checkpoint.artifact is None:
+            if self.shared_vocabulary:
+                return self._learn_both(X, y)
             return [self._learn_source(X), self._learn_target(y)]
         described = checkpoint.artifact.description
         codecs = [
@@ -543,6 +599,15 @@ embeddings_initializer : str or keras.initializers.Initializer
         check_choice("decoder", self.decoder, DECODERS)
         check_flag("reverse_source", self.reverse_source)
         check_teacher_forcing(self.teacher_forcing, self.teacher_forcing_schedule)
+        check_choice(
+            "early_stopping_metric", self.early_stopping_metric, ("loss", *METRICS)
+        )
+        for name in ("shared_vocabulary", "replace_unknown"):
+            check_flag(name, getattr(self, name))
+        if self.shared_vocabulary:
+            self._check_shared_vocabulary()
+        if self.batch_tokens is not None:
+            check_whole("batch_tokens", self.batch_tokens, maximum=LARGEST_BATCH)
         if self.max_length is not None:
             check_whole("max_length", self.max_length, maximum=LONGEST - 1)
         if self.attention_units is not None:
@@ -558,6 +623,8 @@ embeddings_initializer : str or keras.initializers.Initializer
             )
         if sample_weight is not None:
             raise TypeError("sample_weight is not for a stream, which has no length.")
+        if self.batch_tokens is not None:
+            raise ValueError("batch_tokens is not for a stream; pass batch_size.")
         for side in ("source", "target"):
             tokenizer = getattr(self, f"{side}_tokenizer")
             if is_trained(tokenizer):
@@ -583,6 +650,37 @@ embeddings_initializer : str or keras.initializers.Initializer
             vocabulary=self.target_vocabulary,
             **self._preparation(),
         )
+
+    def _learn_both(self, X: Any, y: Any) -> list[tuple[SequenceCodec, RaggedIds]]:
+        """Return the codec and the ids of each side, of one vocabulary."""
+        (sources, kind), (targets, other) = as_sequences("X", X), as_sequences("y", y)
+        if kind != other or kind == "integers":
+            raise TypeError(
+                "shared_vocabulary=True is for texts or token lists on both sides; got "
+                f"{KINDS[kind]} in X and {KINDS[other]} in y."
+            )
+        both, _ = self._learn_source(sources + targets)
+        codecs = []
+        for name, values in (("X", sources), ("y", targets)):
+            codec = copy.copy(both)
+            codec.name, codec.reverse = name, name == "X" and self.reverse_source
+            codecs.append((codec, codec.encode(values, unknown="unk")))
+        return codecs
+
+    def _check_shared_vocabulary(self) -> None:
+        """Raise unless both sides are to be split alike."""
+        if self.source_tokenizer != self.target_tokenizer:
+            raise ValueError(
+                "shared_vocabulary=True needs the same tokenizer on both sides; got "
+                f"source_tokenizer={shown(self.source_tokenizer)} and "
+                f"target_tokenizer={shown(self.target_tokenizer)}."
+            )
+        for name in ("source_vocabulary", "target_vocabulary"):
+            if getattr(self, name) is not None:
+                raise ValueError(
+                    f"{name} is given, and shared_vocabulary=True learns one for both "
+                    "sides. Leave one of the two out."
+                )
 
     def _start(
         self,
@@ -651,7 +749,23 @@ embeddings_initializer : str or keras.initializers.Initializer
         return options | others
 
     def _looks_at_answers(self) -> bool:
-        return any(isinstance(c, AnswerCallback) for c in self.callbacks or ())
+        looking = any(isinstance(c, AnswerCallback) for c in self.callbacks or ())
+        return looking or self._stops_by_answers
+
+    @property
+    def _stops_by_answers(self) -> bool:
+        return self.patience is not None and self.early_stopping_metric != "loss"
+
+    def _early_stopping(self) -> keras.callbacks.EarlyStopping:
+        if not self._stops_by_answers:
+            return super()._early_stopping()
+        falls = self.early_stopping_metric in FALLING_METRICS
+        return keras.callbacks.EarlyStopping(
+            f"val_{self.early_stopping_metric}",
+            mode="min" if falls else "max",
+            patience=self.patience,
+            restore_best_weights=True,
+        )
 
     def _attach_callbacks(self, validation: tuple[Any, Any]) -> None:
         """Copy the callbacks; those that look at answers get theirs, and come first."""
@@ -663,11 +777,27 @@ embeddings_initializer : str or keras.initializers.Initializer
             )
         looking = [c for c in copies if isinstance(c, AnswerCallback)]
         X, y = validation
+        if self._stops_by_answers and not self._measures(looking):
+            looking.append(FreeRunningValidation([self.early_stopping_metric]))
+        if self._stops_by_answers and not len(y):
+            raise ValueError(
+                f"early_stopping_metric={self.early_stopping_metric!r} needs validation "
+                "pairs: pass fit validation_data, a validation_fraction above 0, or "
+                "patience=None."
+            )
         y = self._target.sequences(y) if looking and len(y) else y
         for callback in looking:
             callback.attach(self.predict, X, y, tokens=self._target.tokens)
         others = [c for c in copies if not isinstance(c, AnswerCallback)]
         self.callbacks_ = looking + others
+
+    def _measures(self, callbacks: Sequence[keras.callbacks.Callback]) -> bool:
+        """Whether one of the callbacks measures what decides when training ends."""
+        return any(
+            self.early_stopping_metric in callback.metrics
+            for callback in callbacks
+            if isinstance(callback, FreeRunningValidation)
+        )
 
     def _fit_models(
         self,
@@ -725,11 +855,22 @@ embeddings_initializer : str or keras.initializers.Initializer
             when a parameter of the search is out of its range.
         """
         self._check_fitted()
-        generator = self._generators(self._search_options(attention_weights=False))
+        if check_flag("replace_unknown", self.replace_unknown):
+            self._check_attention("replace_unknown=True needs")
+        options = self._search_options(attention_weights=self.replace_unknown)
+        generator = self._generators(options)
 
         def answer(X: Any, **options: Any) -> Any:
             answers = self._generate(generator, X, **options)
-            return self._target.decode(answers["ids"])
+            if not self.replace_unknown:
+                return self._target.decode(answers["ids"])
+            unknown = tokens_looked_at(
+                answers["attention_weights"],
+                self._source.tokens(X),
+                answers["ids"],
+                reverse=self._source.reverse,
+            )
+            return self._target.decode(answers["ids"], unknown=unknown)
 
         return answer_stream(X, answer) if isinstance(X, Iterator) else answer(X)
 
@@ -814,10 +955,7 @@ embeddings_initializer : str or keras.initializers.Initializer
             When the model has no attention.
         """
         self._check_fitted()
-        if not self.models_.has_attention:
-            raise ValueError(
-                "this model has no attention. Fit one with attention_kind='dot'."
-            )
+        self._check_attention("attention(X) shows")
         X = list(X) if isinstance(X, Iterator) else X
         sources = self._source.tokens(X)
         answers = self._generate(self.generator_, X)
@@ -828,6 +966,13 @@ embeddings_initializer : str or keras.initializers.Initializer
             vocabulary=self.target_vocabulary_,
             reverse=self._source.reverse,
         )
+
+    def _check_attention(self, reason: str) -> None:
+        if not self.models_.has_attention:
+            raise ValueError(
+                f"{reason} attention, and this model has no attention. Fit one with "
+                "attention_kind='dot'."
+            )
 
     def _generate(
         self,
@@ -880,6 +1025,7 @@ def _build_models(
     arguments = {**settings, "random_state": random_state}
     build: Callable[..., Seq2SeqModels] = build_attention_seq2seq
     if arguments["attention"] is None:
-        del arguments["attention"], arguments["attention_units"]
+        for name in [name for name in arguments if name.startswith("attention")]:
+            del arguments[name]
         build = build_seq2seq
     return build(len(source.vocabulary), len(target.vocabulary), **arguments)

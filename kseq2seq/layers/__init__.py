@@ -2,7 +2,7 @@
 
 from kseq2seq.layers.attention import AdditiveAttention, DotAttention
 from kseq2seq.layers.dense import Dense, Dropout, random_uniform
-from kseq2seq.layers.embeddings import Embedding, OneHot, TiedEmbedding
+from kseq2seq.layers.embeddings import Embedding, OneHot, TiedEmbedding, WordDropout
 from kseq2seq.layers.fixed_shape import FixedShapeModel
 from kseq2seq.layers.masks import EveryFrame, PaddingMask, RepeatAlong, Unmasked
 from kseq2seq.layers.recurrent import GRU, LSTM, RECURRENT_LAYERS, SimpleRNN
@@ -24,5 +24,6 @@ __all__ = [
     "SimpleRNN",
     "TiedEmbedding",
     "Unmasked",
+    "WordDropout",
     "random_uniform",
 ]

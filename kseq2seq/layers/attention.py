@@ -8,21 +8,39 @@ from typing import Any
 import keras
 from keras import ops
 
+from kseq2seq.layers.dense import Dropout
+
 _register = keras.saving.register_keras_serializable(package="kseq2seq")
 
 
 class _Attention(keras.layers.Layer):
-    """Weights over the tokens of the source, and the weighted sum of its outputs."""
+    """Weights over the tokens of the source, and the weighted sum of its outputs.
+
+    Parameters
+    ----------
+    dropout : float, default 0
+        Share of the weights that training drops from the sum.
+    seed : int, optional
+    """
+
+    def __init__(
+        self, *, dropout: float = 0.0, seed: int | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.dropout, self.seed = dropout, seed
+        self.drop = Dropout(dropout, seed=seed) if dropout else None
 
     def _look(
-        self, scores: Any, encoder_outputs: Any, source_mask: Any
+        self, scores: Any, encoder_outputs: Any, source_mask: Any, training: bool
     ) -> tuple[Any, Any]:
         """Return context vectors and weights for scores of every place."""
         scores = ops.cast(scores, "float32")  # (batch, target_len, source_len)
         scores = ops.where(ops.expand_dims(source_mask, 1), scores, -1e9)
         weights = ops.exp(ops.log_softmax(scores))  # Keras's softmax warns at length 1
-        context = ops.matmul(ops.cast(weights, self.compute_dtype), encoder_outputs)
-        return context, weights
+        summed = ops.cast(weights, self.compute_dtype)
+        if self.drop is not None:
+            summed = self.drop(summed, training=training)
+        return ops.matmul(summed, encoder_outputs), weights
 
     def _specs(self, queries: Any, encoder_outputs: Any) -> tuple[Any, Any]:
         batch, target_len, _ = queries.shape
@@ -31,6 +49,10 @@ class _Attention(keras.layers.Layer):
             keras.KerasTensor((batch, target_len, width), dtype=self.compute_dtype),
             keras.KerasTensor((batch, target_len, source_len), dtype="float32"),
         )
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"dropout": self.dropout, "seed": self.seed}
+        return {**super().get_config(), **own}
 
 
 @_register
@@ -51,6 +73,9 @@ class DotAttention(_Attention):
     scaled : bool, default False
         Whether products are divided by the square root of the width (Vaswani et al.,
         2017, arXiv:1706.03762, equation 1).
+    dropout : float, default 0
+        Share of the weights that training drops from the sum.
+    seed : int, optional
     """
 
     def __init__(self, scaled: bool = False, **kwargs: Any) -> None:
@@ -58,15 +83,23 @@ class DotAttention(_Attention):
         self.scaled = scaled
 
     def call(
-        self, queries: Any, encoder_outputs: Any, source_mask: Any
+        self,
+        queries: Any,
+        encoder_outputs: Any,
+        source_mask: Any,
+        training: bool = False,
     ) -> tuple[Any, Any]:
         scores = ops.matmul(queries, ops.transpose(encoder_outputs, (0, 2, 1)))
         if self.scaled:
             scores = scores / math.sqrt(queries.shape[-1])
-        return self._look(scores, encoder_outputs, source_mask)
+        return self._look(scores, encoder_outputs, source_mask, training)
 
     def compute_output_spec(
-        self, queries: Any, encoder_outputs: Any, source_mask: Any
+        self,
+        queries: Any,
+        encoder_outputs: Any,
+        source_mask: Any,
+        training: bool = False,
     ) -> tuple[Any, Any]:
         return self._specs(queries, encoder_outputs)
 
@@ -92,6 +125,9 @@ class AdditiveAttention(_Attention):
     ----------
     kernel_initializer : str or keras.initializers.Initializer
         Of v.
+    dropout : float, default 0
+        Share of the weights that training drops from the sum.
+    seed : int, optional
     """
 
     def __init__(
@@ -108,15 +144,25 @@ class AdditiveAttention(_Attention):
         )
 
     def call(
-        self, queries: Any, encoder_outputs: Any, source_mask: Any, keys: Any
+        self,
+        queries: Any,
+        encoder_outputs: Any,
+        source_mask: Any,
+        keys: Any,
+        training: bool = False,
     ) -> tuple[Any, Any]:
         # (batch, target_len, source_len, width)
         hidden = ops.tanh(ops.expand_dims(queries, 2) + ops.expand_dims(keys, 1))
         scores = ops.matmul(hidden, self.scale)[..., 0]
-        return self._look(scores, encoder_outputs, source_mask)
+        return self._look(scores, encoder_outputs, source_mask, training)
 
     def compute_output_spec(
-        self, queries: Any, encoder_outputs: Any, source_mask: Any, keys: Any
+        self,
+        queries: Any,
+        encoder_outputs: Any,
+        source_mask: Any,
+        keys: Any,
+        training: bool = False,
     ) -> tuple[Any, Any]:
         return self._specs(queries, encoder_outputs)
 

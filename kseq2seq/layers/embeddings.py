@@ -8,7 +8,8 @@ import keras
 from keras import ops
 
 from kseq2seq import _tensorflow
-from kseq2seq.layers.dense import by_rows
+from kseq2seq.layers.dense import by_rows, random_uniform
+from kseq2seq.vocabulary import FIRST_TOKEN, UNK
 
 _register = keras.saving.register_keras_serializable(package="kseq2seq")
 
@@ -44,6 +45,38 @@ class TiedEmbedding(Embedding):
         width = self.input_dim if reverse else self.output_dim
         shape = (*inputs.shape[:2], width)
         return keras.KerasTensor(shape, dtype=self.compute_dtype)
+
+
+@_register
+class WordDropout(keras.layers.Layer):
+    """Replace tokens by UNK at random, in training: ids to ids.
+
+    Special ids stay (Bowman et al., 2016, arXiv:1511.06349, section 3.1; Iyyer et al.,
+    2015).
+
+    Parameters
+    ----------
+    rate : float
+        The share of the tokens; at least 0 and below 1.
+    seed : int, optional
+    """
+
+    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.rate, self.seed = rate, seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def call(self, ids: Any, training: bool = False) -> Any:
+        if not (training and self.rate):
+            return ids
+        drawn = random_uniform(ops.shape(ids), self.seed_generator)
+        return ops.where((drawn < self.rate) & (ids >= FIRST_TOKEN), UNK, ids)
+
+    def compute_output_spec(self, ids: Any, training: bool = False) -> Any:
+        return keras.KerasTensor(ids.shape, dtype=ids.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "rate": self.rate, "seed": self.seed}
 
 
 @_register
