@@ -781,9 +781,9 @@ embeddings_initializer : str or keras.initializers.Initializer
             looking.append(FreeRunningValidation([self.early_stopping_metric]))
         if self._stops_by_answers and not len(y):
             raise ValueError(
-                f"early_stopping_metric={self.early_stopping_metric!r} needs validation "
-                "pairs: pass fit validation_data, a validation_fraction above 0, or "
-                "patience=None."
+                f"early_stopping_metric={self.early_stopping_metric!r} needs "
+                "validation pairs: pass fit validation_data, a validation_fraction "
+                "above 0, or patience=None."
             )
         y = self._target.sequences(y) if looking and len(y) else y
         for callback in looking:
