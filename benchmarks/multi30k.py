@@ -155,6 +155,7 @@ def loss_free_running(model: keras.Model, batches: Batches) -> float:
     for i in range(len(batches)):
         inputs, targets, weights = batches[i]
         memory = encoder(inputs["source_ids"])
+        memory = memory if isinstance(memory, list) else [memory]
         fed = sampling(inputs["decoder_input_ids"], memory, training=True)
         tokens = float(weights.sum())
         total += tokens * float(loss(targets, decoder([*memory, fed]), weights))
