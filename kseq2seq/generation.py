@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 
 from kseq2seq.arguments import check_whole
-from kseq2seq.builders import Seq2SeqModels, check_seq2seq_models
+from kseq2seq.builders import Seq2SeqModels, build_ensemble
 from kseq2seq.layers import FixedShapeModel
 from kseq2seq.search import Rollout, SearchOptions, TokenSearch
 from kseq2seq.vocabulary import PAD, START
@@ -17,7 +17,7 @@ LONGEST = 100_000
 
 
 def build_generator(
-    models: Seq2SeqModels,
+    models: Seq2SeqModels | Sequence[Seq2SeqModels],
     max_length: int,
     *,
     beam_size: int = 1,
@@ -52,8 +52,14 @@ def build_generator(
 
     Parameters
     ----------
-    models : Seq2SeqModels
-        What a builder returned; the generator shares its weights.
+    models : Seq2SeqModels, or list or tuple of them
+        What a builder returned; the generator shares its weights. Several answer as an
+        ensemble: at each step their probabilities are averaged, with equal weights, and
+        the search goes on with the average (Sutskever et al., 2014, arXiv:1409.3215,
+        section 3.6); real values are averaged likewise. They may differ in all but the
+        ids: the numbers of ids must be equal, and each id must mean the same token to
+        all of them. The attention weights are the average over those members that have
+        attention.
     max_length : int
         How many ids an answer has at most, END included; up to 100,000. How many frames
         it has, where they are real values.
@@ -98,8 +104,9 @@ def build_generator(
     keras.Model
         ``source_ids (batch, source_len)`` int32, closed by END and padded, to a dict:
         ``ids (batch, max_length)`` int32, the answer, END, then PAD; ``scores
-        (batch,)``, the sum of the model's own log-probabilities of these ids, or with a
-        penalty what ranks them; and with attention ``attention_weights (batch,
+        (batch,)``, the sum of the model's own log-probabilities of these ids (of an
+        ensemble, the logarithms of its averaged probabilities), or with a penalty what
+        ranks them; and with attention ``attention_weights (batch,
         max_length, source_len)``. With `n_best` each has an axis of this size after the
         batch's; where there are fewer answers, the score is -inf and the ids are PAD.
         For targets of real values, ``values (batch, max_length, target_features)``
@@ -108,7 +115,8 @@ def build_generator(
     Raises
     ------
     ValueError, TypeError
-        When a value is out of its range, or means nothing beside another.
+        When a value is out of its range, or means nothing beside another; when the
+        models of an ensemble have other ids or frames than the first.
 
     Examples
     --------
@@ -123,8 +131,17 @@ def build_generator(
     >>> answers = generator.predict(np.array([[4, 5, 3]]), verbose=0)
     >>> answers["ids"].shape, bool(answers["scores"][0, 0] >= answers["scores"][0, 1])
     ((1, 2, 5), True)
+
+    An ensemble of two models:
+
+    >>> other = build_attention_seq2seq(9, 8, units=6, cell="gru", random_state=1)
+    >>> generator = build_generator([models, other], max_length=5)
+    >>> answers = generator.predict(np.array([[4, 5, 3]]), verbose=0)
+    >>> answers["ids"].shape, answers["attention_weights"].shape
+    ((1, 5), (1, 5, 3))
     """
-    check_seq2seq_models(models)
+    if not isinstance(models, Seq2SeqModels):
+        models = build_ensemble(models)
     check_whole("max_length", max_length, maximum=LONGEST)
     options = SearchOptions(
         beam_size=beam_size,

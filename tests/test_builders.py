@@ -12,6 +12,7 @@ from kseq2seq import (
     build_sequence_classifier,
 )
 from kseq2seq.batching import shift, shift_values
+from kseq2seq.builders import build_ensemble
 
 SOURCE_LENGTHS, TARGET_LENGTHS = [5, 1, 3], [4, 2, 6]
 TWO_SOURCES = np.array([[4, 5, 6, 3], [7, 3, 0, 0]])
@@ -115,6 +116,23 @@ def test_stepping_the_decoder_gives_the_training_outputs(settings):
     stepped = step_through(models, *inputs)
     np.testing.assert_allclose(stepped, outputs, rtol=1e-5, atol=1e-5)
     assert np.ptp(outputs, axis=(0, 1)).min() > 1e-2  # nothing is constant
+
+
+@pytest.mark.parametrize("target_features", [None, 3])
+def test_stepping_an_ensembles_decoder_gives_its_training_outputs(target_features):
+    target = {} if target_features is None else {"target_features": target_features}
+    models = build_ensemble(
+        [
+            make_models(**target, attention="additive", num_layers=2, seed=1),
+            make_models(**target, attention=False, decoder="repeat", seed=2),
+            make_models(**target, cell="gru", units=4, seed=3),
+        ]
+    )
+    inputs = example(**target)
+    outputs = as_arrays(models.training(list(inputs)))[0]
+    stepped = step_through(models, *inputs)
+    np.testing.assert_allclose(stepped, outputs, rtol=1e-5, atol=1e-5)
+    assert np.ptp(outputs, axis=(0, 1)).min() > 1e-2
 
 
 @pytest.mark.parametrize("settings", GRID[::3] + REPEATED, ids=label)

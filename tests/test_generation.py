@@ -6,16 +6,29 @@ import pytest
 from strategies import label, make_models, random_ids
 
 from kseq2seq import build_generator, build_seq2seq
+from kseq2seq.builders import build_ensemble
 from kseq2seq.search import GreedySearch
 from kseq2seq.vocabulary import END, PAD, START, UNK
 
 MAX_LENGTH = 7
+SOURCES = random_ids(np.random.default_rng(0), [6, 1, 3, 4, 2, 5, 5, 2], 12)
 CASES = [
     {"attention": True, "bidirectional": True},
     {"attention": True, "cell": "gru", "num_layers": 2},
     {"attention": False, "cell": "lstm"},
     {"attention": False, "cell": "rnn"},
     {"attention": True, "decoder": "repeat", "num_layers": 2, "seed": 1},
+]
+DOT = {"attention": "dot", "bidirectional": True, "seed": 6}
+PLAIN = {"attention": False, "cell": "gru", "num_layers": 2, "units": 5, "seed": 3}
+ADDITIVE = {"attention": "additive", "cell": "rnn", "units": 4, "seed": 3}
+REPEAT = {"attention": False, "decoder": "repeat", "units": 3, "seed": 1}
+ONE_HOT = {"source_embedding": "one_hot", "attention": False, "cell": "rnn", "seed": 6}
+ENSEMBLES = [
+    [DOT, ADDITIVE],
+    [DOT, PLAIN, REPEAT],  # encoder outputs and their mask must still come last
+    [PLAIN, ONE_HOT],
+    [DOT, DOT, PLAIN],  # a member that counts twice
 ]
 
 
@@ -24,22 +37,40 @@ def cached_models(**sizes):
     return make_models(**sizes)
 
 
-def log_softmax(logits):
-    logits = logits - logits.max()
-    return logits - np.log(np.exp(logits).sum())
+def make_members(*settings):
+    """Build members that answer at some length, each of its own mind."""
+    return [cached_models(scale=1.5, **own) for own in settings]
 
 
-def greedy_by_hand(models, source_ids, min_length=0):
-    """Return the ids, score and weights of one source, stepping in plain NumPy."""
-    memory = models.encoder(source_ids[None])
-    memory = memory if isinstance(memory, list) else [memory]
-    states, constants = memory[: models.num_states], memory[models.num_states :]
+def softmax(logits):
+    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return exponentials / exponentials.sum(axis=-1, keepdims=True)
+
+
+def as_list(outputs):
+    return list(outputs) if isinstance(outputs, list | tuple) else [outputs]
+
+
+def step_by_hand(models, inputs, memory):
+    """Return what the decoder puts out, its next memory and the weights, if any."""
+    outputs, *others = as_list(models.decoder([inputs, *memory]))
+    memory = [*others[: models.num_states], *memory[models.num_states :]]
+    weights = [np.asarray(others[-1])[0, 0]] if models.has_attention else []
+    return np.asarray(outputs, dtype="float64")[0, 0], memory, weights
+
+
+def greedy_by_hand(members, source_ids, min_length=0):
+    """Return the ids, score and weights of one source, stepping in plain NumPy.
+
+    Of several members the probabilities are averaged, and what weights they have.
+    """
+    memories = [as_list(models.encoder(source_ids[None])) for models in members]
     ids, score, weights, last = [], 0.0, [], START
     while len(ids) < MAX_LENGTH and last != END:
-        inputs = [keras.ops.array([[last]], dtype="int32"), *states, *constants]
-        logits, *outputs = models.decoder(inputs)
-        states = outputs[: models.num_states]
-        log_probs = log_softmax(np.asarray(logits, dtype="float64")[0, 0])
+        inputs = keras.ops.array([[last]], dtype="int32")
+        steps = map(step_by_hand, members, [inputs] * len(members), memories)
+        logits, memories, looks = zip(*steps, strict=True)
+        log_probs = np.log(np.mean([softmax(own) for own in logits], axis=0))
         allowed = log_probs.copy()
         allowed[[PAD, START]] = -np.inf
         if len(ids) < min_length:
@@ -47,22 +78,19 @@ def greedy_by_hand(models, source_ids, min_length=0):
         last = int(allowed.argmax())
         ids.append(last)
         score += log_probs[last]
-        if constants:
-            weights.append(np.asarray(outputs[-1])[0, 0])
+        if any(looks):
+            weights.append(np.mean(sum(looks, []), axis=0))
     return ids, score, np.array(weights)
 
 
-@pytest.mark.parametrize("settings", CASES, ids=label)
-@pytest.mark.parametrize("min_length", [0, 4])
-def test_the_search_is_greedy_decoding_by_hand(settings, min_length):
-    models = make_models(**{"seed": 3, **settings}, scale=1.5)
-    source_ids = random_ids(np.random.default_rng(0), [6, 1, 3, 4, 2, 5, 5, 2], 12)
-    generator = build_generator(models, MAX_LENGTH, min_length=min_length)
-    answers = generator.predict(source_ids, verbose=0)
+def check_greedy_by_hand(generator, members, min_length=0, sources=SOURCES):
+    """Check every answer of a generator; return how long they are."""
+    answers = generator.predict(sources, verbose=0)
+    assert ("attention_weights" in answers) == any(m.has_attention for m in members)
     lengths = set()
-    for row, source in enumerate(source_ids):
+    for row, source in enumerate(sources):
         source = source[source != PAD]
-        ids, score, weights = greedy_by_hand(models, source, min_length)
+        ids, score, weights = greedy_by_hand(members, source, min_length)
         lengths.add(len(ids))
         assert answers["ids"][row].tolist() == ids + [PAD] * (MAX_LENGTH - len(ids))
         np.testing.assert_allclose(answers["scores"][row], score, rtol=1e-4)
@@ -72,6 +100,15 @@ def test_the_search_is_greedy_decoding_by_hand(settings, min_length):
                 given[: len(ids), : len(source)], weights, atol=1e-5
             )
             assert not given[len(ids) :].any() and not given[:, len(source) :].any()
+    return lengths
+
+
+@pytest.mark.parametrize("settings", CASES, ids=label)
+@pytest.mark.parametrize("min_length", [0, 4])
+def test_the_search_is_greedy_decoding_by_hand(settings, min_length):
+    models = make_models(**{"seed": 3, **settings}, scale=1.5)
+    generator = build_generator(models, MAX_LENGTH, min_length=min_length)
+    lengths = check_greedy_by_hand(generator, [models], min_length)
     if not min_length:
         assert len(lengths) > 1  # rows that end at different steps
 
@@ -218,3 +255,125 @@ def test_options_that_are_the_defaults_are_no_error_for_real_values():
     generator = build_generator(models, 3, attention_weights=False, **options)
     source_ids = random_ids(np.random.default_rng(2), [5, 3], 12)
     assert set(generator.predict(source_ids, verbose=0)) == {"values"}
+
+
+@pytest.mark.parametrize("settings", ENSEMBLES)
+def test_an_ensemble_averages_probabilities_by_hand(settings):
+    members = make_members(*settings)
+    generator = build_generator(members, MAX_LENGTH)
+    lengths = check_greedy_by_hand(generator, members, sources=SOURCES[:4])
+    assert len(lengths) > 1
+
+
+OPTIONS = [
+    {},
+    {"temperature": 1.0, "seed": 0},
+    {"beam_size": 3, "n_best": 2, "length_penalty": 0.6, "coverage_penalty": 0.2}
+    | {"min_length": 2, "no_repeat_ngram_size": 2},
+]
+
+
+def assert_same_answers(one, other, **options):
+    answers, others = (
+        build_generator(models, MAX_LENGTH, **options).predict(SOURCES, verbose=0)
+        for models in (one, other)
+    )
+    assert answers.keys() == others.keys()
+    np.testing.assert_array_equal(answers["ids"], others["ids"])
+    for name, value in answers.items():
+        np.testing.assert_allclose(value, others[name], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=label)
+def test_an_ensemble_of_the_same_model_answers_as_the_model(options):
+    [models] = make_members(DOT)
+    assert_same_answers(models, [models, models], **options)
+
+
+def test_an_ensemble_of_one_is_the_model():
+    [models] = make_members(DOT)
+    assert build_ensemble([models]) is models
+
+
+def test_the_order_of_members_changes_nothing():
+    members = make_members(DOT, PLAIN, ADDITIVE)
+    assert_same_answers(members, tuple(members[::-1]), **OPTIONS[-1])
+
+
+def test_a_beam_of_an_ensemble_scores_averaged_probabilities():
+    """The score is that of the gold path, as the members' training models see it."""
+    members = make_members(DOT, PLAIN, ADDITIVE)
+    answers = build_generator(members, MAX_LENGTH, beam_size=4).predict(
+        SOURCES, verbose=0
+    )
+    ids = answers["ids"]
+    fed = np.concatenate([np.full((len(ids), 1), START), ids[:, :-1]], axis=1)
+    inputs = [SOURCES, fed.astype("int32")]
+    probabilities = np.mean(
+        [softmax(own.training.predict(inputs, verbose=0)) for own in members], axis=0
+    )
+    chosen = np.take_along_axis(probabilities, ids[..., None], axis=-1)[..., 0]
+    scores = np.where(ids == PAD, 0.0, np.log(chosen)).sum(axis=-1)
+    np.testing.assert_allclose(answers["scores"], scores, rtol=1e-4)
+    sums = answers["attention_weights"].sum(axis=-1)
+    np.testing.assert_allclose(sums, ids != PAD, atol=1e-5)
+    greedy = build_generator(members, MAX_LENGTH).predict(SOURCES, verbose=0)["scores"]
+    assert (answers["scores"] >= greedy - 1e-5).all()
+    assert (answers["scores"] > greedy + 1e-3).any()
+
+
+def test_an_ensemble_of_real_values_is_fed_their_average():
+    members = [
+        make_models(target_features=2, attention=attention, seed=seed)
+        for seed, attention in enumerate((True, False))
+    ]
+    answers = build_generator(members, 4).predict(SOURCES[:1], verbose=0)
+    memories = [as_list(models.encoder(SOURCES[:1])) for models in members]
+    values = np.zeros(2)
+    for step in range(4):
+        inputs = keras.ops.array(values[None, None], dtype="float32")
+        steps = map(step_by_hand, members, [inputs] * 2, memories)
+        outputs, memories, looks = zip(*steps, strict=True)
+        values = np.mean(outputs, axis=0)
+        np.testing.assert_allclose(answers["values"][0, step], values, rtol=1e-4)
+        np.testing.assert_allclose(
+            answers["attention_weights"][0, step], looks[0][0], atol=1e-5
+        )
+
+
+def test_an_ensemble_saved_by_keras_answers_the_same(tmp_path):
+    generator = build_generator(make_members(DOT, PLAIN, PLAIN), MAX_LENGTH)
+    generator.save(tmp_path / "generator.keras")
+    again = keras.models.load_model(tmp_path / "generator.keras")
+    answers = generator.predict(SOURCES, verbose=0)
+    for name, value in again.predict(SOURCES, verbose=0).items():
+        np.testing.assert_array_equal(answers[name], value)
+
+
+@pytest.mark.parametrize(
+    ("others", "message"),
+    [
+        ([], "models must hold at least one Seq2SeqModels; got none"),
+        ([{}, "a"], r"models\[1\] must be the Seq2SeqModels .* got str"),
+        (
+            [{}, {"target_vocabulary_size": 10}],
+            r"share one target: models\[0\] has 9 ids, and models\[1\] has 10 ids",
+        ),
+        (
+            [{}, {"source_vocabulary_size": 13, "source_embedding": "one_hot"}],
+            r"share one source: models\[0\] has 12 ids, and models\[1\] has 13 ids",
+        ),
+        (
+            [{"target_features": 9}, {}],
+            r"models\[0\] has real values, 9 a frame, and models\[1\] has 9 ids",
+        ),
+        (
+            [{"source_features": 2}, {"source_features": 3}],
+            r"share one source: .* 2 a frame, and models\[1\] has real values, 3",
+        ),
+    ],
+)
+def test_what_cannot_be_an_ensemble_is_refused(others, message):
+    members = [cached_models(**own) if isinstance(own, dict) else own for own in others]
+    with pytest.raises((ValueError, TypeError), match=message):
+        build_generator(members, 3)

@@ -6,6 +6,7 @@ from kseq2seq.builders.autoencoder import (
     build_masked_autoencoder,
 )
 from kseq2seq.builders.classifier import build_sequence_classifier
+from kseq2seq.builders.ensemble import build_ensemble
 from kseq2seq.builders.seq2seq import (
     Seq2SeqModels,
     build_attention_seq2seq,
@@ -21,6 +22,7 @@ __all__ = [
     "AutoencoderModels",
     "Seq2SeqModels",
     "build_attention_seq2seq",
+    "build_ensemble",
     "build_masked_autoencoder",
     "build_seq2seq",
     "build_sequence_classifier",

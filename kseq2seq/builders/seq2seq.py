@@ -74,11 +74,11 @@ class Seq2SeqModels:
         return self.decoder.inputs[0].name == "decoder_input_values"
 
 
-def check_seq2seq_models(models: Any) -> None:
+def check_seq2seq_models(models: Any, name: str = "models") -> None:
     """Raise unless these are the models that a builder returned."""
     if not isinstance(models, Seq2SeqModels):
         raise TypeError(
-            "models must be the Seq2SeqModels that a builder returned; got "
+            f"{name} must be the Seq2SeqModels that a builder returned; got "
             f"{type(models).__name__}."
         )
 

@@ -1,6 +1,7 @@
-"""Registered Keras layers: recurrent layers, embeddings, masks and attention."""
+"""Registered Keras layers: recurrent layers, embeddings, masks, attention, averages."""
 
 from kseq2seq.layers.attention import AdditiveAttention, DotAttention
+from kseq2seq.layers.averages import AverageProbabilities
 from kseq2seq.layers.dense import Dense, Dropout, random_uniform
 from kseq2seq.layers.embeddings import Embedding, OneHot, TiedEmbedding, WordDropout
 from kseq2seq.layers.fixed_shape import FixedShapeModel
@@ -12,6 +13,7 @@ __all__ = [
     "LSTM",
     "RECURRENT_LAYERS",
     "AdditiveAttention",
+    "AverageProbabilities",
     "Dense",
     "DotAttention",
     "Dropout",

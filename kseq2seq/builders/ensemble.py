@@ -1,0 +1,154 @@
+"""Several models of one task, as models that answer with the average of them all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+
+from kseq2seq.builders.seq2seq import Seq2SeqModels, check_seq2seq_models
+from kseq2seq.layers import AverageProbabilities, OneHot
+
+
+def build_ensemble(models: Sequence[Seq2SeqModels]) -> Seq2SeqModels:
+    """Build the models that average what several say at every step.
+
+    The probabilities of the ids are averaged (Sutskever et al., 2014, arXiv:1409.3215,
+    section 3.6), or the values where the targets are real values; the attention weights
+    are the average over the members that have attention. All weights are shared with
+    the members.
+
+    Parameters
+    ----------
+    models : list or tuple of Seq2SeqModels
+        One or more, in any order, each from :func:`build_seq2seq` or
+        :func:`build_attention_seq2seq`. They may differ in all but what their ids, or
+        their frames, mean.
+
+    Returns
+    -------
+    Seq2SeqModels
+        The member itself, where there is one; else with logarithms of the averaged
+        probabilities in place of logits.
+
+    Raises
+    ------
+    ValueError, TypeError
+        When there is no member, or one is no Seq2SeqModels, or has other ids or frames
+        than the first.
+
+    Examples
+    --------
+    >>> from kseq2seq import build_attention_seq2seq, build_seq2seq
+    >>> members = [build_seq2seq(9, 8, units=4), build_attention_seq2seq(9, 8, units=6)]
+    >>> build_ensemble(members).training.output_shape
+    (None, None, 8)
+    """
+    _check_members(models)
+    if len(models) == 1:
+        return models[0]
+    # Those with attention last: so encoder outputs and a mask end what stays.
+    members = sorted(models, key=lambda member: member.has_attention)
+    return Seq2SeqModels(
+        training=_training(members),
+        encoder=_encoder(members),
+        decoder=_decoder(members),
+    )
+
+
+def _training(members: list[Seq2SeqModels]) -> keras.Model:
+    inputs = [_input_like(given) for given in members[0].training.inputs]
+    parts = _named_apart([member.training for member in members])
+    logits = keras.tree.flatten([part(inputs) for part in parts])
+    outputs = _average(members[0])(logits)
+    return keras.Model(inputs, outputs, name="training")
+
+
+def _encoder(members: list[Seq2SeqModels]) -> keras.Model:
+    """Return the states of every member, and then what stays at every step."""
+    source = _input_like(members[0].encoder.inputs[0])
+    parts = _named_apart([member.encoder for member in members])
+    states, constants = [], []
+    for member, part in zip(members, parts, strict=True):
+        memory = keras.tree.flatten(part(source))
+        states += memory[: member.num_states]
+        constants += memory[member.num_states :]
+    return keras.Model(source, [*states, *constants], name="encoder")
+
+
+def _decoder(members: list[Seq2SeqModels]) -> keras.Model:
+    decoder_inputs = _input_like(members[0].decoder.inputs[0])
+    parts = _named_apart([member.decoder for member in members])
+    states, constants, logits, new_states, weights = [], [], [], [], []
+    for i, (member, part) in enumerate(zip(members, parts, strict=True), 1):
+        memory = [_input_like(m, f"{m.name}_model_{i}") for m in part.inputs[1:]]
+        own_logits, *outputs = part([decoder_inputs, *memory])
+        num_states = member.num_states
+        states += memory[:num_states]
+        constants += memory[num_states:]
+        logits.append(own_logits)
+        new_states += outputs[:num_states]
+        weights += outputs[num_states:]
+    outputs = [_average(members[0])(logits), *new_states]
+    if weights:
+        outputs.append(keras.layers.Average(name="attention", dtype="float32")(weights))
+    return keras.Model([decoder_inputs, *states, *constants], outputs, name="decoder")
+
+
+def _average(member: Seq2SeqModels) -> Callable[[list[Any]], Any]:
+    """Return the layer that averages what such members put out."""
+    if member.has_real_targets:
+        return keras.layers.Average(name="values")
+    return AverageProbabilities(name="logits")
+
+
+def _input_like(given: Any, name: str | None = None) -> Any:
+    return keras.Input(given.shape[1:], name=name or given.name, dtype=given.dtype)
+
+
+def _named_apart(models: list[keras.Model]) -> list[keras.Model]:
+    """Return the same models under names of their own, as one model asks of its parts.
+
+    A model that comes twice stays one, and is saved once.
+    """
+    renamed: dict[int, keras.Model] = {}
+    for model in models:
+        name = f"{model.name}_{len(renamed) + 1}"
+        if id(model) not in renamed:
+            renamed[id(model)] = keras.Model(model.inputs, model.outputs, name=name)
+    return [renamed[id(model)] for model in models]
+
+
+def _check_members(models: Any) -> None:
+    """Raise unless these are models whose ids, or frames, can mean the same."""
+    if not isinstance(models, list | tuple):
+        raise TypeError(
+            "models must be the Seq2SeqModels that a builder returned, or a list of "
+            f"them; got {type(models).__name__}."
+        )
+    if not models:
+        raise ValueError("models must hold at least one Seq2SeqModels; got none.")
+    for i, member in enumerate(models):
+        check_seq2seq_models(member, f"models[{i}]")
+        for side, describe in (("source", _source), ("target", _target)):
+            first, own = describe(models[0]), describe(member)
+            if own != first:
+                raise ValueError(
+                    f"models must share one {side}: models[0] has {first}, and "
+                    f"models[{i}] has {own}. Build and train them for the same."
+                )
+
+
+def _source(models: Seq2SeqModels) -> str:
+    source = models.encoder.inputs[0]
+    if source.dtype != "int32":
+        return f"real values, {source.shape[-1]} a frame"
+    embedding = models.encoder.get_layer("source_embedding")
+    is_one_hot = isinstance(embedding, OneHot)
+    return f"{embedding.size if is_one_hot else embedding.input_dim} ids"
+
+
+def _target(models: Seq2SeqModels) -> str:
+    size = models.decoder.outputs[0].shape[-1]
+    return f"real values, {size} a frame" if models.has_real_targets else f"{size} ids"
