@@ -589,6 +589,13 @@ def test_a_bridge_stands_before_every_state_of_the_decoder():
     assert all(np.abs(np.asarray(s)).max() <= 1 for s in models.encoder(TWO_SOURCES))
 
 
+def test_an_ensemble_of_ensembles_is_refused():
+    member = build_seq2seq(12, 9, units=4)
+    inner = build_ensemble([member, build_seq2seq(12, 9, units=3)])
+    with pytest.raises(ValueError, match=r"models\[1\] is an ensemble itself"):
+        build_ensemble([member, inner])
+
+
 def test_dropped_attention_leaves_weights_and_answers_as_they_are():
     plain, dropping = (
         build_attention_seq2seq(12, 9, units=4, attention_dropout=rate, random_state=0)

@@ -9,6 +9,7 @@ from strategies import label, make_models
 from kseq2seq.batching import Batches
 from kseq2seq.training import (
     SCHEDULES,
+    AveragedWeights,
     CosineDecay,
     Crossentropy,
     MaskedCrossentropy,
@@ -540,3 +541,89 @@ def test_a_schedule_needs_a_model_that_samples():
         fit(callbacks=[TeacherForcing(3)])
     with pytest.raises(TypeError, match="models must be the Seq2SeqModels .* got str"):
         with_teacher_forcing("models", 0.5)
+
+
+class RecordsWeights(keras.callbacks.Callback):
+    """Keeps the weights after each update, and at the end of each epoch."""
+
+    def on_train_begin(self, logs=None):
+        self.updates, self.epochs = [], []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.updates.append(self.model.get_weights())
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.epochs.append(self.model.get_weights())
+
+
+@pytest.mark.parametrize("stops_after", [None, 0], ids=["runs", "stops early"])
+def test_averaged_weights_are_the_moving_average_of_all_updates(stops_after):
+    recorder, callbacks = RecordsWeights(), []
+    if stops_after is not None:
+        callbacks = [StopAtLoss(1e9)]
+    optimizer = make_optimizer("sgd", learning_rate=0.5, ema_momentum=0.8)
+    models, history = fit(
+        optimizer=optimizer,
+        epochs=3,
+        callbacks=[AveragedWeights(), recorder, *callbacks],
+        validation_batches=make_batches(shuffle=False),
+    )
+    averages = recorder.updates[0]
+    for update in recorder.updates[1:]:
+        averages = [0.8 * a + 0.2 * b for a, b in zip(averages, update, strict=True)]
+    for found in (models.training.get_weights(), recorder.epochs[-1]):
+        for a, b in zip(found, averages, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+    models.training.compile(loss=MaskedCrossentropy())
+    loss, _ = models.training.evaluate(make_batches(shuffle=False), verbose=0)
+    np.testing.assert_allclose(history["val_loss"][-1], loss, rtol=1e-4)
+
+
+def test_a_warm_up_rises_along_a_line_and_then_falls_along_half_a_cosine():
+    optimizer = make_optimizer("sgd", learning_rate=1.0, warmup_steps=4, num_updates=12)
+    rates = [float(optimizer._learning_rate(step)) for step in range(13)]
+    np.testing.assert_allclose(rates[:5], [0, 0.25, 0.5, 0.75, 1.0])
+    np.testing.assert_allclose(rates[8], 0.5, atol=1e-6)
+    np.testing.assert_allclose(rates[12], 0.0, atol=1e-6)
+
+
+def test_accumulated_gradients_update_as_one_larger_batch():
+    weights = []
+    for batch_size, steps in ((8, 1), (4, 2)):
+        generator = np.random.default_rng(0)
+        sides = [generator.integers(4, 8, size=(16, 3)).tolist() for _ in range(2)]
+        batches = Batches(*sides, batch_size=batch_size, shuffle=False)
+        optimizer = make_optimizer(
+            "sgd", learning_rate=0.5, gradient_accumulation_steps=steps
+        )
+        models, _ = fit(batches=batches, optimizer=optimizer)
+        weights.append(models.training.get_weights())
+    for a, b in zip(*weights, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"warmup_steps": 5, "num_updates": 5}, "fewer than the 5 updates"),
+        ({"warmup_steps": -1}, "warmup_steps must be"),
+        ({"ema_momentum": 1.0}, "ema_momentum must be"),
+        ({"gradient_accumulation_steps": 0}, "gradient_accumulation_steps must be"),
+        (
+            {"optimizer": keras.optimizers.SGD(), "warmup_steps": 2},
+            "is for an optimizer given by name",
+        ),
+        (
+            {
+                "optimizer": keras.optimizers.LossScaleOptimizer(
+                    keras.optimizers.SGD()
+                ),
+                "ema_momentum": 0.9,
+            },
+            "to the optimizer inside it",
+        ),
+    ],
+)
+def test_settings_of_an_optimizer_that_cannot_be_are_refused(changes, match):
+    with pytest.raises(ValueError, match=match):
+        make_optimizer(**{"optimizer": "sgd", "learning_rate": 1.0, **changes})

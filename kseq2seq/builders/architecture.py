@@ -128,6 +128,7 @@ class Architecture(EncoderArchitecture):
     attention: str | None = None
     attention_units: int | None = None
     attention_dropout: float = 0.0
+    input_feeding: bool = False
     bridge: bool = False
     tied_embeddings: bool = False
 
@@ -135,6 +136,8 @@ class Architecture(EncoderArchitecture):
         super().__post_init__()
         check_rate("attention_dropout", self.attention_dropout)
         check_flag("bridge", self.bridge)
+        if check_flag("input_feeding", self.input_feeding):
+            self._check_feeding()
         self.check_side("target")
         check_choice("decoder", self.decoder, DECODERS)
         self.check_sizes("attention_units")
@@ -145,6 +148,25 @@ class Architecture(EncoderArchitecture):
     def output_width(self) -> int:
         """The width of what the logits, or the values, are read from."""
         return (self.attention and self.attention_units) or self.units
+
+    @property
+    def decoder_states(self) -> list[str]:
+        """The names of what a decoder step hands on to the next."""
+        names = [
+            f"{name}_{i}"
+            for i in range(1, self.num_layers + 1)
+            for name in self.state_names
+        ]
+        return [*names, "attention"] if self.input_feeding else names
+
+    def _check_feeding(self) -> None:
+        """Raise unless attentional vectors can be fed to the next step."""
+        if self.decoder == "repeat" or self.recurrent_dropout or self.attention_dropout:
+            raise ValueError(
+                "input_feeding runs the decoder step by step and drops nothing inside "
+                "a step; leave it out with decoder='repeat', recurrent_dropout or "
+                "attention_dropout."
+            )
 
     def _check_tie(self) -> None:
         """Raise unless target embeddings can serve as the kernel of the logits."""

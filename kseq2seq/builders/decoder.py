@@ -10,7 +10,7 @@ import keras
 
 from kseq2seq.builders.architecture import Architecture
 from kseq2seq.builders.components import Components
-from kseq2seq.layers import AdditiveAttention, DotAttention, RepeatAlong
+from kseq2seq.layers import AdditiveAttention, DotAttention, RepeatAlong, StepCell
 
 
 class Decoder:
@@ -25,7 +25,7 @@ class Decoder:
         self.after_layers = []
         for i in range(1, architecture.num_layers + 1):
             between: Callable[[Any], Any] = components.identity
-            if i > 1:
+            if i > 1 and not architecture.input_feeding:
                 between = components.dropout(name=f"decoder_dropout_{i}")
             self.dropouts.append(between)
             self.recurrent.append(
@@ -37,6 +37,13 @@ class Decoder:
         self.attention = None
         if architecture.attention:
             self.attention = _Attention(architecture, components)
+        if architecture.input_feeding:
+            width = architecture.output_width
+            self.fed_concatenate = keras.layers.Concatenate(name="input_and_attention")
+            self.fed_as_step = keras.layers.Reshape((1, width), name="fed_attention")
+            self.fed_as_vector = keras.layers.Reshape(
+                (width,), name="attention_to_feed"
+            )
         size, name = architecture.target_vocabulary_size, "logits"
         if architecture.target_features is not None:
             size, name = architecture.target_features, "values"
@@ -75,9 +82,41 @@ class Decoder:
 
         Serves any number of steps: all gold tokens in training, one in the decoder.
         """
+        num_states = len(self.architecture.decoder_states)
+        inputs = self.reader(decoder_inputs, memory[num_states:])
+        if not self.architecture.input_feeding:
+            outputs, *others = self._read(inputs, memory)
+        elif decoder_inputs.shape[1] == 1:
+            outputs, *others = self._read_fed(inputs, memory)
+        else:
+            outputs, others = self._feed_along(inputs, memory), []
+        return [self.output(self.output_dropout(outputs)), *others]
+
+    def _feed_along(self, inputs: Any, memory: list[Any]) -> Any:
+        """Return the attentional vectors of all steps, taken one after the other."""
+        given = keras.Input((1, inputs.shape[-1]), name="decoder_inputs")
+        inner = [
+            keras.Input(tuple(m.shape[1:]), name=f"memory_{i}", dtype=m.dtype)
+            for i, m in enumerate(memory)
+        ]
+        step = keras.Model(
+            [given, *inner], self._read_fed(given, inner), name="decoder_step"
+        )
+        cell = StepCell(step, len(self.architecture.decoder_states), name="step_cell")
+        along = keras.layers.RNN(cell, return_sequences=True, name="input_feeding")
+        return along(inputs, initial_state=memory)
+
+    def _read_fed(self, inputs: Any, memory: list[Any]) -> list[Any]:
+        """Take one step, fed the attentional vector of the step before as well."""
+        last = len(self.architecture.decoder_states) - 1
+        fed = self.fed_concatenate([inputs, self.fed_as_step(memory[last])])
+        outputs, *others = self._read(fed, memory)
+        states, weights = others[:last], others[last:]
+        return [outputs, *states, self.fed_as_vector(outputs), *weights]
+
+    def _read(self, outputs: Any, memory: list[Any]) -> list[Any]:
+        """Return what the logits are read from, the new states and the weights."""
         states_per_layer = len(self.architecture.state_names)
-        num_states = states_per_layer * self.architecture.num_layers
-        outputs = self.reader(decoder_inputs, memory[num_states:])
         new_states: list[Any] = []
         for layer, dropout, after in zip(
             self.recurrent, self.dropouts, self.after_layers, strict=True
@@ -91,7 +130,7 @@ class Decoder:
         weights: list[Any] = []
         if self.attention is not None:
             outputs, *weights = self.attention.wire(outputs, memory)
-        return [self.output(self.output_dropout(outputs)), *new_states, *weights]
+        return [outputs, *new_states, *weights]
 
     def inputs(self, steps: int | None) -> Any:
         """Return the decoder's input: ids, or real values, of so many steps."""
@@ -102,11 +141,7 @@ class Decoder:
 
     def step_model(self, encoder: keras.Model) -> keras.Model:
         """Return the decoder as a model of one step over what the encoder gives."""
-        names = [
-            f"state_{name}_{i}"
-            for i in range(1, self.architecture.num_layers + 1)
-            for name in self.architecture.state_names
-        ]
+        names = [f"state_{name}" for name in self.architecture.decoder_states]
         names += ["encoder_state"] if self.architecture.decoder == "repeat" else []
         names += self.attention.names if self.attention else []
         decoder_inputs = self.inputs(steps=1)

@@ -9,7 +9,7 @@ import keras
 
 from kseq2seq.builders.architecture import Architecture, EncoderArchitecture
 from kseq2seq.builders.components import Components
-from kseq2seq.layers import EveryFrame, PaddingMask, Unmasked
+from kseq2seq.layers import EveryFrame, NothingYet, PaddingMask, Unmasked
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,9 @@ def build_encoder(architecture: Architecture, components: Components) -> keras.M
     states: list[Any] = []
     for i, layer_states in enumerate(reading.states, 1):
         states += _decoder_states(architecture, components, layer_states, i)
+    if architecture.input_feeding:
+        nothing = NothingYet(architecture.output_width, name="initial_attention")
+        states.append(nothing(states[0]))
     constants = []
     if architecture.decoder == "repeat":
         last = states[-len(architecture.state_names)]

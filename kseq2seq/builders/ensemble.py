@@ -131,6 +131,10 @@ def _check_members(models: Any) -> None:
         raise ValueError("models must hold at least one Seq2SeqModels; got none.")
     for i, member in enumerate(models):
         check_seq2seq_models(member, f"models[{i}]")
+        if any(isinstance(layer, keras.Model) for layer in member.encoder.layers):
+            raise ValueError(
+                f"models[{i}] is an ensemble itself: list its members in its place."
+            )
         for side, describe in (("source", _source), ("target", _target)):
             first, own = describe(models[0]), describe(member)
             if own != first:

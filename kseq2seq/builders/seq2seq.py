@@ -209,6 +209,7 @@ def build_attention_seq2seq(
     attention: str = "dot",
     attention_units: int | None = None,
     attention_dropout: float = 0.0,
+    input_feeding: bool = False,
     encoder_units: int | None = None,
     cell: str = "lstm",
     num_layers: int = 1,
@@ -251,6 +252,11 @@ def build_attention_seq2seq(
         The width of the tanh layer; `units` when None.
     attention_dropout : float, default 0
         Share of the attention weights that training drops from the context vector.
+    input_feeding : bool, default False
+        Whether each step also reads the tanh layer's output of the step before, zeros
+        at the first (Luong et al., section 3.3). Training then takes the steps one by
+        one, which is slower, and drops nothing inside a step: neither between the
+        decoder's layers nor recurrent states nor attention weights.
     source_vocabulary_size, target_vocabulary_size, units, source_features, \
 target_features, decoder, encoder_units, cell, num_layers, bidirectional, bridge, \
 residual, layer_normalization, embedding_dim, source_embedding, target_embedding, \

@@ -117,6 +117,9 @@ class Seq2SeqEstimator(SequenceEstimator):
         The width of the layer between attention and logits; `units` when None.
     attention_dropout : float, default 0
         Share of the attention weights that training drops from what is looked at.
+    input_feeding : bool, default False
+        Whether each step also reads what the step before has looked at; slower to
+        train.
     units : int, default 128
         The width of the decoder.
     encoder_units : int, optional
@@ -290,6 +293,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         attention_kind: str | None = "dot",
         attention_units: int | None = None,
         attention_dropout: float = 0.0,
+        input_feeding: bool = False,
         units: int = 128,
         encoder_units: int | None = None,
         cell: str = "lstm",
@@ -357,6 +361,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         self.attention_kind = attention_kind
         self.attention_units = attention_units
         self.attention_dropout = attention_dropout
+        self.input_feeding = input_feeding
         self.units = units
         self.encoder_units = encoder_units
         self.cell = cell
@@ -1025,7 +1030,8 @@ def _build_models(
     arguments = {**settings, "random_state": random_state}
     build: Callable[..., Seq2SeqModels] = build_attention_seq2seq
     if arguments["attention"] is None:
-        for name in [name for name in arguments if name.startswith("attention")]:
-            del arguments[name]
+        for name in [*arguments]:
+            if name.startswith("attention") or name == "input_feeding":
+                del arguments[name]
         build = build_seq2seq
     return build(len(source.vocabulary), len(target.vocabulary), **arguments)

@@ -4,6 +4,7 @@ from kseq2seq.layers.attention import AdditiveAttention, DotAttention
 from kseq2seq.layers.averages import AverageProbabilities
 from kseq2seq.layers.dense import Dense, Dropout, random_uniform
 from kseq2seq.layers.embeddings import Embedding, OneHot, TiedEmbedding, WordDropout
+from kseq2seq.layers.feeding import NothingYet, StepCell
 from kseq2seq.layers.fixed_shape import FixedShapeModel
 from kseq2seq.layers.masks import EveryFrame, PaddingMask, RepeatAlong, Unmasked
 from kseq2seq.layers.recurrent import GRU, LSTM, RECURRENT_LAYERS, SimpleRNN
@@ -20,10 +21,12 @@ __all__ = [
     "Embedding",
     "EveryFrame",
     "FixedShapeModel",
+    "NothingYet",
     "OneHot",
     "PaddingMask",
     "RepeatAlong",
     "SimpleRNN",
+    "StepCell",
     "TiedEmbedding",
     "Unmasked",
     "WordDropout",

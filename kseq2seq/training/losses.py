@@ -120,4 +120,6 @@ class TeacherForcedAccuracy(keras.metrics.Mean):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         right = ops.equal(ops.cast(y_true, "int32"), ops.argmax(y_pred, axis=-1))
         weights = _token_weights(y_true, sample_weight, self.dtype)
+        # In one row: of several, a mean of each would come first.
+        right, weights = (ops.reshape(values, (-1,)) for values in (right, weights))
         super().update_state(ops.cast(right, self.dtype), sample_weight=weights)

@@ -1,0 +1,78 @@
+"""What a decoder step hands on to the next one beside its recurrent states."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+_register = keras.saving.register_keras_serializable(package="kseq2seq")
+
+
+@_register
+class NothingYet(keras.layers.Layer):
+    """Zeros ``(batch, width)`` for values of any width: what is fed first.
+
+    Parameters
+    ----------
+    width : int
+    """
+
+    def __init__(self, width: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.width = width
+
+    def call(self, values: Any) -> Any:
+        return ops.repeat(ops.zeros_like(values[:, :1]), self.width, axis=1)
+
+    def compute_output_spec(self, values: Any) -> keras.KerasTensor:
+        return keras.KerasTensor((values.shape[0], self.width), dtype=values.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "width": self.width}
+
+
+@_register
+class StepCell(keras.layers.Layer):
+    """A model of one step as the cell of a ``keras.layers.RNN``.
+
+    Parameters
+    ----------
+    step : keras.Model
+        ``[inputs (batch, 1, width), *states, *constants]`` to ``[outputs (batch, 1,
+        output_size), *new states, ...]``. As a recurrent layer knows no constants, they
+        are states that do not change.
+    num_states : int
+    """
+
+    def __init__(self, step: keras.Model, num_states: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.step, self.num_states = step, num_states
+        self.state_size = [given.shape[-1] for given in step.inputs[1:]]
+        self.output_size = step.outputs[0].shape[-1]
+
+    def build(self, *shapes: Any) -> None:
+        """Build nothing: the model is built."""
+
+    def call(
+        self, inputs: Any, states: list[Any], training: bool = False
+    ) -> tuple[Any, list[Any]]:
+        memory = list(states)
+        outputs, *others = self.step(
+            [ops.expand_dims(inputs, 1), *memory], training=training
+        )
+        kept = memory[self.num_states :]
+        return outputs[:, 0], [*others[: self.num_states], *kept]
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "step": keras.saving.serialize_keras_object(self.step),
+            "num_states": self.num_states,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> StepCell:
+        step = keras.saving.deserialize_keras_object(config["step"])
+        return cls(**{**config, "step": step})
