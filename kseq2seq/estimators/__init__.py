@@ -3,6 +3,13 @@
 from kseq2seq.estimators.attention_maps import AttentionMap
 from kseq2seq.estimators.classifier import SequenceClassifier
 from kseq2seq.estimators.loading import load
+from kseq2seq.estimators.presets import PRESETS
 from kseq2seq.estimators.seq2seq import Seq2SeqEstimator
 
-__all__ = ["AttentionMap", "Seq2SeqEstimator", "SequenceClassifier", "load"]
+__all__ = [
+    "PRESETS",
+    "AttentionMap",
+    "Seq2SeqEstimator",
+    "SequenceClassifier",
+    "load",
+]
