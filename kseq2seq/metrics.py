@@ -143,17 +143,49 @@ def edit_distance(
 
 def bleu(y_true: Sequence[str], y_pred: Sequence[str]) -> float:
     """Return sacreBLEU's corpus BLEU, 0 to 100 (needs the ``text`` extra)."""
-    return _sacrebleu_score("BLEU", y_true, y_pred)
+    return sacrebleu_score("bleu", y_true, y_pred)[0]
 
 
 def chrf(y_true: Sequence[str], y_pred: Sequence[str]) -> float:
     """Return sacreBLEU's corpus chrF, 0 to 100 (needs the ``text`` extra)."""
-    return _sacrebleu_score("CHRF", y_true, y_pred)
+    return sacrebleu_score("chrf", y_true, y_pred)[0]
 
 
-def _sacrebleu_score(
-    metric: str, y_true: Sequence[str], y_pred: Sequence[str]
-) -> float:
+def sacrebleu_score(
+    metric: str,
+    y_true: Sequence[str],
+    y_pred: Sequence[str],
+    *,
+    lowercase: bool = False,
+) -> tuple[float, str]:
+    """Return sacreBLEU's score and the signature that says how it was made.
+
+    Parameters
+    ----------
+    metric : {"bleu", "chrf"}
+    y_true, y_pred : sequences of str
+    lowercase : bool, default False
+        Whether capitals count as small letters; the signature says so.
+
+    Returns
+    -------
+    score, signature : float and str
+        The score is from 0 to 100.
+
+    Raises
+    ------
+    ImportError
+        When the ``text`` extra is missing.
+
+    Examples
+    --------
+    >>> from kseq2seq.metrics import sacrebleu_score
+    >>> texts = ["A small dog runs over the grass."]
+    >>> score, signature = sacrebleu_score("chrf", texts, texts, lowercase=True)
+    >>> round(score, 2), signature.split("|")[:2]
+    (100.0, ['nrefs:1', 'case:lc'])
+    """
+    check_choice("metric", metric, ("bleu", "chrf"))
     _check_pairs(y_true, y_pred)
     try:
         import sacrebleu.metrics
@@ -161,8 +193,9 @@ def _sacrebleu_score(
         raise ImportError(
             "BLEU and chrF need the 'text' extra: pip install 'kseq2seq[text]'."
         ) from error
-    scorer = getattr(sacrebleu.metrics, metric)()
-    return float(scorer.corpus_score(list(y_pred), [list(y_true)]).score)
+    scorer = getattr(sacrebleu.metrics, metric.upper())(lowercase=lowercase)
+    score = float(scorer.corpus_score(list(y_pred), [list(y_true)]).score)
+    return score, str(scorer.get_signature())
 
 
 _ON_TEXTS: dict[str, Callable[..., float]] = {

@@ -7,6 +7,7 @@ from kseq2seq.metrics import (
     chrf,
     edit_distance,
     exact_match,
+    sacrebleu_score,
     token_accuracy,
 )
 
@@ -63,6 +64,17 @@ def test_bleu_and_chrf_are_sacrebleus():
     assert bleu(text, text) == pytest.approx(100)
     assert chrf(text, text) == pytest.approx(100)
     assert bleu(text, ["a dog ran"]) < 10
+
+
+@pytest.mark.parametrize("metric", ["bleu", "chrf"])
+def test_a_signature_says_whether_capitals_counted(metric):
+    upper, lower = ["A DOG RUNS FAST NOW"], ["a dog runs fast now"]
+    score, signature = sacrebleu_score(metric, upper, lower, lowercase=True)
+    assert score == pytest.approx(100) and "case:lc" in signature
+    score, signature = sacrebleu_score(metric, upper, lower)
+    assert score < 50 and "case:mixed" in signature
+    with pytest.raises(ValueError, match="metric must be 'bleu' or 'chrf'"):
+        sacrebleu_score("ter", upper, lower)
 
 
 @pytest.mark.parametrize(
