@@ -115,6 +115,10 @@ def test_train_reports_in_json_and_validates(run, pairs, tmp_path):
     assert report["model"] == str(model) and report["epochs"] == 1
     assert report["parameters"] > 0 and report["pairs_per_second"] > 0
     assert 0 <= report["validation_exact_match"] <= 1
+    assert 0 <= report["validation_bleu"] <= 100
+    assert "version:" in report["validation_bleu_signature"]
+    assert "epoch   1  loss " in shown and "tokens/s" in shown and "BLEU" in shown
+    assert "\r" not in shown  # no terminal
 
 
 @pytest.mark.slow
@@ -122,7 +126,8 @@ def test_parallel_files_are_two_options(run, tmp_path):
     for name, text in (("s", "ab\nba\n"), ("t", "x\ny\n")):
         (tmp_path / name).write_text(text)
     files = ("--source", tmp_path / "s", "--target", tmp_path / "t")
-    validation = ("--validation", tmp_path / "s", "--validation", tmp_path / "t")
+    validation = ("--validation-source", tmp_path / "s")
+    validation += ("--validation-target", tmp_path / "t")
     run(*TRAIN, *files, *validation, "--model", tmp_path / "m")
     assert json.loads(
         run("evaluate", tmp_path / "m", *files, "--json").splitlines()[-1]
@@ -139,16 +144,19 @@ def test_predict_answers_a_line_each_from_a_file_and_from_standard_input(
     assert (
         main("predict", model, stdin="ab\n\nzzz\nba\n").stdout.splitlines() == expected
     )
-    widened = load(model).set_params(beam_size=3).predict(["ab", "", "zzz", "ba"])
-    assert run("predict", model, path, "--beam-size", 3).splitlines() == widened
+    search = {"beam_size": 3, "length_penalty": 2.0}
+    widened = load(model).set_params(**search).predict(["ab", "", "zzz", "ba"])
+    options = ("--beam-size", 3, "--length-penalty", 2.0)
+    assert run("predict", model, path, *options).splitlines() == widened
 
 
 def test_evaluate_measures_decoded_answers(run, model, pairs):
     report = json.loads(run("evaluate", model, pairs, "--json").splitlines()[-1])
     assert set(report) == {
         *("exact_match", "token_accuracy", "edit_distance", "token_error_rate"),
-        *("bleu", "chrf", "pairs"),
+        *("bleu", "bleu_signature", "chrf", "chrf_signature", "pairs"),
     }
+    assert "case:mixed" in report["bleu_signature"]
     lines = [line.split("\t") for line in pairs.read_text().splitlines()]
     assert report["exact_match"] == load(model).score(*zip(*lines, strict=True))
     assert report["pairs"] == 24
@@ -204,11 +212,10 @@ def test_a_model_that_exists_is_kept_unless_overwritten(model, pairs):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["train", "no.tsv"], "No such file or directory: 'no.tsv'"),
-        (["train"], "expected pairs either as one TSV file, or as --source"),
+        (["train", "no.tsv"], "there is no file no.tsv"),
+        (["train"], "expected pairs as one TSV file, or as --source"),
         (["train", "PAIRS", "--cell", "lsmt"], "Did you mean 'lstm'?"),
         (["train", "PAIRS", "--units", "0"], "units must be a whole number"),
-        (["train", "PAIRS", *["--validation", "a"] * 3], "takes one TSV file, or two"),
         (["train", "PAIRS", "--source-embedding", "no.npy"], "no.npy"),
         (["predict", "no.kseq2seq"], "there is no file no.kseq2seq"),
         (["predict", "PAIRS"], "is not a kseq2seq model file"),

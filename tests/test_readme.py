@@ -10,8 +10,8 @@ README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 
-def test_every_block_is_python_that_runs_here_or_shell_that_ci_runs():
-    assert {language for language, _ in BLOCKS} == {"python", "bash"}
+def test_every_block_is_python_that_runs_here_or_shell_that_ci_runs_or_a_config():
+    assert {language for language, _ in BLOCKS} == {"python", "bash", "toml"}
     assert "readme_commands" in (ROOT / ".ci" / "run").read_text()
 
 

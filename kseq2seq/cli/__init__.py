@@ -9,9 +9,10 @@ from typing import Any
 
 import typer
 
-from kseq2seq.cli.commands import evaluate, info, predict, train
+from kseq2seq.cli.commands import evaluate, info, predict
 from kseq2seq.cli.options import with_estimator_options
 from kseq2seq.cli.quickstart import quickstart
+from kseq2seq.cli.train import train
 
 
 def make_app(*, train_options: bool = True) -> typer.Typer:

@@ -1,4 +1,4 @@
-"""The commands that train a model and use it."""
+"""The commands that use a model."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import importlib.util
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from kseq2seq.cli.backend import load_backend
+from kseq2seq.cli.config import config_lines
+from kseq2seq.cli.data import PairFiles, check_file
 
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON object on the last line.")
@@ -30,48 +33,10 @@ BeamSize = Annotated[
     int | None,
     typer.Option(help="Hypotheses grown side by side; as the model's if left."),
 ]
-
-
-def train(
-    *,
-    pairs: Annotated[
-        Path | None, typer.Argument(help="Lines of source TAB target (.gz too).")
-    ] = None,
-    source: Source = None,
-    target: Target = None,
-    validation: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="Pairs to validate on: a TSV file, or given twice, sources and "
-            "targets. A held-back part of the pairs otherwise."
-        ),
-    ] = None,
-    model: Annotated[Path, typer.Option(help="The model file to write.")] = Path(
-        "model.kseq2seq"
-    ),
-    overwrite: Overwrite = False,
-    json_line: Json = False,
-    parameters: Any = None,
-) -> None:
-    """Train a model on pairs and write it to a file."""
-    from kseq2seq.estimators import Seq2SeqEstimator
-    from kseq2seq.persistence import check_can_write
-
-    check_can_write(model, overwrite=overwrite)
-    X, y = _load(pairs, source, target)
-    validation_data = _load_validation(validation)
-    estimator = Seq2SeqEstimator(**parameters, callbacks=[progress_callback()])
-    typer.echo(f"{len(X):,} pairs")
-    seconds = timed_fit(estimator, X, y, validation_data)
-    estimator.set_params(callbacks=None)
-    estimator.save(model, overwrite=overwrite)
-    typer.echo(f"wrote {model} after {seconds:.0f} s of training")
-    report = training_report(estimator, seconds, len(X), model)
-    if validation_data is not None:
-        report["validation_exact_match"] = estimator.score(*validation_data)
-        typer.echo(f"validation: exact match {report['validation_exact_match']:.4f}")
-    if json_line:
-        typer.echo(json.dumps(report))
+LengthPenalty = Annotated[
+    float | None,
+    typer.Option(help="The higher, the longer the answers; as the model's if left."),
+]
 
 
 def predict(
@@ -80,14 +45,17 @@ def predict(
         Path | None, typer.Argument(help="Sources, one a line; standard input if left.")
     ] = None,
     beam_size: BeamSize = None,
+    length_penalty: LengthPenalty = None,
     json_line: Json = False,
 ) -> None:
     """Answer each line of a file, or of standard input, with a line."""
     from kseq2seq.datasets import decode_lines, read_lines
 
-    if file is not None and not file.exists():  # before a backend is loaded
-        raise FileNotFoundError(f"there is no file {file}.")
-    estimator = load_text_model(model, beam_size)
+    if file is not None:  # before a backend is loaded
+        check_file(file)
+    estimator = load_text_model(
+        model, beam_size=beam_size, length_penalty=length_penalty
+    )
     if file is None:
         lines = decode_lines(sys.stdin.buffer, "standard input")
     else:
@@ -110,28 +78,42 @@ def evaluate(
     source: Source = None,
     target: Target = None,
     beam_size: BeamSize = None,
+    length_penalty: LengthPenalty = None,
     json_line: Json = False,
 ) -> None:
     """Compare a model's answers, decoded without teacher forcing, with the targets."""
-    X, y = _load(pairs, source, target)
-    estimator = load_text_model(model, beam_size)
-    report = _measure(estimator, y, estimator.predict(X))
-    for name, value in report.items():
-        typer.echo(f"{name.replace('_', ' '):>16}  {value:.4f}")
+    X, y = PairFiles(pairs, source, target).load()
+    estimator = load_text_model(
+        model, beam_size=beam_size, length_penalty=length_penalty
+    )
+    measured = measure_answers(estimator, X, y)
+    for line in measured.lines:
+        typer.echo(line)
     if json_line:
-        typer.echo(json.dumps({**report, "pairs": len(X)}))
+        typer.echo(json.dumps({**measured.report, "pairs": len(X)}))
 
 
 def info(
     model: Annotated[Path, typer.Argument(help="The model file.")],
+    config: Annotated[
+        bool, typer.Option("--config", help="Print only what train --config takes.")
+    ] = False,
     json_line: Json = False,
 ) -> None:
-    """Describe a model file, without loading a backend."""
+    """Describe a model file, without loading a backend: its settings as TOML."""
     from kseq2seq.persistence import read_description
 
     report = _describe(model, read_description(model))
-    for name, value in report.items():
-        typer.echo(f"{name.replace('_', ' '):>14}  {value}")
+    if not config:
+        for name, value in report.items():
+            if name != "settings":
+                typer.echo(f"# {name.replace('_', ' '):>14}  {value}")
+    elif report["estimator"] != "Seq2SeqEstimator":
+        raise ValueError(
+            f"{model} holds a {report['estimator']}, which train is not for."
+        )
+    for line in config_lines(report["settings"]):
+        typer.echo(line)
     if json_line:
         typer.echo(json.dumps(report))
 
@@ -166,41 +148,11 @@ def _side(side: dict[str, Any]) -> str:
     return f"{side['kind']}{tokenizer}, {len(side['tokens'])} tokens"
 
 
-def _load(
-    pairs: Path | None, source: Path | None, target: Path | None
-) -> tuple[list[str], list[str]]:
-    from kseq2seq.datasets import load_pairs
+def load_text_model(path: Path, **search: Any) -> Any:
+    """Load a model that answers text with text, as the command line must.
 
-    if pairs is not None and source is None and target is None:
-        X, y = load_pairs(pairs)
-    elif pairs is None and source is not None and target is not None:
-        X, y = load_pairs(source, target)
-    else:
-        raise ValueError(
-            "expected pairs either as one TSV file, or as --source FILE and --target "
-            "FILE."
-        )
-    if not X:
-        raise ValueError(f"{pairs or source} is empty; expected at least one pair.")
-    return X, y
-
-
-def _load_validation(
-    files: list[Path] | None,
-) -> tuple[list[str], list[str]] | None:
-    from kseq2seq.datasets import load_pairs
-
-    if not files:
-        return None
-    if len(files) > 2:
-        raise ValueError(
-            f"--validation takes one TSV file, or two parallel files; got {len(files)}."
-        )
-    return load_pairs(*files)
-
-
-def load_text_model(path: Path, beam_size: int | None) -> Any:
-    """Load a model that answers text with text, as the command line must."""
+    The parameters of the search that are not None take the place of the model's.
+    """
     from kseq2seq.persistence import read_description
 
     description = read_description(path)
@@ -214,65 +166,70 @@ def load_text_model(path: Path, beam_size: int | None) -> Any:
     load_backend()
     from kseq2seq.estimators import load
 
-    estimator = load(path)
-    return estimator if beam_size is None else estimator.set_params(beam_size=beam_size)
+    given = {name: value for name, value in search.items() if value is not None}
+    return load(path).set_params(**given)
 
 
-def _measure(estimator: Any, y: list[str], predictions: list[str]) -> dict[str, float]:
-    from kseq2seq.metrics import METRICS, measure
+@dataclass(frozen=True)
+class Measured:
+    """How good answers are.
+
+    Attributes
+    ----------
+    scores : dict of str to float
+        By the name of the metric.
+    signatures : dict of str to str
+        How sacreBLEU came to its scores.
+    """
+
+    scores: dict[str, float]
+    signatures: dict[str, str]
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """Scores and signatures by name, for JSON."""
+        signed = {f"{name}_signature": text for name, text in self.signatures.items()}
+        return {**self.scores, **signed}
+
+    @property
+    def lines(self) -> list[str]:
+        """A line a score."""
+        return [
+            f"{name.replace('_', ' '):>16}  {value:7.4f}  "
+            f"{self.signatures.get(name, '')}".rstrip()
+            for name, value in self.scores.items()
+        ]
+
+
+def measure_answers(estimator: Any, X: list[str], y: list[str]) -> Measured:
+    """Compare answers with targets, prepared as the estimator prepares texts."""
+    from kseq2seq.metrics import METRICS, measure, sacrebleu_score
     from kseq2seq.tokenizers import get_tokenizer, prepare_text
 
     settings = ("lowercase", "unicode_normalization")
     preparation = {name: getattr(estimator, name) for name in settings}
     y = [prepare_text(text, **preparation) for text in y]
     encode = get_tokenizer(estimator.target_tokenizer_).encode
+    answers = estimator.predict(X)
 
     def tokens(texts: Sequence[str]) -> list[list[str]]:
         return [encode(text) for text in texts]
 
-    names = list(METRICS)
-    if importlib.util.find_spec("sacrebleu") is None:
-        typer.echo("BLEU and chrF need: pip install 'kseq2seq[text]'", err=True)
-        names = [name for name in names if name not in ("bleu", "chrf")]
-    return measure(y, predictions, names, tokens=tokens)
-
-
-def timed_fit(
-    estimator: Any, X: list[str], y: list[str], validation_data: Any = None
-) -> float:
-    """Fit, and return the seconds that it took."""
-    start = time.perf_counter()
-    estimator.fit(X, y, validation_data=validation_data)
-    return time.perf_counter() - start
-
-
-def training_report(
-    estimator: Any, seconds: float, num_pairs: int, model: Path
-) -> dict[str, Any]:
-    """Return what a training run is measured by."""
-    epochs = len(estimator.history_["loss"])
-    return {
-        "train_seconds": round(seconds, 2),
-        "pairs_per_second": round(num_pairs * epochs / seconds, 1),
-        "epochs": epochs,
-        "parameters": estimator.models_.training.count_params(),
-        "model": str(model),
+    signed = {
+        name: sacrebleu_score(name, y, answers, lowercase=estimator.lowercase)
+        for name in ("bleu", "chrf")
+        if has_sacrebleu()
     }
+    if not signed:
+        typer.echo("BLEU and chrF need: pip install 'kseq2seq[text]'", err=True)
+    others = [name for name in METRICS if name not in ("bleu", "chrf")]
+    return Measured(
+        {name: score for name, (score, _) in signed.items()}
+        | measure(y, answers, others, tokens=tokens),
+        {name: signature for name, (_, signature) in signed.items()},
+    )
 
 
-def progress_callback() -> Any:
-    """Return a Keras callback that prints a line an epoch: losses and time left."""
-    import keras
-
-    start = time.perf_counter()
-
-    def report(epoch: int, logs: dict[str, float]) -> None:
-        seconds = time.perf_counter() - start
-        measured = (f"{name} {logs[name]:.4f}" for name in _shown(logs))
-        typer.echo(f"epoch {epoch + 1:3}  {'  '.join(measured)}  after {seconds:.0f} s")
-
-    return keras.callbacks.LambdaCallback(on_epoch_end=report)
-
-
-def _shown(logs: dict[str, float]) -> Iterator[str]:
-    return (name for name in ("loss", "val_loss") if name in logs)
+def has_sacrebleu() -> bool:
+    """Whether BLEU and chrF can be measured."""
+    return importlib.util.find_spec("sacrebleu") is not None

@@ -13,13 +13,8 @@ from typing import Annotated, Any
 import typer
 
 from kseq2seq.cli.backend import load_backend
-from kseq2seq.cli.commands import (
-    Json,
-    Overwrite,
-    progress_callback,
-    timed_fit,
-    training_report,
-)
+from kseq2seq.cli.commands import Json, Overwrite
+from kseq2seq.cli.train import timed_fit, training_report
 
 NUM_TEST = 2000
 NUM_SHOWN = 10
@@ -87,6 +82,7 @@ def quickstart(
     output.mkdir(parents=True, exist_ok=True)
     check_can_write(model, overwrite=overwrite)
     load_backend()
+    from kseq2seq.cli.progress import progress_callbacks
     from kseq2seq.estimators import Seq2SeqEstimator
 
     (X, y), (X_test, y_test) = make_pairs(
@@ -96,7 +92,9 @@ def quickstart(
     parameters = {**recipe.parameters, "random_state": random_state}
     if epochs is not None:
         parameters["epochs"] = epochs
-    estimator = Seq2SeqEstimator(**parameters, callbacks=[progress_callback()])
+    estimator = Seq2SeqEstimator(**parameters)
+    shows = progress_callbacks(y, held_back=estimator.validation_fraction)
+    estimator.set_params(callbacks=shows)
     seconds = timed_fit(estimator, X, y)
     estimator.set_params(callbacks=None).save(model, overwrite=overwrite)
     predictions = estimator.predict(X_test)

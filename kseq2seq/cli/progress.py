@@ -1,0 +1,166 @@
+"""What a training shows as it goes: a line an epoch, and a live one on a terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import keras
+import typer
+
+from kseq2seq.training import FreeRunningValidation, SampleAnswers
+from kseq2seq.training.callbacks import AnswerCallback
+
+SECONDS_A_LOOK = 0.2
+"""The live line is not written more often."""
+EPOCHS_A_SAMPLE = 3
+TARGETS_COUNTED = 10_000
+"""So many targets tell how many tokens each has."""
+_SHOWN = {
+    "loss": "loss {:.4f}",
+    "val_loss": "val_loss {:.4f}",
+    "val_bleu": "BLEU {:.2f}",
+    "val_chrf": "chrF {:.2f}",
+    "val_exact_match": "exact match {:.4f}",
+    "val_token_accuracy": "token accuracy {:.4f}",
+    "val_edit_distance": "edit distance {:.4f}",
+    "val_token_error_rate": "token error rate {:.4f}",
+}
+
+
+@dataclass
+class _Clock:
+    """When what began, in an object, as a checkpoint keeps a callback's numbers.
+
+    Attributes
+    ----------
+    start, epoch_start, looked : float
+        Seconds.
+    first_epoch, epoch : int
+        That the training began with, and that it is in.
+    speed : str
+        Of the epoch's training, once it is over.
+    """
+
+    start: float
+    first_epoch: int
+    epoch_start: float = 0.0
+    epoch: int = 0
+    looked: float = 0.0
+    speed: str = ""
+
+
+class EpochLines(AnswerCallback):
+    """Prints a line an epoch: what was measured, tokens a second, time left.
+
+    It is an `AnswerCallback` so that it comes, as the list has it, after the one that
+    measures answers and before the one that shows some.
+
+    Parameters
+    ----------
+    targets : list of str
+        The training pairs' targets.
+    held_back : float
+        The share of them that training leaves out.
+    """
+
+    def __init__(self, targets: list[str], held_back: float) -> None:
+        super().__init__()
+        self.targets, self.held_back = targets, held_back
+        self._clock: Any = None
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        sample = self._tokens(self.targets[:TARGETS_COUNTED])
+        tokens_a_pair = 1 + sum(map(len, sample)) / len(sample)  # its end is a token
+        self._num_tokens = tokens_a_pair * len(self.targets) * (1 - self.held_back)
+        self._clock = None
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        now = time.perf_counter()
+        if self._clock is None:
+            self._clock = _Clock(start=now, first_epoch=epoch)
+        self._clock = replace(
+            self._clock, epoch=epoch, epoch_start=now, looked=now, speed=""
+        )
+
+    def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
+        self._clock.speed = self._tokens_per_second()  # of training, not of validation
+
+    def look(self, epoch: int, logs: dict[str, float]) -> None:
+        speed = self._clock.speed or self._tokens_per_second()
+        measured = [how.format(logs[n]) for n, how in _SHOWN.items() if n in logs]
+        self._write(f"epoch {epoch + 1:3}", *measured, speed, self._left(epoch + 1))
+
+    def _write(self, *parts: str) -> None:
+        typer.echo("  ".join(filter(None, parts)))
+
+    def _tokens_per_second(self, done: float = 1.0) -> str:
+        """Return the speed of the epoch, of which so much is done."""
+        seconds = time.perf_counter() - self._clock.epoch_start
+        return f"{done * self._num_tokens / seconds:,.0f} tokens/s"
+
+    def _left(self, epochs_done: float) -> str:
+        """Return the time that the other epochs take, nothing after the last."""
+        epochs = self.params["epochs"] - epochs_done
+        an_epoch = time.perf_counter() - self._clock.start
+        an_epoch /= epochs_done - self._clock.first_epoch
+        return f"{_duration(epochs * an_epoch)} left" if epochs else ""
+
+
+class LiveLine(EpochLines):
+    """Shows on a terminal how far the epoch is, in a line that is written over."""
+
+    update_freq = "epoch"
+    """As with Keras's own: it is told of runs of batches and needs not every batch."""
+
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, float] | None = None
+    ) -> None:
+        now = time.perf_counter()
+        if not logs or now - self._clock.looked < SECONDS_A_LOOK:
+            return
+        self._clock.looked = now
+        done = (batch + 1) / (self.params["steps"] or batch + 1)
+        line = (
+            f"epoch {self._clock.epoch + 1:3}  {done:4.0%}  loss {logs['loss']:.4f}  "
+            f"{self._tokens_per_second(done)}  {self._left(self._clock.epoch + done)}"
+        )
+        typer.echo(f"\r\x1b[K{line}", nl=False)
+
+    def _write(self, *parts: str) -> None:
+        typer.echo("\r\x1b[K", nl=False)
+        super()._write(*parts)
+
+
+def progress_callbacks(
+    targets: list[str], *, held_back: float, metrics: Sequence[str] = ()
+) -> list[keras.callbacks.Callback]:
+    """Return what shows a training.
+
+    Parameters
+    ----------
+    targets : list of str
+        The training pairs' targets.
+    held_back : float
+        The share of them that training leaves out.
+    metrics : sequence of str, default ()
+        What to measure decoded validation pairs by; none where there are no such pairs.
+    """
+    kind = LiveLine if sys.stdout.isatty() else EpochLines
+    lines = kind(targets, held_back)
+    if not metrics:
+        return [lines]
+    samples = SampleAnswers(3, every=EPOCHS_A_SAMPLE)
+    return [FreeRunningValidation(metrics), lines, samples]
+
+
+def _duration(seconds: float) -> str:
+    """Return a time in minutes, or what else tells enough."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"

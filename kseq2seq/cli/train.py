@@ -1,0 +1,154 @@
+"""The command that trains a model."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kseq2seq.cli.commands import (
+    Json,
+    Overwrite,
+    Source,
+    Target,
+    has_sacrebleu,
+    measure_answers,
+)
+from kseq2seq.cli.data import Limit, PairFiles, Pairs, TooLong, limit_lengths
+
+_LIMIT = "or words, where subwords are learned; see --too-long."
+
+
+def train(
+    *,
+    pairs: Annotated[
+        Path | None, typer.Argument(help="Lines of source TAB target (.gz too).")
+    ] = None,
+    source: Source = None,
+    target: Target = None,
+    validation: Annotated[
+        Path | None,
+        typer.Option(
+            help="Pairs to validate on. A held-back part of the pairs otherwise."
+        ),
+    ] = None,
+    validation_source: Annotated[
+        Path | None, typer.Option(help="Sources to validate on, one a line.")
+    ] = None,
+    validation_target: Annotated[
+        Path | None, typer.Option(help="Targets, line by line with them.")
+    ] = None,
+    model: Annotated[Path, typer.Option(help="The model file to write.")] = Path(
+        "model.kseq2seq"
+    ),
+    overwrite: Overwrite = False,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="A TOML file of these options, with _ for -: the command line comes "
+            "before it, and it before the preset."
+        ),
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Parameters to start from: translation.")
+    ] = None,
+    max_source_length: Annotated[
+        int | None, typer.Option(help=f"Tokens that a source may have, {_LIMIT}")
+    ] = None,
+    max_target_length: Annotated[
+        int | None, typer.Option(help=f"Tokens that a target may have, {_LIMIT}")
+    ] = None,
+    too_long: Annotated[
+        TooLong, typer.Option(help="What happens to longer pairs of training.")
+    ] = TooLong.drop,
+    json_line: Json = False,
+    parameters: Any = None,
+) -> None:
+    """Train a model on pairs and write it to a file."""
+    from kseq2seq.persistence import check_can_write
+
+    check_can_write(model, overwrite=overwrite)
+    limits = (
+        Limit("source", max_source_length, parameters["source_tokenizer"]),
+        Limit("target", max_target_length, parameters["target_tokenizer"]),
+    )
+    files = PairFiles(pairs, source, target)
+    files.check()
+    validation_data = _load_validation(
+        PairFiles(validation, validation_source, validation_target, "validation")
+    )
+    X, y = limit_lengths(files.load_filled(), limits, too_long)
+    typer.echo(f"{len(X):,} pairs")
+    estimator, seconds = _fit(parameters, X, y, validation_data)
+    estimator.save(model, overwrite=overwrite)
+    typer.echo(f"wrote {model} after {seconds:.0f} s of training")
+    report = training_report(estimator, seconds, len(X), model)
+    if validation_data is not None:
+        measured = measure_answers(estimator, *validation_data)
+        typer.echo("validation:")
+        for line in measured.lines:
+            typer.echo(line)
+        report |= {f"validation_{name}": n for name, n in measured.report.items()}
+    if json_line:
+        typer.echo(json.dumps(report))
+
+
+def _load_validation(files: PairFiles) -> Pairs | None:
+    return files.load_filled() if files.is_given else None
+
+
+def _fit(
+    parameters: dict[str, Any],
+    X: list[str],
+    y: list[str],
+    validation_data: Pairs | None,
+) -> tuple[Any, float]:
+    """Return a fitted estimator, and the seconds that fitting took."""
+    from kseq2seq.cli.progress import progress_callbacks
+    from kseq2seq.estimators import Seq2SeqEstimator
+
+    held_back = parameters["validation_fraction"] if validation_data is None else 0.0
+    validates = validation_data is not None or held_back * len(y) >= 1
+    callbacks = progress_callbacks(
+        y,
+        held_back=held_back,
+        metrics=_metrics(parameters["early_stopping_metric"]) if validates else (),
+    )
+    estimator = Seq2SeqEstimator(**parameters, callbacks=callbacks)
+    seconds = timed_fit(estimator, X, y, validation_data)
+    return estimator.set_params(callbacks=None), seconds
+
+
+def _metrics(early_stopping_metric: str) -> list[str]:
+    """Return what decoded validation pairs are measured by."""
+    from kseq2seq.metrics import METRICS
+
+    names = ["bleu", "exact_match"] if has_sacrebleu() else ["exact_match"]
+    known = early_stopping_metric in METRICS
+    return list(dict.fromkeys([*names, *([early_stopping_metric] if known else [])]))
+
+
+def timed_fit(
+    estimator: Any, X: list[str], y: list[str], validation_data: Any = None
+) -> float:
+    """Fit, and return the seconds that it took."""
+    start = time.perf_counter()
+    estimator.fit(X, y, validation_data=validation_data)
+    return time.perf_counter() - start
+
+
+def training_report(
+    estimator: Any, seconds: float, num_pairs: int, model: Path
+) -> dict[str, Any]:
+    """Return what a training run is measured by."""
+    epochs = len(estimator.history_["loss"])
+    return {
+        "train_seconds": round(seconds, 2),
+        "pairs_per_second": round(num_pairs * epochs / seconds, 1),
+        "epochs": epochs,
+        "parameters": estimator.models_.training.count_params(),
+        "model": str(model),
+    }

@@ -1,0 +1,342 @@
+"""What trains from the command line: files, limits, configs, presets, progress."""
+
+import inspect
+import json
+import re
+import tomllib
+import types
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from kseq2seq import Seq2SeqEstimator, load
+from kseq2seq.cli import make_app
+from kseq2seq.cli.config import config_lines
+from kseq2seq.cli.data import Limit, PairFiles, TooLong, limit_lengths
+from kseq2seq.cli.options import with_estimator_options
+from kseq2seq.cli.progress import EpochLines, LiveLine
+from kseq2seq.cli.train import train
+from kseq2seq.estimators import PRESETS
+from kseq2seq.persistence import Artifact, write_artifact
+from kseq2seq.training.fitting import _wants_batches
+
+SMALL = ("--units", 8, "--embedding-dim", 8, "--epochs", 1, "--random-state", 0)
+
+
+@pytest.fixture(scope="module")
+def app():
+    return make_app()
+
+
+@pytest.fixture
+def run(app):
+    def run(*arguments):
+        result = CliRunner().invoke(app, [str(a) for a in arguments])
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    return run
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder to work in, with ten pairs in both forms."""
+    monkeypatch.chdir(tmp_path)
+    Path("pairs.tsv").write_text("AB\tb a\nBA\ta b\n" * 5)
+    Path("s").write_text("AB\nBA\n" * 5)
+    Path("t").write_text("b a\na b\n" * 5)
+    return tmp_path
+
+
+@pytest.fixture
+def settings():
+    """Return what `train` would be called with, without training."""
+    seen = {}
+
+    def command(**arguments):
+        seen.update(arguments)
+
+    command.__signature__ = inspect.signature(train, eval_str=True)
+    app = typer.Typer()
+    app.command()(with_estimator_options(command))
+
+    def settings(*arguments):
+        result = CliRunner().invoke(app, [str(a) for a in arguments])
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert result.exit_code == 0, result.output
+        return seen | seen["parameters"]
+
+    return settings
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_holds_parameters_of_the_estimator_as_json(name):
+    preset = PRESETS[name]
+    assert json.loads(json.dumps(preset)) == preset
+    Seq2SeqEstimator(**preset)._check_parameters()
+
+
+def test_command_line_before_config_before_preset_before_defaults(settings, folder):
+    Path("run.toml").write_text(
+        'preset = "translation"\nunits = 7\nbatch_size = 3\ndropout = 0\n'
+        'source = "s"\ntoo_long = "cut"\npatience = "none"\nforbidden_tokens = ["a"]\n'
+    )
+    # also where the command line gives what is the default anyway
+    got = settings("--config", "run.toml", "--units", 128, "--clip-norm", "none")
+    assert got["units"] == 128 and got["clip_norm"] is None
+    assert got["batch_size"] == 3 and got["patience"] is None
+    assert got["dropout"] == 0.0 and isinstance(got["dropout"], float)
+    assert got["cell"] == "gru" and got["num_layers"] == 1
+    assert got["source"] == Path("s") and got["too_long"] is TooLong.cut
+    assert got["forbidden_tokens"] == ["a"]
+    assert settings("--preset", "translation", "--cell", "lstm")["cell"] == "lstm"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "units = 4\nbeam_sise = 3\n",
+            "line 2: .* 'beam_sise'. Did you mean 'beam_size'",
+        ),
+        ("[training]\nunits = 4\n", "line 1: train has no option 'training'"),
+        ("\nunits = 4.5\n", r"line 2: units must be a whole number; got 4.5 \(float\)"),
+        ("units = true\n", "line 1: units must be a whole number; got True"),
+        ("lowercase = 1\n", "line 1: lowercase must be true or false; got 1"),
+        ("patience = 'no'\n", "patience must be a whole number or 'none'"),
+        ("source = 3\n", "source must be a file's path or 'none'; got 3"),
+        ("cell = ['gru']\n", "cell must be text; got"),
+        ("too_long = 'keep'\n", "too_long must be 'cut', 'drop' or 'error'"),
+        ("units = \n", r"run.toml is not a TOML file: .*line 1"),
+        ("preset = 'translaton'\n", "preset must be .* Did you mean 'translation'"),
+    ],
+)
+def test_a_config_that_is_wrong_is_told_with_its_line(settings, folder, text, message):
+    Path("run.toml").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        settings("--config", "run.toml")
+
+
+def test_a_config_must_be_there_and_text(settings, folder):
+    with pytest.raises(FileNotFoundError, match=r"there is no file no\.toml"):
+        settings("--config", "no.toml")
+    Path("run.toml").write_bytes(b"\xff")
+    with pytest.raises(ValueError, match=r"run\.toml is not a TOML file"):
+        settings("--config", "run.toml")
+
+
+def test_a_models_settings_are_a_config_that_gives_them_again(run, settings, folder):
+    files = ("--source", "s", "--target", "t")
+    files += ("--validation-source", "s", "--validation-target", "t")
+    search = ("--forced-prefix", "a", "--patience", "none", "--learning-rate", 1e-5)
+    bpe = ("--source-tokenizer", "bpe:300", "--target-tokenizer", "whitespace")
+    preset = ("--preset", "translation", *bpe, *SMALL, *search, "--beam-size", 2)
+    run("train", *files, *preset, "--model", "m")
+    used = load("m").get_params()
+    assert used["cell"] == "gru" and used["units"] == 8 and used["length_penalty"] == 1
+    shown = run("info", "m", "--config")
+    Path("run.toml").write_text(shown)
+    again = settings("--config", "run.toml")["parameters"]
+    assert again["forced_prefix"] == "a" and again["patience"] is None
+    assert {name: used[name] for name in again} == again
+    described = run("info", "m")
+    assert tomllib.loads(described) == tomllib.loads(shown)
+    assert "parameters" in described and "split by whitespace" in described
+    report = json.loads(run("evaluate", "m", "pairs.tsv", "--json").splitlines()[-1])
+    assert "case:lc" in report["bleu_signature"]
+    assert "case:lc" in report["chrf_signature"]
+    assert "nrefs:1|case:lc" in run("evaluate", "m", "pairs.tsv")
+
+
+def test_readmes_configs_are_accepted(settings, folder):
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    blocks = re.findall(r"^```toml\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    assert blocks
+    for block in blocks:
+        Path("run.toml").write_text(block)
+        assert settings("--config", "run.toml")["preset"] in PRESETS
+
+
+def test_settings_that_only_python_gives_are_comments(folder):
+    lines = config_lines(
+        {
+            "source_embedding": {"array": "parameters/source_embedding"},
+            "source_tokenizer": {"tokenizers": "{}"},
+            "target_tokenizer": {"tokenizer": "bpe:300"},
+            "forced_prefix": 'é"\n\x7f',
+            "source_vocabulary": None,
+            "verbose": 0,
+        }
+    )
+    text = "\n".join(lines)
+    assert tomllib.loads(text) == {
+        "target_tokenizer": "bpe:300",
+        "forced_prefix": 'é"\n\x7f',
+    }
+    assert "# source_embedding: given in Python" in text
+
+
+def test_a_model_that_train_does_not_make_has_no_config(run, tmp_path):
+    described = {"parameters": {"units": 4}, "num_weights": 9, "history": {}}
+    artifact = Artifact({"estimator": "SequenceClassifier", **described})
+    path = write_artifact(tmp_path / "m", artifact)
+    assert "SequenceClassifier" in run("info", path)
+    with pytest.raises(ValueError, match="holds a SequenceClassifier"):
+        run("info", path, "--config")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--source", "s"], "--target is missing: pass --source FILE with --target"),
+        (["pairs.tsv", "--source", "s", "--target", "t"], "neither|got both"),
+        (["pairs.tsv", "--validation-source", "s"], "--validation-target is missing"),
+        (["pairs.tsv", "--validation-target", "t"], "--validation-source is missing"),
+        (
+            ["pairs.tsv", "--validation", "pairs.tsv", "--validation-source", "s"]
+            + ["--validation-target", "t"],
+            "as --validation FILE, or as --validation-source FILE with .*; got both",
+        ),
+        (["pairs.tsv", "--validation", "no.tsv"], r"there is no file no\.tsv"),
+        (
+            ["pairs.tsv", "--max-source-length", "0"],
+            "max_source_length must be a whole",
+        ),
+        (["pairs.tsv", "--early-stopping-metric", "blue"], "Did you mean 'bleu'"),
+    ],
+)
+def test_files_and_options_that_do_not_fit_are_told(run, folder, arguments, message):
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        run("train", *arguments, *SMALL)
+    assert not Path("model.kseq2seq").exists()
+
+
+def test_pairs_with_an_empty_side_are_dropped_and_told(folder, capsys):
+    Path("s").write_text("a\n \nc\n\n")
+    Path("t").write_text("A\nB\n\nD\n")
+    files = PairFiles(None, Path("s"), Path("t"))
+    assert files.load_filled() == (["a"], ["A"])
+    said = capsys.readouterr().out
+    assert said == "3 pairs with an empty side (the first: s, line 2): dropped\n"
+    Path("s").write_text("\n\n\n\n")
+    with pytest.raises(ValueError, match="s, line 1: every pair is empty on one side"):
+        files.load_filled()
+    Path("pairs.tsv").write_text("")
+    with pytest.raises(ValueError, match=r"pairs\.tsv is empty"):
+        PairFiles(Path("pairs.tsv"), None, None).load_filled()
+
+
+LONG = (["a b c", "d", "e f g h"], ["x", "uvw", "y"])
+
+
+@pytest.mark.parametrize(
+    ("too_long", "expected", "done"),
+    [
+        ("cut", (["a b", "d", "e f"], ["x", "uv", "y"]), "cut"),
+        ("drop", ([], []), "dropped"),
+    ],
+)
+def test_texts_over_the_limits_are_cut_or_dropped(too_long, expected, done, capsys):
+    limits = Limit("source", 2, "bpe:300"), Limit("target", 2, "char")
+    pairs = [*LONG[0], "fits"], [*LONG[1], "z"]
+    expected = [*expected[0], "fits"], [*expected[1], "z"]
+    assert limit_lengths(pairs, limits, TooLong(too_long)) == expected
+    assert capsys.readouterr().out == (
+        "3 pairs with more than 2 words in the source or more than 2 characters in the "
+        f"target: {done}\n"
+    )
+
+
+def test_a_limit_may_be_an_error_and_must_leave_pairs(capsys):
+    limits = Limit("source", 2, "whitespace"), Limit("target", None, "char")
+    with pytest.raises(ValueError, match="2 pairs with more than 2 words .*'a b c'"):
+        limit_lengths(LONG, limits, TooLong.error)
+    tight = Limit("source", 1, "char"), Limit("target", None, "char")
+    assert limit_lengths((["a"], ["b"]), tight, TooLong.error) == (["a"], ["b"])
+    with pytest.raises(ValueError, match="no pair is left: 1 pair with"):
+        limit_lengths((["ab"], ["b"]), tight, TooLong.drop)
+    assert capsys.readouterr().out == ""
+
+
+def test_limits_reach_the_training(run, folder):
+    Path("pairs.tsv").write_text("ab\tx\n" * 4 + "abcdef\ty\n" * 3)
+    limits = ("--max-source-length", 3, "--validation-fraction", 0)
+    shown = run("train", "pairs.tsv", *SMALL, *limits, "--model", "m")
+    assert (
+        "3 pairs with more than 3 characters in the source: dropped\n4 pairs" in shown
+    )
+    assert "y" not in load("m").target_vocabulary_.tokens
+
+
+def progress(kind, monkeypatch, *, epochs=4, steps=10):
+    """Return lines of progress for ten targets of 4 tokens, with a clock to set."""
+    clock = types.SimpleNamespace(now=0.0)
+    monkeypatch.setattr("kseq2seq.cli.progress.time.perf_counter", lambda: clock.now)
+    lines = kind(["abcd"] * 10, held_back=0.2)
+    lines.attach(None, [], [], tokens=lambda texts: [list(text) for text in texts])
+    lines.set_params({"epochs": epochs, "steps": steps})
+    lines.set_model(None)
+    lines.on_train_begin()
+    return lines, clock
+
+
+def test_an_epochs_line_tells_speed_and_time_left(monkeypatch, capsys):
+    lines, clock = progress(EpochLines, monkeypatch)
+    lines.on_epoch_begin(0)
+    clock.now = 4.0
+    lines.on_test_begin()  # what follows is no training
+    clock.now = 40.0
+    lines.on_epoch_end(0, {"loss": 1.0, "val_loss": 2.0, "val_bleu": 3.0, "other": 9.0})
+    assert capsys.readouterr().out == (
+        "epoch   1  loss 1.0000  val_loss 2.0000  BLEU 3.00  10 tokens/s  "
+        "2 min 0 s left\n"  # 8 pairs of 5 tokens, END included, in 4 s
+    )
+    for epoch, now in ((1, 50.0), (2, 60.0), (3, 62.0)):
+        lines.on_epoch_begin(epoch)
+        clock.now = now
+        lines.on_epoch_end(epoch, {"loss": 1.0})
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "epoch   4  loss 1.0000  20 tokens/s"
+
+
+def test_time_left_after_a_checkpoint_counts_the_epochs_of_this_run(
+    monkeypatch, capsys
+):
+    lines, clock = progress(EpochLines, monkeypatch)
+    lines.on_epoch_begin(2)
+    clock.now = 5.0
+    lines.on_epoch_end(2, {"loss": 1.0})
+    assert capsys.readouterr().out.endswith("  5 s left\n")
+    kept = [v for v in vars(lines).values() if isinstance(v, float)]
+    assert all(value not in (0.0, 5.0) for value in kept)  # a checkpoint keeps numbers
+
+
+def test_a_live_line_is_written_over_and_not_too_often(monkeypatch, capsys):
+    lines, clock = progress(LiveLine, monkeypatch, epochs=2)
+    assert not _wants_batches(lines)  # runs of batches stay runs
+    lines.on_epoch_begin(0)
+    for batch, now in ((1, 0.1), (4, 2.0), (5, 2.1)):
+        clock.now = now
+        lines.on_train_batch_end(batch, {"loss": 1.5})
+    clock.now = 4.0
+    lines.on_epoch_end(0, {"loss": 1.0})
+    over = "\r"  # where no terminal is, the code that clears the line is left out
+    assert capsys.readouterr().out == (
+        f"{over}epoch   1   50%  loss 1.5000  10 tokens/s  6 s left"
+        f"{over}epoch   1  loss 1.0000  10 tokens/s  4 s left\n"
+    )
+
+
+@pytest.mark.slow
+def test_training_ends_by_what_decoded_answers_are_worth(run, folder):
+    stop = ("--early-stopping-metric", "chrf", "--patience", 1, "--epochs", 6)
+    files = ("pairs.tsv", "--validation", "pairs.tsv", "--model", "m")
+    shown = run("train", *files, *SMALL, *stop, "--learning-rate", 1e-6)
+    chrf = load("m").history_["val_chrf"]
+    assert len(chrf) == 2 and chrf[1] <= chrf[0]
+    assert "chrF" in shown and "BLEU" in shown
