@@ -11,6 +11,7 @@ from that file.
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -26,10 +27,11 @@ from benchmarks.exercises.training import timed_fit
 from kseq2seq import Seq2SeqEstimator
 from kseq2seq.batching import Batches
 from kseq2seq.datasets import load_pairs
+from kseq2seq.estimators import PRESETS
 from kseq2seq.persistence import check_can_write
 from kseq2seq.sequences import SequenceCodec
 from kseq2seq.tokenizers import get_tokenizer
-from kseq2seq.training import FreeRunningValidation, MaskedCrossentropy
+from kseq2seq.training import MaskedCrossentropy
 
 EXERCISE = "multi30k"
 SEED = 0
@@ -86,12 +88,12 @@ class Model:
 
     def estimator(self, callbacks: list[keras.callbacks.Callback]) -> Seq2SeqEstimator:
         """Return the estimator, not fitted."""
-        setting = dict(self.setting)
+        setting = {**self.setting, "patience": self.setting["epochs"]}
         if self.answers_freely:  # as published: the rate does not fall
-            setting["optimizer"] = keras.optimizers.Adam(0.001)
-        return Seq2SeqEstimator(
-            **setting, patience=None, callbacks=callbacks, random_state=SEED
-        )
+            setting |= {"optimizer": keras.optimizers.Adam(0.001), "patience": None}
+        else:
+            setting |= {"early_stopping_metric": "bleu", "beam_size": 1}
+        return Seq2SeqEstimator(**setting, callbacks=callbacks, random_state=SEED)
 
 
 _class_exercise = partial(Model, published_setting=_CLASS_IN_WORDS, answers_freely=True)
@@ -122,7 +124,26 @@ MODELS = {
         published_setting="20.5M parameters, bidirectional GRU of 512, decoder of 512, "
         "embeddings of 256, dropout 0.5",
     ),
+    "translation": Model(
+        setting=PRESETS["translation"],
+        role="best",
+        published={"test_2016_bleu": 36.5},
+        published_setting="a transformer of 9M parameters",
+    ),
 }
+
+
+class EpochSeconds(keras.callbacks.Callback):
+    """Put into the history how long each epoch took, for a fit that goes on as well."""
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Note the time."""
+        self.start = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Hand the seconds on."""
+        if logs is not None:
+            logs["seconds"] = time.perf_counter() - self.start
 
 
 class FreeRunningLoss(keras.callbacks.Callback):
@@ -194,23 +215,28 @@ class Texts:
         return Batches(*ids, batch_size=128, num_buckets=8, shuffle=False)
 
 
-def run(name: str, folder: Path) -> results.RowDict:
-    """Train a model and return its row."""
+def run(name: str, folder: Path, checkpoints: Path | None) -> results.RowDict:
+    """Train a model, or go on where its checkpoint is, and return its row."""
     model = MODELS[name]
     texts = Texts(folder, model)
     show_progress(name)
     estimator = model.estimator(_keep_the_best(model, texts))
-    seconds = timed_fit(
-        show_progress, estimator, *texts.train, validation_data=texts.validation
+    timed_fit(
+        show_progress,
+        estimator,
+        *texts.train,
+        validation_data=texts.validation,
+        checkpoint=checkpoints and checkpoints / f"{'_'.join(name.split())}.kseq2seq",
     )
     figures: dict[str, Any] = {}
     if model.answers_freely:
-        network = estimator.callbacks_[0].model
+        network = estimator.callbacks_[-1].model
         loss = loss_free_running(network, texts.batches(texts.test))
         figures["test_loss_free_running"] = loss
     for part, pairs in (("validation", texts.validation), ("test_2016", texts.test)):
         figures |= bleu_scores(estimator, part, pairs)
-    num_epochs = len(estimator.history_["loss"])
+    epoch_seconds = estimator.history_["seconds"]
+    num_epochs, seconds = len(epoch_seconds), sum(epoch_seconds)
     split = get_tokenizer(estimator.target_tokenizer_).encode
     num_tokens = num_epochs * sum(len(split(text)) + 1 for text in texts.train[1])
     return {
@@ -231,18 +257,15 @@ def run(name: str, folder: Path) -> results.RowDict:
 
 
 def _keep_the_best(model: Model, texts: Texts) -> list[keras.callbacks.Callback]:
-    """Return callbacks that bring back the weights of the best epoch at the end."""
-    if model.answers_freely:
-        measured = FreeRunningLoss(texts.batches(texts.validation))
-        name, mode = "val_loss_free_running", "min"
-    else:
-        measured = FreeRunningValidation(["bleu"], max_pairs=len(texts.validation[0]))
-        name, mode = "val_bleu", "max"
-    epochs = model.setting["epochs"]
+    """Return callbacks that bring back the weights with the lowest loss at the end."""
+    if not model.answers_freely:
+        return [EpochSeconds()]  # the estimator keeps those with the highest BLEU
     best = keras.callbacks.EarlyStopping(
-        name, mode=mode, patience=epochs, restore_best_weights=True
+        "val_loss_free_running",
+        patience=model.setting["epochs"],
+        restore_best_weights=True,
     )
-    return [measured, best]
+    return [FreeRunningLoss(texts.batches(texts.validation)), best, EpochSeconds()]
 
 
 def bleu_scores(estimator: Seq2SeqEstimator, part: str, pairs: Pairs) -> dict[str, Any]:
@@ -275,6 +298,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--output", metavar="DIR", type=Path, default=Path("docs"), help="default: docs"
     )
+    parser.add_argument(
+        "--checkpoints",
+        metavar="DIR",
+        type=Path,
+        help="a folder to write each model to after each epoch, and to go on from",
+    )
     arguments = parser.parse_args(argv)
     unknown = sorted(set(arguments.models) - set(MODELS))
     if unknown:
@@ -287,7 +316,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except (OSError, ValueError) as error:
         parser.error(str(error))
     for name in arguments.models or MODELS:
-        row = run(name, arguments.data)
+        row = run(name, arguments.data, arguments.checkpoints)
         results.write(path, results.merge_models(results.read(path), [row]))
         render(arguments.output)
     print(arguments.output / results.TABLE_NAME)

@@ -68,6 +68,14 @@ OTHERS = [
     {"layer_normalization": True, "attention": False},
     {"word_dropout": 0.5, "bridge": True, "attention": False},
     {"word_dropout": 0.5, "bridge": True, "attention_dropout": 0.5, "num_layers": 2},
+    {"input_feeding": True, "dropout": 0.5},
+    {
+        "input_feeding": True,
+        "attention": "additive",
+        "attention_units": 5,
+        "num_layers": 2,
+        "layer_normalization": True,
+    },
     {"tied_embeddings": True, "embedding_dim": 6},
     {"tied_embeddings": True, "attention_units": 4, "embedding_dim": 4},
     {"tied_embeddings": True, "target_embedding": np.ones((9, 6)), "attention": False},
@@ -587,6 +595,43 @@ def test_a_bridge_stands_before_every_state_of_the_decoder():
     bridges = [x.name for x in models.encoder.layers if x.name.startswith("bridge")]
     assert sorted(bridges) == ["bridge_c_1", "bridge_c_2", "bridge_h_1", "bridge_h_2"]
     assert all(np.abs(np.asarray(s)).max() <= 1 for s in models.encoder(TWO_SOURCES))
+
+
+def test_each_step_is_fed_what_the_step_before_looked_at():
+    models = build_attention_seq2seq(12, 9, units=4, input_feeding=True, cell="gru")
+    scatter_weights(models.training)
+    assert models.num_states == 2
+    h, fed, *constants = models.encoder(TWO_SOURCES)
+    assert not np.asarray(fed).any()
+    ids = np.array([[4], [5]])
+    _, *first = models.decoder([keras.ops.array(ids), h, fed, *constants])
+    concatenated = models.decoder.get_layer("input_and_attention")
+    assert concatenated.output.shape == (None, 1, 4 + 4)
+    other = models.decoder([keras.ops.array(ids), h, 1 + fed, *constants])[0]
+    plain = models.decoder([keras.ops.array(ids), h, fed, *constants])[0]
+    assert np.abs(np.asarray(other) - np.asarray(plain)).max() > 1e-3
+    vector = keras.Model(
+        models.decoder.inputs, models.decoder.get_layer("attention_vector").output
+    )([keras.ops.array(ids), h, fed, *constants])
+    np.testing.assert_allclose(np.asarray(first[1]), np.asarray(vector)[:, 0])
+
+
+def test_input_feeding_learns_and_answers():
+    models = build_attention_seq2seq(
+        8, 8, units=16, input_feeding=True, cell="gru", dropout=0.1, random_state=0
+    )
+    generator = np.random.default_rng(0)
+    source_ids = np.array([[*generator.integers(4, 8, 3), 3] for _ in range(64)])
+    models.training.compile(
+        keras.optimizers.Adam(0.02),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        jit_compile=True,
+    )
+    models.training.fit(
+        [source_ids, shift(source_ids)], source_ids, epochs=40, verbose=0
+    )
+    answers = build_generator(models, 4, beam_size=2).predict(source_ids, verbose=0)
+    assert (answers["ids"] == source_ids).all(axis=1).mean() > 0.9
 
 
 def test_an_ensemble_of_ensembles_is_refused():

@@ -186,6 +186,8 @@ def render(rows: Iterable[RowDict]) -> str:
 
 
 def _section(exercise: str, rows: list[RowDict]) -> str:
+    if not any("ours" in row for row in rows):
+        return _section_of_figures(exercise, rows)
     present = {_role(row) for row in rows}
     roles = [role for role in ROLES if role in present or role in _ALWAYS]
     columns = ["exercise", "setting", "published", *(ROLES[role] for role in roles)]
@@ -195,6 +197,38 @@ def _section(exercise: str, rows: list[RowDict]) -> str:
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     runs = dict.fromkeys(_run(row) for row in rows)
     return "\n\n".join([f"## {_words(exercise)}", table, *filter(None, runs)])
+
+
+def _section_of_figures(exercise: str, rows: list[RowDict]) -> str:
+    """Return the table of rows that hold their figures themselves, a column each."""
+    names = dict.fromkeys(
+        name
+        for row in rows
+        for name, value in row.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    )
+    columns = ["model", "setting", "published", *map(_words, names)]
+    lines = [columns, ["---"] * 3 + ["---:"] * len(names)]
+    for row in rows:
+        published = _pairs(row.get("published") or None, _figure)
+        told = [_text(row.get("published_setting") or ""), *published]
+        lines.append(
+            [
+                _words(row.get("model")),
+                ", ".join(_pairs(row.get("setting"), _text)) or _NOTHING,
+                "<br>".join(filter(None, told)) or _NOTHING,
+                *(_number(row.get(name), _form(row.get(name))) for name in names),
+            ]
+        )
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    signatures = {_text(row["signature"]) for row in rows if "signature" in row}
+    told = [f"BLEU is sacreBLEU's, {signature}." for signature in sorted(signatures)]
+    runs = dict.fromkeys(_run(row) for row in rows)
+    return "\n\n".join([f"## {_words(exercise)}", table, *told, *filter(None, runs)])
+
+
+def _form(value: Any) -> str:
+    return "," if isinstance(value, int) else ",.2f"
 
 
 def _cells(row: RowDict, roles: list[str]) -> list[str]:

@@ -64,6 +64,13 @@ def train(
     too_long: Annotated[
         TooLong, typer.Option(help="What happens to longer pairs of training.")
     ] = TooLong.drop,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file to write after each epoch; if it exists, training goes on "
+            "from it."
+        ),
+    ] = None,
     json_line: Json = False,
     parameters: Any = None,
 ) -> None:
@@ -82,7 +89,7 @@ def train(
     )
     X, y = limit_lengths(files.load_filled(), limits, too_long)
     typer.echo(f"{len(X):,} pairs")
-    estimator, seconds = _fit(parameters, X, y, validation_data)
+    estimator, seconds = _fit(parameters, X, y, validation_data, checkpoint)
     estimator.save(model, overwrite=overwrite)
     typer.echo(f"wrote {model} after {seconds:.0f} s of training")
     report = training_report(estimator, seconds, len(X), model)
@@ -105,6 +112,7 @@ def _fit(
     X: list[str],
     y: list[str],
     validation_data: Pairs | None,
+    checkpoint: Path | None,
 ) -> tuple[Any, float]:
     """Return a fitted estimator, and the seconds that fitting took."""
     from kseq2seq.cli.progress import progress_callbacks
@@ -118,7 +126,9 @@ def _fit(
         metrics=_metrics(parameters["early_stopping_metric"]) if validates else (),
     )
     estimator = Seq2SeqEstimator(**parameters, callbacks=callbacks)
-    seconds = timed_fit(estimator, X, y, validation_data)
+    seconds = timed_fit(
+        estimator, X, y, validation_data=validation_data, checkpoint=checkpoint
+    )
     return estimator.set_params(callbacks=None), seconds
 
 
@@ -131,12 +141,10 @@ def _metrics(early_stopping_metric: str) -> list[str]:
     return list(dict.fromkeys([*names, *([early_stopping_metric] if known else [])]))
 
 
-def timed_fit(
-    estimator: Any, X: list[str], y: list[str], validation_data: Any = None
-) -> float:
+def timed_fit(estimator: Any, X: list[str], y: list[str], **options: Any) -> float:
     """Fit, and return the seconds that it took."""
     start = time.perf_counter()
-    estimator.fit(X, y, validation_data=validation_data)
+    estimator.fit(X, y, **options)
     return time.perf_counter() - start
 
 
