@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import keras
@@ -43,6 +44,11 @@ class Bucket:
 
     def __len__(self) -> int:
         return len(self.targets)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """How long the inputs are."""
+        return tuple(array.shape[1] for array in self.inputs.values())
 
     def batch(self, rows: np.ndarray, size: int) -> Batch:
         """Return the rows, and as many of weight 0 as make the size."""
@@ -91,6 +97,19 @@ class PairBucket:
         return inputs, target_ids, np.where(target_ids == PAD, 0, weights[:, None])
 
 
+def _most_different(widths: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    """Return two that differ in as many places as any two do; none of a single one.
+
+    Where some differ in one place and some in another, two differ in both.
+    """
+    pairs = combinations(range(len(widths)), 2)
+    return max(
+        pairs,
+        key=lambda pair: sum(map(int.__ne__, *(widths[b] for b in pair))),
+        default=(),
+    )
+
+
 def _filled(
     rows: np.ndarray, weights: np.ndarray, size: int
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -115,7 +134,7 @@ def run_length(num_batches: int) -> int:
 
 
 class BucketedBatches(keras.utils.PyDataset):
-    """Batches of a size from each bucket, the widths of one no less than before.
+    """Batches of a size from each bucket.
 
     The last batch of a bucket is filled up with rows of weight 0, so that a compiled
     step sees as many shapes as there are buckets. Batches of one bucket come in runs.
@@ -143,6 +162,7 @@ class BucketedBatches(keras.utils.PyDataset):
         self._generator = random_generator(random_state)
         self._buckets = buckets
         self.run_length = run_length(len(self))
+        self._telling = _most_different([bucket.widths for bucket in buckets])
         self._plan = self._draw_plan(shuffle=False)
 
     def on_epoch_begin(self) -> None:
@@ -153,8 +173,8 @@ class BucketedBatches(keras.utils.PyDataset):
     def _draw_plan(self, *, shuffle: bool) -> list[tuple[int, np.ndarray]]:
         """Return the bucket and the rows of each run.
 
-        Keras takes from the first two batches which widths vary: so where they do, one
-        of the shortest and one of the longest bucket come first, by themselves.
+        Keras takes from the first two batches which widths vary: so where they do, a
+        batch of each of two buckets that tell comes first, by itself.
         """
         first, plan = [], []
         for b, bucket in enumerate(self._buckets):
@@ -163,7 +183,7 @@ class BucketedBatches(keras.utils.PyDataset):
             rows = np.arange(len(bucket))
             if shuffle:
                 rows = self._generator.permutation(rows)
-            if len(self._buckets) > 1 and b in (0, len(self._buckets) - 1):
+            if b in self._telling:
                 first.append((b, rows[:size]))
                 rows = rows[size:]
             plan += [(b, rows[i : i + step]) for i in range(0, len(rows), step)]
@@ -306,11 +326,10 @@ class Batches(BucketedBatches):
         weights = check_sample_weight(sample_weight, len(sources))
         sides = RaggedIds.of(sources), RaggedIds.of(targets)
         lengths = [side.lengths for side in sides]
-        buckets: list[PairBucket] = []
-        widths = 0, 0
+        buckets = []
         for rows in group_by_length(lengths, num_buckets):
-            longest = [int(side[rows].max()) + 1 for side in lengths]
-            widths = max(widths[0], longest[0]), max(widths[1], longest[1])
+            source_width, target_width = (int(side[rows].max()) + 1 for side in lengths)
+            widths = source_width, target_width
             buckets.append(PairBucket(*sides, rows, weights[rows], widths))
         sizes = [batch_size] * len(buckets)
         if batch_tokens is not None:

@@ -19,6 +19,7 @@ from kseq2seq.training.checkpoints import Checkpointing, TrainingState
 
 STEPS_WORTH_COMPILING = 800
 """So many steps of one shape repay the seconds that XLA takes to compile it."""
+BATCHES_A_BUCKET = 8
 LARGE = 200_000
 """A model with more weights has longer steps, of which fewer do."""
 
@@ -26,9 +27,13 @@ LARGE = 200_000
 def plan_buckets(
     num_pairs: int, *, batch_size: int, epochs: int, num_weights: int
 ) -> int:
-    """Return into how many length buckets to sort: 1 to 8, each worth compiling."""
-    steps = epochs * num_pairs / batch_size
-    return int(min(max(steps // _steps_worth_compiling(num_weights), 1), 8))
+    """Return into how many length buckets to sort: 1 to 12, each worth compiling.
+
+    The last batch of each is filled up, so each should have some batches, too.
+    """
+    batches = num_pairs / batch_size
+    worth = epochs * batches / _steps_worth_compiling(num_weights)
+    return int(min(max(min(worth, batches / BATCHES_A_BUCKET), 1), 12))
 
 
 def _steps_worth_compiling(num_weights: int) -> float:
