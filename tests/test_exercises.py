@@ -1,28 +1,10 @@
 """The harness that runs the exercises, from the checkout; they stay out of a wheel."""
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parents[1]
-
-
-def load_benchmarks():
-    """Make ``benchmarks`` importable, and nothing else of the checkout.
-
-    With the checkout's root on the path, the tests would run on the sources in place of
-    the installed package.
-    """
-    spec = importlib.util.spec_from_file_location(
-        "benchmarks", ROOT / "benchmarks" / "__init__.py"
-    )
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["benchmarks"] = module
-    spec.loader.exec_module(module)
-
+from checkout import ROOT, load_benchmarks
 
 load_benchmarks()
 
