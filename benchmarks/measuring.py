@@ -133,7 +133,7 @@ class Contender:
     options : dict
         The arguments of `work` after the worker.
     items : int
-        How many pairs or sources a round has.
+        How many pairs, sources or target tokens a round has.
     """
 
     name: str
@@ -149,7 +149,7 @@ class Measured:
     Attributes
     ----------
     items : int
-        How many pairs or sources a round has.
+        How many pairs, sources or target tokens a round has.
     seconds : list of float
         Of each round, warm-up left out.
     first_seconds : float or None
@@ -177,7 +177,7 @@ class Measured:
 
     @property
     def seconds_per_item(self) -> float:
-        """The median round over its pairs or sources."""
+        """The median round over its items."""
         return self.median / self.items
 
     def to_json(self) -> dict[str, Any]:

@@ -82,11 +82,11 @@ def train_kseq2seq(
         validation_fraction=0,
         patience=None,
         epochs=ENDLESS,
-        callbacks=[_epoch_clock(worker)],
+        callbacks=[epoch_clock(worker)],
         verbose=1,  # progress is a part of training
         random_state=0,
     )
-    with redirect_stdout(_ProgressWatch(worker.first)):
+    with redirect_stdout(ProgressWatch(worker.first)):
         estimator.fit(X, y)
 
 
@@ -96,8 +96,8 @@ def train_recipe(worker: Worker, *, pairs: int, units: int) -> None:
     from benchmarks.peers.keras_recipe import KerasRecipe
 
     recipe = KerasRecipe(*texts(pairs), units=units)
-    with redirect_stdout(_ProgressWatch(worker.first)):
-        recipe.fit(epochs=ENDLESS, callbacks=[_epoch_clock(worker)])
+    with redirect_stdout(ProgressWatch(worker.first)):
+        recipe.fit(epochs=ENDLESS, callbacks=[epoch_clock(worker)])
 
 
 def train_torch(
@@ -121,7 +121,7 @@ def train_torch(
         worker.report()
 
 
-def _epoch_clock(worker: Worker) -> keras.callbacks.Callback:
+def epoch_clock(worker: Worker) -> keras.callbacks.Callback:
     """Return a callback whose epochs are rounds.
 
     It knows nothing of batches: a callback that wants every batch would slow training.
@@ -143,7 +143,7 @@ def _epoch_clock(worker: Worker) -> keras.callbacks.Callback:
     return EpochClock()
 
 
-class _ProgressWatch(io.TextIOBase):
+class ProgressWatch(io.TextIOBase):
     """Takes what Keras prints; calls back when its bar tells of batches done.
 
     The bar first moves after one batch, or as many as Keras runs at once.

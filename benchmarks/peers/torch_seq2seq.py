@@ -273,8 +273,13 @@ class TorchTraining:
         loss, right, tokens = self.forward(
             self.source_ids[rows], lengths, self.target_ids[rows]
         )
-        self.optimizer.zero_grad()
-        loss.backward()
-        clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimizer.step()
+        update(self.model, self.optimizer, loss)
         return loss.detach(), right, tokens
+
+
+def update(model: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+    """Take a step down the gradient, whose norm is clipped at 1."""
+    optimizer.zero_grad()
+    loss.backward()
+    clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
