@@ -14,7 +14,7 @@ import argparse
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -199,14 +199,21 @@ class Texts:
             load_pairs(folder / f"{part}.de.gz", folder / f"{part}.en.gz")
             for part in ("train", "val", "test_2016_flickr")
         )
-        how = {name: model.setting[name] for name in ("lowercase", "min_frequency")}
-        self._codecs = [
+        self._model = model
+
+    @cached_property
+    def _codecs(self) -> list[SequenceCodec]:
+        """What the estimator learns from the training captions, too."""
+        setting = self._model.setting
+        how = {name: setting[name] for name in ("lowercase", "min_frequency")}
+        codecs = [
             SequenceCodec.learn(
-                "captions", texts, tokenizer=model.setting["source_tokenizer"], **how
+                "captions", texts, tokenizer=setting["source_tokenizer"], **how
             )[0]
             for texts in self.train
         ]
-        self._codecs[0].reverse = model.setting.get("reverse_source", False)
+        codecs[0].reverse = setting.get("reverse_source", False)
+        return codecs
 
     def batches(self, pairs: Pairs) -> Batches:
         """Return the pairs' ids in the vocabularies of the training captions."""
