@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,18 +30,8 @@ from kseq2seq.builders import (
 )
 from kseq2seq.estimators.answering import (
     Generators,
-    Hypothesis,
-    answer_ids,
-    answer_stream,
-    prefix_ids,
-    token_ids,
 )
-from kseq2seq.estimators.attention_maps import (
-    AttentionMap,
-    attention_maps,
-    tokens_looked_at,
-)
-from kseq2seq.estimators.base import SequenceEstimator, updates_per_epoch
+from kseq2seq.estimators.base import updates_per_epoch
 from kseq2seq.estimators.checkpoints import Checkpoint
 from kseq2seq.estimators.checks import check_lengths, check_validation_data
 from kseq2seq.estimators.pairs import (
@@ -50,9 +40,10 @@ from kseq2seq.estimators.pairs import (
     encoded_stream,
     no_pairs,
 )
+from kseq2seq.estimators.predicting import AnsweringEstimator
 from kseq2seq.estimators.streams import PairStream, is_stream
 from kseq2seq.generation import LONGEST, build_generator
-from kseq2seq.metrics import FALLING_METRICS, METRICS, exact_match
+from kseq2seq.metrics import FALLING_METRICS, METRICS
 from kseq2seq.ragged import RaggedIds
 from kseq2seq.sequences import KINDS, SequenceCodec, as_sequences
 from kseq2seq.tokenizers import check_tokenizer, is_trained
@@ -69,7 +60,7 @@ from kseq2seq.training.callbacks import AnswerCallback
 from kseq2seq.vocabulary import PAD, START, UNK, Token, Vocabulary
 
 
-class Seq2SeqEstimator(SequenceEstimator):
+class Seq2SeqEstimator(AnsweringEstimator):
     """Learn to answer sequences with sequences.
 
     X and y may each hold strings, token lists, or rows of integers of one length; the
@@ -730,29 +721,6 @@ embeddings_initializer : str or keras.initializers.Initializer
         )
         self._generators(self._search_options())
 
-    @property
-    def generator_(self) -> keras.Model:
-        """The model from source ids to answers, searching as the parameters say."""
-        self._check_fitted()
-        return self._generators(self._search_options())
-
-    def _search_options(self, **others: Any) -> dict[str, Any]:
-        """Return the arguments of the generator that the parameters ask for."""
-        names = ["beam_size", "length_penalty", "coverage_penalty"]
-        names += ["no_repeat_ngram_size", "temperature", "top_k", "top_p"]
-        tokens = () if self.forbidden_tokens is None else self.forbidden_tokens
-        forbidden = token_ids("forbidden_tokens", self._target, tokens)
-        check_whole("min_length", self.min_length, minimum=0, maximum=LONGEST)
-        options = {
-            **{name: getattr(self, name) for name in names},
-            "min_length": max(self.min_length, self._target.width or 0),
-            "forced_prefix": prefix_ids(self._target, self.forced_prefix),
-            "forbidden_ids": sorted({*self._forbidden_ids, *forbidden}),
-        }
-        if self.temperature is not None and self.random_state is not None:
-            options["seed"] = int(random_generator(self.random_state).integers(2**31))
-        return options | others
-
     def _looks_at_answers(self) -> bool:
         looking = any(isinstance(c, AnswerCallback) for c in self.callbacks or ())
         return looking or self._stops_by_answers
@@ -834,166 +802,6 @@ embeddings_initializer : str or keras.initializers.Initializer
             metric=TeacherForcedAccuracy(),
             callbacks=callbacks,
             checkpoint=checkpoint,
-        )
-
-    def predict(self, X: Any) -> Any:
-        """Return the answers, decoded without teacher forcing.
-
-        Parameters
-        ----------
-        X : sequence of str, of token lists, or integers ``(n, len)``
-            Of the kind that `fit` saw; longer ones, and empty ones, are answered too.
-            An iterator is a stream: answered in blocks of 512 sources and more, in
-            constant memory.
-
-        Returns
-        -------
-        list of str, list of token lists, or numpy.ndarray ``(n, width)``
-            In the kind that y had; for a stream an iterator of answers.
-
-        Raises
-        ------
-        NotFittedError
-            Before `fit`.
-        ValueError, TypeError
-            When X is of another kind, or with ``unknown="error"`` holds a new token; or
-            when a parameter of the search is out of its range.
-        """
-        self._check_fitted()
-        if check_flag("replace_unknown", self.replace_unknown):
-            self._check_attention("replace_unknown=True needs")
-        options = self._search_options(attention_weights=self.replace_unknown)
-        generator = self._generators(options)
-
-        def answer(X: Any, **options: Any) -> Any:
-            answers = self._generate(generator, X, **options)
-            if not self.replace_unknown:
-                return self._target.decode(answers["ids"])
-            unknown = tokens_looked_at(
-                answers["attention_weights"],
-                self._source.tokens(X),
-                answers["ids"],
-                reverse=self._source.reverse,
-            )
-            return self._target.decode(answers["ids"], unknown=unknown)
-
-        return answer_stream(X, answer) if isinstance(X, Iterator) else answer(X)
-
-    def predict_n_best(self, X: Any, n: int) -> list[list[Hypothesis]]:
-        """Return the best answers to each source, found by beam search.
-
-        Parameters
-        ----------
-        X : sequence of str, of token lists, or integers ``(n, len)``
-        n : int
-            How many answers for each; the beam is as wide at least. Where there are
-            fewer, fewer are returned.
-
-        Returns
-        -------
-        list of list of Hypothesis
-            Pairs ``(answer, score)`` for each source, best first.
-
-        Raises
-        ------
-        ValueError, TypeError
-            As :meth:`predict`, and when n is more than the tokens to choose from.
-        """
-        self._check_fitted()
-        if self.temperature is not None:
-            raise ValueError(
-                "predict_n_best searches with a beam, and temperature="
-                f"{self.temperature!r} draws answers. set_params(temperature=None)."
-            )
-        options = self._search_options(attention_weights=False)
-        usable = len(self.target_vocabulary_) - len(options["forbidden_ids"])
-        check_whole("n", n, maximum=usable)
-        beam_size = max(check_whole("beam_size", self.beam_size), n)
-        options |= {"n_best": n, "beam_size": beam_size}
-        answers = self._generate(self._generators(options), X)
-        ids, scores = answers["ids"], answers["scores"]
-        found = self._target.decode(ids.reshape(-1, ids.shape[-1]))
-        return [
-            [
-                Hypothesis(found[row * n + i], float(score))
-                for i, score in enumerate(row_scores)
-                if np.isfinite(score)
-            ]
-            for row, row_scores in enumerate(scores)
-        ]
-
-    def score(
-        self, X: Any, y: Any, sample_weight: Sequence[float] | None = None
-    ) -> float:
-        """Return the share of answers that are right to the last token, 0 to 1.
-
-        Parameters
-        ----------
-        X, y : sequences of str, of token lists, or integers ``(n, len)``
-        sample_weight : sequence of float, optional
-
-        Returns
-        -------
-        float
-        """
-        predictions = self.predict(list(X) if isinstance(X, Iterator) else X)
-        answers = self._target.sequences(y)
-        check_lengths(len(predictions), len(answers))
-        return exact_match(answers, predictions, sample_weight=sample_weight)
-
-    def attention(self, X: Any) -> list[AttentionMap]:
-        """Return where each answer looked.
-
-        Parameters
-        ----------
-        X : sequence of str, of token lists, or integers ``(n, len)``
-
-        Returns
-        -------
-        list of AttentionMap
-            Weights and tokens, in the order that ``plotting.plot_attention`` takes:
-            ``plot_attention(*estimator.attention(X)[0])``.
-
-        Raises
-        ------
-        ValueError
-            When the model has no attention.
-        """
-        self._check_fitted()
-        self._check_attention("attention(X) shows")
-        X = list(X) if isinstance(X, Iterator) else X
-        sources = self._source.tokens(X)
-        answers = self._generate(self.generator_, X)
-        return attention_maps(
-            answers["attention_weights"],
-            sources,
-            answers["ids"].tolist(),
-            vocabulary=self.target_vocabulary_,
-            reverse=self._source.reverse,
-        )
-
-    def _check_attention(self, reason: str) -> None:
-        if not self.models_.has_attention:
-            raise ValueError(
-                f"{reason} attention, and this model has no attention. Fit one with "
-                "attention_kind='dot'."
-            )
-
-    def _generate(
-        self,
-        generator: keras.Model,
-        X: Any,
-        *,
-        compiles: bool | None = None,
-        goes_on: bool = False,
-    ) -> dict[str, np.ndarray]:
-        """Return what the generator answers; draws go on, or start from the seed."""
-        return answer_ids(
-            generator,
-            self._source.encode(X),
-            compiles=compiles,
-            repeats=self.random_state is not None and not goes_on,
-            verbose=self.verbose,
         )
 
     @property
