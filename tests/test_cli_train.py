@@ -7,6 +7,7 @@ import tomllib
 import types
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -340,3 +341,17 @@ def test_training_ends_by_what_decoded_answers_are_worth(run, folder):
     chrf = load("m").history_["val_chrf"]
     assert len(chrf) == 2 and chrf[1] <= chrf[0]
     assert "chrF" in shown and "BLEU" in shown
+
+
+def test_a_training_goes_on_from_its_checkpoint(run, folder):
+    command = ("train", "pairs.tsv", *SMALL, "--checkpoint", "run.kseq2seq")
+    run(*command)
+    first = load("model.kseq2seq")
+    assert "epoch" not in run(*command, "--overwrite")  # nothing was left to train
+    again = load("model.kseq2seq")
+    for a, b in zip(
+        first.models_.training.weights, again.models_.training.weights, strict=True
+    ):
+        np.testing.assert_array_equal(a, b)
+    with pytest.raises(ValueError, match="dropout was 0.3 and is 0.1"):
+        run(*command, "--overwrite", "--dropout", 0.1)

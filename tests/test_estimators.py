@@ -776,6 +776,13 @@ def test_a_search_that_cannot_be_is_refused_and_spoils_nothing(
     assert estimator.set_params(**before).predict(["ab"]) == ["ba"]
 
 
+def test_a_language_never_seen_is_told():
+    estimator = small().fit(X, Y)
+    with pytest.warns(UserWarning, match="no token of 'где' .*was seen in training"):
+        answers = estimator.predict(["где", "дом"])
+    assert len(answers) == 2
+
+
 def test_one_vocabulary_may_serve_both_sides():
     X, y = ["ab", "ba", "aab"] * 4, ["xa", "xb", "xab"] * 4
     estimator = small(shared_vocabulary=True, epochs=1, reverse_source=True)

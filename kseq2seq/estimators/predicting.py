@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
-from kseq2seq.arguments import check_flag, check_whole, random_generator
+from kseq2seq.arguments import check_flag, check_whole, random_generator, shown
 from kseq2seq.builders import Seq2SeqModels
 from kseq2seq.estimators.answering import (
     Generators,
@@ -28,7 +29,7 @@ from kseq2seq.estimators.checks import check_lengths
 from kseq2seq.generation import LONGEST
 from kseq2seq.metrics import exact_match
 from kseq2seq.sequences import SequenceCodec
-from kseq2seq.vocabulary import Vocabulary
+from kseq2seq.vocabulary import UNK, Vocabulary
 
 
 class AnsweringEstimator(SequenceEstimator):
@@ -89,6 +90,11 @@ class AnsweringEstimator(SequenceEstimator):
         ValueError, TypeError
             When X is of another kind, or with ``unknown="error"`` holds a new token; or
             when a parameter of the search is out of its range.
+
+        Warns
+        -----
+        UserWarning
+            When no token of any source was seen in training.
         """
         self._check_fitted()
         if check_flag("replace_unknown", self.replace_unknown):
@@ -219,9 +225,17 @@ class AnsweringEstimator(SequenceEstimator):
         goes_on: bool = False,
     ) -> dict[str, np.ndarray]:
         """Return what the generator answers; draws go on, or start from the seed."""
+        sources = self._source.encode(X)
+        if len(sources.ids) and (sources.ids == UNK).all():
+            warnings.warn(
+                f"no token of {shown(X[0])}, nor of any other source, was seen in "
+                "training: the answers say nothing about them. Is it the right model, "
+                "and the right side of the pairs?",
+                stacklevel=3,
+            )
         return answer_ids(
             generator,
-            self._source.encode(X),
+            sources,
             compiles=compiles,
             repeats=self.random_state is not None and not goes_on,
             verbose=self.verbose,
