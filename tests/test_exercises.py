@@ -297,3 +297,37 @@ def test_the_kept_table_is_made_from_the_kept_record():
     assert {row["exercise"] for row in rows} >= set(command.EXERCISES)
     table = (ROOT / "docs" / results.TABLE_NAME).read_text(encoding="utf-8")
     assert table == results.render(rows)
+
+
+def figures(model, **changes):
+    return {
+        "exercise": "multi30k",
+        "model": model,
+        "setting": {"units": 8},
+        "published": {"test_2016_bleu_greedy": 13.8},
+        "parameters": 12345,
+        "test_2016_bleu_greedy": 20.125,
+        "signature": "nrefs:1|case:lc",
+        "machine": MACHINE,
+        "time": "2024-05-06T07:08:09+00:00",
+        **changes,
+    }
+
+
+def test_rows_with_figures_of_their_own_get_a_column_for_each():
+    rows = [figures("rnn"), figures("lstm", test_loss_free_running=3.8, published={})]
+    table = results.render(rows)
+    found = cells(table, "lstm")
+    assert found["parameters"] == "12,345"
+    assert found["test 2016 bleu greedy"] == "20.12"
+    assert found["test loss free running"] == "3.80"
+    assert cells(table, "rnn")["test loss free running"] == "–"
+    assert "13.8" in cells(table, "rnn")["published"]
+    assert table.count("BLEU is sacreBLEU's, nrefs:1\\|case:lc.") == 1
+
+
+def test_a_model_run_again_takes_the_place_of_its_own_row_alone():
+    old = [figures("rnn"), figures("lstm"), row("copying").to_json()]
+    new = figures("lstm", test_2016_bleu_greedy=30.0)
+    merged = results.merge_models(old, [new])
+    assert merged == [old[2], old[0], new]
