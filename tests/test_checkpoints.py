@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import kseq2seq
-from kseq2seq import Seq2SeqEstimator
+from kseq2seq import Seq2SeqEstimator, SequenceClassifier
 
 X = ["ab", "ba", "aab", "bba", "abab", "b", "a", "bb"] * 4
 Y = [text[::-1] for text in X]
@@ -169,3 +169,19 @@ def test_a_checkpoint_that_cannot_be_is_refused_before_training(tmp_path):
         make_estimator().fit(X, Y, checkpoint=tmp_path / "no" / "run.kseq2seq")
     with pytest.raises(TypeError, match="a stream cannot be taken up"):
         make_estimator().fit(iter([("a", "b")]), checkpoint=tmp_path / "run.kseq2seq")
+
+
+def test_a_classifier_goes_on_too(tmp_path):
+    path, labels = tmp_path / "run.kseq2seq", [text[0] for text in X]
+    sizes = {"units": 6, "embedding_dim": 4, "epochs": 3, "batch_size": 4}
+
+    def classifier(**changes):
+        return SequenceClassifier(**sizes, random_state=0, **changes)
+
+    whole = classifier().fit(X, labels)
+    with pytest.raises(RuntimeError):
+        classifier(callbacks=[BreaksOff(1)]).fit(X, labels, checkpoint=path)
+    resumed = classifier().fit(X, labels, checkpoint=path)
+    np.testing.assert_array_equal(resumed.predict_proba(X), whole.predict_proba(X))
+    with pytest.raises(ValueError, match="on other data"):
+        classifier().fit(X, labels[::-1], checkpoint=path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -147,7 +147,12 @@ class SequenceEstimator(BaseEstimator):
             gradient_accumulation_steps=self.gradient_accumulation_steps,
         )
 
-    def _learn_source(self, X: Any) -> tuple[SequenceCodec, RaggedIds]:
+    def _learn_source(
+        self, X: Any, codec: SequenceCodec | None = None
+    ) -> tuple[SequenceCodec, RaggedIds]:
+        """Return a codec for the sources, or the given one, and their ids."""
+        if codec is not None:
+            return codec, codec.encode(X, unknown="unk")
         return SequenceCodec.learn(
             "X",
             X,
@@ -247,6 +252,16 @@ class SequenceEstimator(BaseEstimator):
         checkpoint = Checkpoint(path, generator)
         checkpoint.check_parameters(*parameters_to_json(self._own_parameters()))
         return checkpoint
+
+    def _take_up(
+        self, checkpoint: Checkpoint | None, data: Iterable[np.ndarray]
+    ) -> None:
+        """Take on the weights of a checkpoint that was written on the same data."""
+        if checkpoint is None:
+            return
+        checkpoint.check_data(data)
+        if checkpoint.artifact is not None:
+            self._set_weights(checkpoint.artifact.arrays)
 
     def _save(self, checkpoint: Checkpoint, state: TrainingState) -> None:
         """Write the model as it is, and where its training stands."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from kseq2seq import persistence
 from kseq2seq.persistence import Artifact
+from kseq2seq.sequences import SequenceCodec
 from kseq2seq.training import TrainingState
 
 _TRAINING = "training"
@@ -56,6 +57,15 @@ class Checkpoint:
                 "another path for the checkpoint."
             )
         return dict(artifact.description[_TRAINING])
+
+    def codec(self, side: str, name: str) -> SequenceCodec | None:
+        """Return the codec of a side, None where a fit begins.
+
+        Learning it again need not give the same: training subwords does not.
+        """
+        if self.artifact is None:
+            return None
+        return SequenceCodec.from_json(name, self.artifact.description[side])
 
     def check_parameters(
         self, parameters: Mapping[str, Any], arrays: Mapping[str, np.ndarray]

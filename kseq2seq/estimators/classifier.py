@@ -5,6 +5,7 @@ from __future__ import annotations
 import numbers
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -220,6 +221,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         *,
         sample_weight: Sequence[float] | None = None,
         validation_data: tuple[Any, Any] | None = None,
+        checkpoint: str | Path | None = None,
     ) -> SequenceClassifier:
         """Learn from labelled sequences; what an earlier fit learned is forgotten.
 
@@ -235,6 +237,9 @@ embeddings_initializer : str or keras.initializers.Initializer
             How much each counts; at least 0.
         validation_data : pair (X, y), optional
             What to validate on; a held-back part of the data when None.
+        checkpoint : str or path, optional
+            A model file to write after each epoch, and to go on from if it exists; see
+            :meth:`kseq2seq.Seq2SeqEstimator.fit`.
 
         Returns
         -------
@@ -248,17 +253,26 @@ embeddings_initializer : str or keras.initializers.Initializer
         """
         with self._all_or_nothing():
             self._check_training_parameters()
-            self._fit(X, y, sample_weight, validation_data)
+            self._fit(X, y, sample_weight, validation_data, checkpoint)
         return self
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, validation_data: Any) -> None:
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        validation_data: Any,
+        checkpoint_path: str | Path | None,
+    ) -> None:
         if is_stream(X):
             raise TypeError("X must be a list or an array; got an iterator.")
-        source, sources = self._learn_source(X)
+        generator = random_generator(self.random_state)
+        checkpoint = self._open_checkpoint(checkpoint_path, generator)
+        codec = None if checkpoint is None else checkpoint.codec("source", "X")
+        source, sources = self._learn_source(X, codec)
         encoder, labels = _learn_labels(y)
         check_lengths(len(sources), len(labels))
         weights = check_sample_weight(sample_weight, len(sources))
-        generator = random_generator(self.random_state)
         if validation_data is None:
             train, held_back = self._split(len(sources), generator)
             validation = sources.take(held_back), labels[held_back]
@@ -271,6 +285,9 @@ embeddings_initializer : str or keras.initializers.Initializer
         self._source, self.classes_ = source, encoder.classes_
         self.history_ = {}
         self._rebuild(random_state=generator)
+        sides = (sources, validation[0])
+        data = [array for side in sides for array in (side.ids, side.lengths)]
+        self._take_up(checkpoint, [*data, labels, validation[1], weights])
         batch_size = min(self.batch_size, len(sources))
         epochs = self._num_epochs(updates_per_epoch(len(sources), batch_size))
         num_buckets = plan_buckets(
@@ -289,6 +306,7 @@ embeddings_initializer : str or keras.initializers.Initializer
             epochs=epochs,
             loss=Crossentropy(self.label_smoothing),
             metric=keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
+            checkpoint=checkpoint,
         )
 
     def predict_proba(self, X: Any) -> np.ndarray:

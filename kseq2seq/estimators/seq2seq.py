@@ -505,10 +505,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         sides = (sources, targets, *validation)
         data = [array for side in sides for array in (side.ids, side.lengths)]
         self._start(source, target, targets, generator)
-        if checkpoint is not None:
-            checkpoint.check_data([*data, weights])
-            if checkpoint.artifact is not None:
-                self._set_weights(checkpoint.artifact.arrays)
+        self._take_up(checkpoint, [*data, weights])
         num_pairs = len(sources)
         batch_size = self._pairs_a_batch(sources, targets)
         epochs = self._num_epochs(updates_per_epoch(num_pairs, batch_size))
@@ -543,20 +540,16 @@ embeddings_initializer : str or keras.initializers.Initializer
     def _learn(
         self, X: Any, y: Any, checkpoint: Checkpoint | None
     ) -> list[tuple[SequenceCodec, RaggedIds]]:
-        """Return the codec and the ids of each side; the checkpoint's codecs, if any.
-
-        Training subwords twice need not give the same.
-        """
-        if checkpoint is None or checkpoint.artifact is None:
-            if self.shared_vocabulary:
-                return self._learn_both(X, y)
-            return [self._learn_source(X), self._learn_target(y)]
-        described = checkpoint.artifact.description
-        codecs = [
-            (SequenceCodec.from_json("X", described["source"]), X),
-            (SequenceCodec.from_json("y", described["target"]), y),
-        ]
-        return [(codec, codec.encode(data, unknown="unk")) for codec, data in codecs]
+        """Return the codec and the ids of each side; a checkpoint has its codecs."""
+        source = target = None
+        if checkpoint is not None:
+            source, target = (
+                checkpoint.codec("source", "X"),
+                checkpoint.codec("target", "y"),
+            )
+        if source is None and self.shared_vocabulary:
+            return self._learn_both(X, y)
+        return [self._learn_source(X, source), self._learn_target(y, target)]
 
     def _fit_stream(
         self, X: Any, sample_weight: Any, validation_data: Any, steps_per_epoch: Any
@@ -636,7 +629,11 @@ embeddings_initializer : str or keras.initializers.Initializer
                     "them or a string of characters."
                 )
 
-    def _learn_target(self, y: Any) -> tuple[SequenceCodec, RaggedIds]:
+    def _learn_target(
+        self, y: Any, codec: SequenceCodec | None = None
+    ) -> tuple[SequenceCodec, RaggedIds]:
+        if codec is not None:
+            return codec, codec.encode(y, unknown="unk")
         return SequenceCodec.learn(
             "y",
             y,

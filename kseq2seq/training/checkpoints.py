@@ -32,6 +32,12 @@ class TrainingState:
     description: dict[str, Any]
     arrays: Mapping[str, np.ndarray]
 
+    def epochs_of(self, epochs: int) -> int:
+        """Return how many of so many epochs are done: all, if training has ended."""
+        if self.description["ended"]:
+            return epochs
+        return min(self.description["epochs"], epochs)
+
 
 class Checkpointing(keras.callbacks.Callback):
     """Hand over the state after each whole epoch; take one up when training begins.

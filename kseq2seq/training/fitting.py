@@ -19,18 +19,16 @@ from kseq2seq.training.checkpoints import Checkpointing, TrainingState
 
 STEPS_WORTH_COMPILING = 800
 """So many steps of one shape repay the seconds that XLA takes to compile it."""
-BATCHES_A_BUCKET = 8
 LARGE = 200_000
 """A model with more weights has longer steps, of which fewer do."""
+BATCHES_A_BUCKET = 8
+"""A bucket has so many at least, as the last of them is filled up."""
 
 
 def plan_buckets(
     num_pairs: int, *, batch_size: int, epochs: int, num_weights: int
 ) -> int:
-    """Return into how many length buckets to sort: 1 to 12, each worth compiling.
-
-    The last batch of each is filled up, so each should have some batches, too.
-    """
+    """Return into how many length buckets to sort: 1 to 12, each worth compiling."""
     batches = num_pairs / batch_size
     worth = epochs * batches / _steps_worth_compiling(num_weights)
     return int(min(max(min(worth, batches / BATCHES_A_BUCKET), 1), 12))
@@ -133,15 +131,13 @@ def fit_batches(
     )
     history = keras.callbacks.History()
     own: list[keras.callbacks.Callback] = [history]
-    done = 0
-    if state is not None:
-        described = state.description
-        done = epochs if described["ended"] else min(described["epochs"], epochs)
     data: dict[str, Any] = {"x": batches, "validation_data": validation_batches}
     if by_runs:
         own.append(_Progress(len(batches), length))
         data = _run_by_run(model, batches.runs(length), validation_batches)
-    if isinstance(batches, BucketedBatches):
+    if save_state is not None or state is not None:
+        if not isinstance(batches, BucketedBatches):
+            raise TypeError("a stream has no state to save, or to go on from.")
         own.append(
             Checkpointing(batches, callbacks, history, save=save_state, state=state)
         )
@@ -150,7 +146,7 @@ def fit_batches(
             model.fit(
                 **data,
                 epochs=epochs,
-                initial_epoch=done,
+                initial_epoch=0 if state is None else state.epochs_of(epochs),
                 callbacks=[*callbacks, *own],
                 verbose=verbose,
                 shuffle=False,  # batches shuffle; Keras would by Python's global seed
