@@ -580,6 +580,22 @@ def test_averaged_weights_are_the_moving_average_of_all_updates(stops_after):
     np.testing.assert_allclose(history["val_loss"][-1], loss, rtol=1e-4)
 
 
+def test_averaged_weights_leave_the_training_as_it_is():
+    updates = []
+    for momentum, callbacks in ((None, []), (0.8, [AveragedWeights()])):
+        recorder = RecordsWeights()
+        fit(
+            optimizer=make_optimizer("adam", learning_rate=0.1, ema_momentum=momentum),
+            epochs=3,
+            callbacks=[*callbacks, recorder],
+            validation_batches=make_batches(shuffle=False),
+        )
+        updates.append(recorder.updates)
+    for plain, averaged in zip(*updates, strict=True):
+        for a, b in zip(plain, averaged, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
 def test_a_warm_up_rises_along_a_line_and_then_falls_along_half_a_cosine():
     optimizer = make_optimizer("sgd", learning_rate=1.0, warmup_steps=4, num_updates=12)
     rates = [float(optimizer._learning_rate(step)) for step in range(13)]
