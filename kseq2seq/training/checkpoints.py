@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,9 +83,9 @@ class Checkpointing(keras.callbacks.Callback):
         self.history.history.update(
             {name: list(values) for name, values in described["history"].items()}
         )
-        for i, remembered in enumerate(described["callbacks"]):
-            if i < len(self.callbacks):
-                _remind(self.callbacks[i], remembered, arrays)
+        remembered = described["callbacks"]
+        for name, callback in self._named_callbacks():
+            _remind(callback, remembered.get(name, {}), arrays)
 
     def on_train_batch_end(
         self, batch: int, logs: dict[str, float] | None = None
@@ -100,10 +101,11 @@ class Checkpointing(keras.callbacks.Callback):
             name: keras.ops.convert_to_numpy(variable)
             for name, variable in self._variables().items()
         }
-        remembered = []
-        for i, callback in enumerate(self.callbacks):
-            numbers, own_arrays = _memory(f"training/callbacks/{i}", callback)
-            remembered.append(numbers)
+        remembered = {}
+        for name, callback in self._named_callbacks():
+            remembered[name], own_arrays = _memory(
+                f"training/callbacks/{name}", callback
+            )
             arrays |= own_arrays
         described = {
             "epochs": epoch + 1,
@@ -116,6 +118,17 @@ class Checkpointing(keras.callbacks.Callback):
             "callbacks": remembered,
         }
         self.save(TrainingState(described, arrays))
+
+    def _named_callbacks(self) -> Iterator[tuple[str, keras.callbacks.Callback]]:
+        """Yield each callback after its class, and its number among those of it.
+
+        So others may be added between two runs, or left out.
+        """
+        seen: Counter[str] = Counter()
+        for callback in self.callbacks:
+            kind = type(callback).__name__
+            yield f"{kind}_{seen[kind]}", callback
+            seen[kind] += 1
 
     def _variables(self) -> dict[str, Any]:
         """Return what changes in training, by name, but not the trainable weights."""
@@ -137,7 +150,7 @@ def _memory(
     prefix: str, callback: keras.callbacks.Callback
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Return a callback's numbers, with the names of its arrays, and these."""
-    described: dict[str, Any] = {"class": type(callback).__name__}
+    described: dict[str, Any] = {}
     arrays: dict[str, np.ndarray] = {}
     for name, value in vars(callback).items():
         listed = value if isinstance(value, list) else [value]
@@ -157,11 +170,9 @@ def _remind(
     remembered: Mapping[str, Any],
     arrays: Mapping[str, np.ndarray],
 ) -> None:
-    """Give a callback of the same class what it remembered."""
-    if remembered["class"] != type(callback).__name__:
-        return
+    """Give a callback what it remembered."""
     for name, value in remembered.items():
-        if name == "class" or name not in vars(callback):
+        if name not in vars(callback):
             continue
         if isinstance(value, dict):
             listed = [arrays[array] for array in value["arrays"]]
