@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -9,7 +10,12 @@ from typing import Any
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 
-from kseq2seq.arguments import check_choice, check_sample_weight, quoted_choices
+from kseq2seq.arguments import (
+    check_choice,
+    check_sample_weight,
+    quoted_choices,
+    shown,
+)
 
 
 def _check_pairs(y_true: Sequence[Any], y_pred: Sequence[Any]) -> None:
@@ -151,6 +157,18 @@ def chrf(y_true: Sequence[str], y_pred: Sequence[str]) -> float:
     return sacrebleu_score("chrf", y_true, y_pred)[0]
 
 
+def has_sacrebleu() -> bool:
+    """Whether BLEU and chrF can be measured."""
+    return importlib.util.find_spec("sacrebleu") is not None
+
+
+def _check_sacrebleu() -> None:
+    if not has_sacrebleu():
+        raise ImportError(
+            "BLEU and chrF need the 'text' extra: pip install 'kseq2seq[text]'."
+        )
+
+
 def sacrebleu_score(
     metric: str,
     y_true: Sequence[str],
@@ -187,12 +205,12 @@ def sacrebleu_score(
     """
     check_choice("metric", metric, ("bleu", "chrf"))
     _check_pairs(y_true, y_pred)
-    try:
-        import sacrebleu.metrics
-    except ImportError as error:
-        raise ImportError(
-            "BLEU and chrF need the 'text' extra: pip install 'kseq2seq[text]'."
-        ) from error
+    _check_sacrebleu()
+    for text in (*y_true, *y_pred):
+        if not isinstance(text, str):
+            raise TypeError(f"{metric} is of texts; got {shown(text)}.")
+    import sacrebleu.metrics
+
     scorer = getattr(sacrebleu.metrics, metric.upper())(lowercase=lowercase)
     score = float(scorer.corpus_score(list(y_pred), [list(y_true)]).score)
     return score, str(scorer.get_signature())
@@ -216,13 +234,15 @@ DEFAULT_METRICS = ("exact_match", "token_accuracy", "edit_distance")
 
 
 def check_metrics(metrics: Sequence[str]) -> tuple[str, ...]:
-    """Return the names as a tuple, or raise unless each is known."""
+    """Return the names as a tuple, or raise unless each is known and can be had."""
     if isinstance(metrics, str) or not isinstance(metrics, Sequence) or not metrics:
         raise TypeError(
             f"metrics must be a list of {quoted_choices(METRICS)}; got {metrics!r}."
         )
     for name in metrics:
         check_choice("metrics", name, METRICS)
+    if {"bleu", "chrf"} & set(metrics):
+        _check_sacrebleu()
     return tuple(metrics)
 
 

@@ -13,6 +13,7 @@ from kseq2seq.batching import (
     StreamBatches,
     close_and_pad,
     pad,
+    run_length,
     shift,
     shift_values,
 )
@@ -371,3 +372,10 @@ def test_a_budget_of_tokens_makes_smaller_batches_of_longer_pairs():
 def test_a_pair_longer_than_the_budget_is_a_batch_by_itself():
     batches = Batches([[4] * 9, [4] * 9], [[4], [4]], batch_tokens=3)
     assert [batches[i][1].shape for i in range(len(batches))] == [(1, 2)] * 2
+
+
+def test_a_large_model_gets_its_batches_in_any_order():
+    assert run_length(1000) == run_length(1000, num_weights=100_000) == 32
+    assert run_length(1000, num_weights=1_600_000) == 4
+    assert run_length(1000, num_weights=10**8) == 1
+    assert run_length(3) == 1

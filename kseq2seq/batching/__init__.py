@@ -1,6 +1,7 @@
 """Sequences to padded batches, in few shapes."""
 
 from kseq2seq.batching.buckets import (
+    LARGE,
     Batch,
     Batches,
     BucketedBatches,
@@ -13,6 +14,7 @@ from kseq2seq.batching.padding import close_and_pad, pad, shift, shift_values
 from kseq2seq.batching.stream import StreamBatches
 
 __all__ = [
+    "LARGE",
     "Batch",
     "Batches",
     "BucketedBatches",

@@ -125,12 +125,18 @@ LONGEST_RUN = 32
 """So many batches of one shape follow each other at most, and may train in one call."""
 
 
-def run_length(num_batches: int) -> int:
+LARGE = 200_000
+"""A model with more weights has longer steps, of which fewer need to go together."""
+
+
+def run_length(num_batches: int, num_weights: int = 0) -> int:
     """Return how many batches of an epoch to take at once: a quarter at most.
 
-    So that progress shows.
+    So that progress shows. Batches of one bucket in a row teach a model their length
+    only, so there are no more of them than speed asks for.
     """
-    return min(max(num_batches // 4, 1), LONGEST_RUN)
+    longest = LONGEST_RUN * LARGE // max(num_weights, LARGE)
+    return max(min(num_batches // 4, longest), 1)
 
 
 class BucketedBatches(keras.utils.PyDataset):

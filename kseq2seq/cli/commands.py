@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import sys
 import time
@@ -203,7 +202,7 @@ class Measured:
 
 def measure_answers(estimator: Any, X: list[str], y: list[str]) -> Measured:
     """Compare answers with targets, prepared as the estimator prepares texts."""
-    from kseq2seq.metrics import METRICS, measure, sacrebleu_score
+    from kseq2seq.metrics import METRICS, has_sacrebleu, measure, sacrebleu_score
     from kseq2seq.tokenizers import get_tokenizer, prepare_text
 
     settings = ("lowercase", "unicode_normalization")
@@ -228,8 +227,3 @@ def measure_answers(estimator: Any, X: list[str], y: list[str]) -> Measured:
         | measure(y, answers, others, tokens=tokens),
         {name: signature for name, (_, signature) in signed.items()},
     )
-
-
-def has_sacrebleu() -> bool:
-    """Whether BLEU and chrF can be measured."""
-    return importlib.util.find_spec("sacrebleu") is not None

@@ -14,7 +14,6 @@ from kseq2seq.cli.commands import (
     Overwrite,
     Source,
     Target,
-    has_sacrebleu,
     measure_answers,
 )
 from kseq2seq.cli.data import Limit, PairFiles, Pairs, TooLong, limit_lengths
@@ -134,7 +133,7 @@ def _fit(
 
 def _metrics(early_stopping_metric: str) -> list[str]:
     """Return what decoded validation pairs are measured by."""
-    from kseq2seq.metrics import METRICS
+    from kseq2seq.metrics import METRICS, has_sacrebleu
 
     names = ["bleu", "exact_match"] if has_sacrebleu() else ["exact_match"]
     known = early_stopping_metric in METRICS

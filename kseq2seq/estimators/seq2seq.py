@@ -43,7 +43,7 @@ from kseq2seq.estimators.pairs import (
 from kseq2seq.estimators.predicting import AnsweringEstimator
 from kseq2seq.estimators.streams import PairStream, is_stream
 from kseq2seq.generation import LONGEST, build_generator
-from kseq2seq.metrics import FALLING_METRICS, METRICS
+from kseq2seq.metrics import FALLING_METRICS, METRICS, check_metrics
 from kseq2seq.ragged import RaggedIds
 from kseq2seq.sequences import KINDS, SequenceCodec, as_sequences
 from kseq2seq.tokenizers import check_tokenizer, is_trained
@@ -591,6 +591,8 @@ embeddings_initializer : str or keras.initializers.Initializer
         check_choice(
             "early_stopping_metric", self.early_stopping_metric, ("loss", *METRICS)
         )
+        if self.early_stopping_metric != "loss":
+            check_metrics([self.early_stopping_metric])
         for name in ("shared_vocabulary", "replace_unknown"):
             check_flag(name, getattr(self, name))
         if self.shared_vocabulary:

@@ -14,13 +14,17 @@ import keras
 
 from kseq2seq import _tensorflow
 from kseq2seq.arguments import check_whole, shown
-from kseq2seq.batching import BucketedBatches, Runs, StreamBatches, run_length
+from kseq2seq.batching import (
+    LARGE,
+    BucketedBatches,
+    Runs,
+    StreamBatches,
+    run_length,
+)
 from kseq2seq.training.checkpoints import Checkpointing, TrainingState
 
 STEPS_WORTH_COMPILING = 800
 """So many steps of one shape repay the seconds that XLA takes to compile it."""
-LARGE = 200_000
-"""A model with more weights has longer steps, of which fewer do."""
 BATCHES_A_BUCKET = 8
 """A bucket has so many at least, as the last of them is filled up."""
 
@@ -35,6 +39,7 @@ def plan_buckets(
 
 
 def _steps_worth_compiling(num_weights: int) -> float:
+    """Return how many: a large model has longer steps, of which fewer are enough."""
     return STEPS_WORTH_COMPILING * min(LARGE / num_weights, 1)
 
 
@@ -120,8 +125,12 @@ def fit_batches(
     check_whole("epochs", epochs)
     steps_a_shape = len(batches) * epochs / batches.num_buckets
     compiles = steps_a_shape >= _steps_worth_compiling(model.count_params())
-    length = 1 if any(map(_wants_batches, callbacks)) else run_length(len(batches))
+    length = run_length(len(batches), model.count_params())
     by_runs = _can_run(batches)
+    if isinstance(batches, BucketedBatches):
+        batches.run_length = length
+    if any(map(_wants_batches, callbacks)):
+        length = 1
     model.compile(
         optimizer,
         loss=loss,
