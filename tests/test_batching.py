@@ -379,3 +379,16 @@ def test_a_large_model_gets_its_batches_in_any_order():
     assert run_length(1000, num_weights=1_600_000) == 4
     assert run_length(1000, num_weights=10**8) == 1
     assert run_length(3) == 1
+
+
+@given(pairs, st.integers(1, 4), st.integers(1, 5))
+def test_every_epoch_has_as_many_runs(pairs, num_buckets, length):
+    batches = Batches(
+        *zip(*pairs, strict=True), batch_size=2, num_buckets=num_buckets, random_state=1
+    )
+    batches.run_length = length
+    runs = batches.runs(length)
+    before = len(runs)
+    runs.on_epoch_begin()
+    assert len(runs) == before
+    assert sum(int(runs[i][0]["num_batches"][0]) for i in range(before)) == len(batches)

@@ -167,8 +167,17 @@ class BucketedBatches(keras.utils.PyDataset):
         self.shuffle = check_flag("shuffle", shuffle)
         self._generator = random_generator(random_state)
         self._buckets = buckets
-        self.run_length = run_length(len(self))
         self._telling = _most_different([bucket.widths for bucket in buckets])
+        self.run_length = run_length(len(self))
+
+    @property
+    def run_length(self) -> int:
+        """How many batches of one bucket follow each other at most."""
+        return self._run_length
+
+    @run_length.setter
+    def run_length(self, length: int) -> None:
+        self._run_length = length
         self._plan = self._draw_plan(shuffle=False)
 
     def on_epoch_begin(self) -> None:
