@@ -35,6 +35,7 @@ from kseq2seq.estimators.base import updates_per_epoch
 from kseq2seq.estimators.checkpoints import Checkpoint
 from kseq2seq.estimators.checks import check_lengths, check_validation_data
 from kseq2seq.estimators.pairs import (
+    Pairs,
     batch_validation,
     encode_pairs,
     encoded_stream,
@@ -506,29 +507,41 @@ embeddings_initializer : str or keras.initializers.Initializer
         data = [array for side in sides for array in (side.ids, side.lengths)]
         self._start(source, target, targets, generator)
         self._take_up(checkpoint, [*data, weights])
-        num_pairs = len(sources)
-        batch_size = self._pairs_a_batch(sources, targets)
+        batches, validation_batches, epochs = self._batch(
+            (sources, targets), validation, weights, generator
+        )
+        self._attach_callbacks(validation_data or ([], []))
+        self._fit_models(batches, validation_batches, epochs, generator, checkpoint)
+
+    def _batch(
+        self,
+        pairs: Pairs,
+        validation: Pairs,
+        weights: np.ndarray,
+        generator: np.random.Generator,
+    ) -> tuple[Batches, Batches | None, int]:
+        """Return the batches to train and to validate on, and for how many epochs."""
+        num_pairs = len(pairs[0])
+        batch_size = self._pairs_a_batch(*pairs)
         epochs = self._num_epochs(updates_per_epoch(num_pairs, batch_size))
-        plan = partial(
+        num_buckets = partial(
             plan_buckets,
             batch_size=batch_size,
             epochs=epochs,
             num_weights=self._network.count_params(),
         )
         batches = Batches(
-            sources,
-            targets,
+            *pairs,
             batch_size=batch_size,
             batch_tokens=self.batch_tokens,
-            num_buckets=plan(num_pairs),
+            num_buckets=num_buckets(num_pairs),
             sample_weight=weights,
             random_state=generator,
         )
         validation_batches = batch_validation(
-            validation, batch_size, plan(len(validation[0]))
+            validation, batch_size, num_buckets(len(validation[0]))
         )
-        self._attach_callbacks(validation_data or ([], []))
-        self._fit_models(batches, validation_batches, epochs, generator, checkpoint)
+        return batches, validation_batches, epochs
 
     def _pairs_a_batch(self, sources: RaggedIds, targets: RaggedIds) -> int:
         """Return how many pairs a batch has; the mean, where it has so many tokens."""
