@@ -136,7 +136,17 @@ def test_a_models_settings_are_a_config_that_gives_them_again(run, settings, fol
     files += ("--validation-source", "s", "--validation-target", "t")
     search = ("--forced-prefix", "a", "--patience", "none", "--learning-rate", 1e-5)
     bpe = ("--source-tokenizer", "bpe:300", "--target-tokenizer", "whitespace")
-    preset = ("--preset", "translation", *bpe, *SMALL, *search, "--beam-size", 2)
+    preset = (
+        "--preset",
+        "translation",
+        "--attention-units",
+        8,
+        *bpe,
+        *SMALL,
+        *search,
+        "--beam-size",
+        2,
+    )
     run("train", *files, *preset, "--model", "m")
     used = load("m").get_params()
     assert used["cell"] == "gru" and used["units"] == 8 and used["length_penalty"] == 1
