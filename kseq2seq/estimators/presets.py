@@ -20,7 +20,6 @@ PRESETS: dict[str, dict[str, Any]] = {
         "dropout": 0.35,
         "label_smoothing": 0.1,
         "learning_rate": 0.002,
-        "warmup_steps": 200,
         "ema_momentum": 0.998,
         "batch_size": 64,
         "epochs": 16,
