@@ -186,7 +186,7 @@ def render(rows: Iterable[RowDict]) -> str:
 
 
 def _section(exercise: str, rows: list[RowDict]) -> str:
-    if not any("ours" in row for row in rows):
+    if any("signature" in row for row in rows):
         return _section_of_figures(exercise, rows)
     present = {_role(row) for row in rows}
     roles = [role for role in ROLES if role in present or role in _ALWAYS]
@@ -200,7 +200,7 @@ def _section(exercise: str, rows: list[RowDict]) -> str:
 
 
 def _section_of_figures(exercise: str, rows: list[RowDict]) -> str:
-    """Return the table of rows that hold their figures themselves, a column each."""
+    """Return the table of rows of BLEU: a column for each figure in a row itself."""
     names = dict.fromkeys(
         name
         for row in rows
