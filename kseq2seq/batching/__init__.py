@@ -1,20 +1,19 @@
 """Sequences to padded batches, in few shapes."""
 
 from kseq2seq.batching.buckets import (
-    LARGE,
     Batch,
     Batches,
     BucketedBatches,
     LabelBatches,
     Runs,
     ValueBatches,
+    relative_size,
     run_length,
 )
 from kseq2seq.batching.padding import close_and_pad, pad, shift, shift_values
 from kseq2seq.batching.stream import StreamBatches
 
 __all__ = [
-    "LARGE",
     "Batch",
     "Batches",
     "BucketedBatches",
@@ -24,6 +23,7 @@ __all__ = [
     "ValueBatches",
     "close_and_pad",
     "pad",
+    "relative_size",
     "run_length",
     "shift",
     "shift_values",

@@ -126,7 +126,12 @@ LONGEST_RUN = 32
 
 
 LARGE = 200_000
-"""A model with more weights has longer steps, of which fewer need to go together."""
+"""So many weights keep a step short; more make it longer, about as many times."""
+
+
+def relative_size(num_weights: int) -> float:
+    """Return how many times longer a step takes than a small model's; 1 at least."""
+    return max(num_weights / LARGE, 1.0)
 
 
 def run_length(num_batches: int, num_weights: int = 0) -> int:
@@ -135,7 +140,7 @@ def run_length(num_batches: int, num_weights: int = 0) -> int:
     So that progress shows. Batches of one bucket in a row teach a model their length
     only, so there are no more of them than speed asks for.
     """
-    longest = LONGEST_RUN * LARGE // max(num_weights, LARGE)
+    longest = int(LONGEST_RUN / relative_size(num_weights))
     return max(min(num_batches // 4, longest), 1)
 
 

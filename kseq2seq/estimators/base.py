@@ -254,12 +254,15 @@ class SequenceEstimator(BaseEstimator):
         return checkpoint
 
     def _take_up(
-        self, checkpoint: Checkpoint | None, data: Iterable[np.ndarray]
+        self,
+        checkpoint: Checkpoint | None,
+        sides: Iterable[RaggedIds],
+        *others: np.ndarray,
     ) -> None:
         """Take on the weights of a checkpoint that was written on the same data."""
         if checkpoint is None:
             return
-        checkpoint.check_data(data)
+        checkpoint.check_data(sides, *others)
         if checkpoint.artifact is not None:
             self._set_weights(checkpoint.artifact.arrays)
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from kseq2seq import persistence
 from kseq2seq.persistence import Artifact
+from kseq2seq.ragged import RaggedIds
 from kseq2seq.sequences import SequenceCodec
 from kseq2seq.training import TrainingState
 
@@ -43,15 +44,13 @@ class Checkpoint:
         self.artifact: Artifact | None = None
         if self.path.exists():
             self.artifact = persistence.read_artifact(self.path)
-            generator.bit_generator.state = self._kept["began"]
+            generator.bit_generator.state = self._kept(self.artifact)["began"]
         self._began = dict(generator.bit_generator.state)
         self._data = ""
 
-    @property
-    def _kept(self) -> dict[str, Any]:
-        """What the file holds beside the model."""
-        artifact = self.artifact
-        if artifact is None or _TRAINING not in artifact.description:
+    def _kept(self, artifact: Artifact) -> dict[str, Any]:
+        """Return what the file holds beside the model."""
+        if _TRAINING not in artifact.description:
             raise ValueError(
                 f"{self.path} is a model file, and no checkpoint to go on from: choose "
                 "another path for the checkpoint."
@@ -91,14 +90,15 @@ class Checkpoint:
                 "another path to begin anew."
             )
 
-    def check_data(self, arrays: Iterable[np.ndarray]) -> None:
-        """Raise unless the data are those of the file."""
+    def check_data(self, sides: Iterable[RaggedIds], *others: np.ndarray) -> None:
+        """Raise unless the data, ids and what goes with them, are those of the file."""
         digest = hashlib.sha256()
-        for array in arrays:
+        ids = [array for side in sides for array in (side.ids, side.lengths)]
+        for array in (*ids, *others):
             digest.update(str(array.shape).encode())
             digest.update(np.ascontiguousarray(array).tobytes())
         self._data = digest.hexdigest()
-        if self.artifact is not None and self._kept["data"] != self._data:
+        if self.artifact and self._kept(self.artifact)["data"] != self._data:
             raise ValueError(
                 f"{self.path} was written by a fit on other data (pairs, weights or "
                 "validation pairs). Pass the same to go on from it, or choose another "
@@ -110,7 +110,7 @@ class Checkpoint:
         """Where the training stands that is to go on."""
         if self.artifact is None:
             return None
-        return TrainingState(self._kept["state"], self.artifact.arrays)
+        return TrainingState(self._kept(self.artifact)["state"], self.artifact.arrays)
 
     def save(self, model: Artifact, state: TrainingState) -> None:
         """Write the model and where its training stands."""

@@ -285,9 +285,8 @@ embeddings_initializer : str or keras.initializers.Initializer
         self._source, self.classes_ = source, encoder.classes_
         self.history_ = {}
         self._rebuild(random_state=generator)
-        sides = (sources, validation[0])
-        data = [array for side in sides for array in (side.ids, side.lengths)]
-        self._take_up(checkpoint, [*data, labels, validation[1], weights])
+        held_sources, held_labels = validation
+        self._take_up(checkpoint, (sources, held_sources), labels, held_labels, weights)
         batch_size = min(self.batch_size, len(sources))
         epochs = self._num_epochs(updates_per_epoch(len(sources), batch_size))
         num_buckets = plan_buckets(

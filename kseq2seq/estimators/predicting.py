@@ -104,7 +104,7 @@ class AnsweringEstimator(SequenceEstimator):
 
         def answer(X: Any, **options: Any) -> Any:
             answers = self._generate(generator, X, **options)
-            if not self.replace_unknown:
+            if not (self.replace_unknown and UNK in answers["ids"]):
                 return self._target.decode(answers["ids"])
             unknown = tokens_looked_at(
                 answers["attention_weights"],

@@ -28,9 +28,7 @@ from kseq2seq.builders import (
     build_attention_seq2seq,
     build_seq2seq,
 )
-from kseq2seq.estimators.answering import (
-    Generators,
-)
+from kseq2seq.estimators.answering import Generators
 from kseq2seq.estimators.base import updates_per_epoch
 from kseq2seq.estimators.checkpoints import Checkpoint
 from kseq2seq.estimators.checks import check_lengths, check_validation_data
@@ -503,10 +501,8 @@ embeddings_initializer : str or keras.initializers.Initializer
                 weights = weights[train]
         else:
             validation = encode_pairs(source, target, validation_data)
-        sides = (sources, targets, *validation)
-        data = [array for side in sides for array in (side.ids, side.lengths)]
         self._start(source, target, targets, generator)
-        self._take_up(checkpoint, [*data, weights])
+        self._take_up(checkpoint, (sources, targets, *validation), weights)
         batches, validation_batches, epochs = self._batch(
             (sources, targets), validation, weights, generator
         )

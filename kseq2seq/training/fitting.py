@@ -15,10 +15,10 @@ import keras
 from kseq2seq import _tensorflow
 from kseq2seq.arguments import check_whole, shown
 from kseq2seq.batching import (
-    LARGE,
     BucketedBatches,
     Runs,
     StreamBatches,
+    relative_size,
     run_length,
 )
 from kseq2seq.training.checkpoints import Checkpointing, TrainingState
@@ -40,7 +40,7 @@ def plan_buckets(
 
 def _steps_worth_compiling(num_weights: int) -> float:
     """Return how many: a large model has longer steps, of which fewer are enough."""
-    return STEPS_WORTH_COMPILING * min(LARGE / num_weights, 1)
+    return STEPS_WORTH_COMPILING / relative_size(num_weights)
 
 
 class StreamError(ValueError):
