@@ -26,6 +26,12 @@ ATTENTIONS = ("dot", "scaled_dot", "general", "additive")
 DECODERS = ("autoregressive", "repeat")
 EMBEDDINGS = ("learned", "one_hot")
 MAX_LAYERS = 4
+EMBEDDINGS_SCALE = 0.1
+"""The standard deviation of embeddings where nothing else is asked for.
+
+Keras's own ``"uniform"`` is within 0.05: a wide model then starts so near to nothing
+that it learns next to nothing for epochs.
+"""
 _FLAGS = ("bidirectional", "freeze_embeddings", "residual", "layer_normalization")
 
 
@@ -69,9 +75,9 @@ class EncoderArchitecture:
                 f"direction; got {self.encoder_units}."
             )
         for name in ("kernel", "recurrent", "embeddings"):
-            check_initializer(
-                f"{name}_initializer", getattr(self, f"{name}_initializer"), (3, 6)
-            )
+            initializer = getattr(self, f"{name}_initializer")
+            if name != "embeddings" or initializer is not None:
+                check_initializer(f"{name}_initializer", initializer, (3, 6))
         # Keras's GRU has two biases, for the inputs and for the states.
         shape = (2, 6) if self.cell == "gru" else (6,)
         check_initializer("bias_initializer", self.bias_initializer, shape)

@@ -33,7 +33,7 @@ def build_sequence_classifier(
     kernel_initializer: Initializer = "glorot_uniform",
     recurrent_initializer: Initializer = "orthogonal",
     bias_initializer: Initializer = "zeros",
-    embeddings_initializer: Initializer = "uniform",
+    embeddings_initializer: Initializer | None = None,
     random_state: int | np.random.Generator | None = None,
 ) -> keras.Model:
     """Build a model that reads a sequence and puts it into one class: many to one.

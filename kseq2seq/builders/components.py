@@ -11,6 +11,7 @@ from keras import layers as keras_layers
 
 from kseq2seq.arguments import random_generator
 from kseq2seq.builders.architecture import (
+    EMBEDDINGS_SCALE,
     EncoderArchitecture,
     Initializer,
 )
@@ -104,7 +105,10 @@ class Components(Seeded):
         if isinstance(how, str) and how == "one_hot":
             return OneHot(size, name=name)
         if isinstance(how, str):
-            initializer = self.initializer(self.architecture.embeddings_initializer)
+            given = self.architecture.embeddings_initializer
+            if given is None:
+                given = keras.initializers.RandomNormal(stddev=EMBEDDINGS_SCALE)
+            initializer = self.initializer(given)
             dim = self.architecture.embedding_width
             return embedding(size, dim, embeddings_initializer=initializer, name=name)
         layer = embedding(

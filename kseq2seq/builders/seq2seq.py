@@ -109,7 +109,7 @@ def build_seq2seq(
     kernel_initializer: Initializer = "glorot_uniform",
     recurrent_initializer: Initializer = "orthogonal",
     bias_initializer: Initializer = "zeros",
-    embeddings_initializer: Initializer = "uniform",
+    embeddings_initializer: Initializer | None = None,
     random_state: int | np.random.Generator | None = None,
 ) -> Seq2SeqModels:
     """Build an encoder-decoder whose decoder starts from the encoder's last states.
@@ -172,6 +172,8 @@ def build_seq2seq(
     kernel_initializer, recurrent_initializer, bias_initializer, \
 embeddings_initializer : str or keras.initializers.Initializer
         Initializers that have no seed of their own draw one from `random_state`.
+        `embeddings_initializer` None is a normal distribution with a standard deviation
+        of 0.1.
         `bias_initializer` is that of the recurrent layers.
     random_state : int, optional
         Seeds initializers and dropout. The global seeds are neither read nor set.
@@ -228,7 +230,7 @@ def build_attention_seq2seq(
     kernel_initializer: Initializer = "glorot_uniform",
     recurrent_initializer: Initializer = "orthogonal",
     bias_initializer: Initializer = "zeros",
-    embeddings_initializer: Initializer = "uniform",
+    embeddings_initializer: Initializer | None = None,
     random_state: int | np.random.Generator | None = None,
 ) -> Seq2SeqModels:
     """Build an encoder-decoder with attention over the encoder outputs.

@@ -160,7 +160,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         kernel_initializer: Any = "glorot_uniform",
         recurrent_initializer: Any = "orthogonal",
         bias_initializer: Any = "zeros",
-        embeddings_initializer: Any = "uniform",
+        embeddings_initializer: Any = None,
         optimizer: str | keras.optimizers.Optimizer = "adam",
         learning_rate: float = 0.003,
         warmup_steps: int = 0,

@@ -16,7 +16,6 @@ PRESETS: dict[str, dict[str, Any]] = {
         "embedding_dim": 256,
         "attention_units": 256,
         "tied_embeddings": True,
-        "embeddings_initializer": "random_normal",
         "dropout": 0.35,
         "label_smoothing": 0.1,
         "learning_rate": 0.002,

@@ -303,7 +303,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         kernel_initializer: Any = "glorot_uniform",
         recurrent_initializer: Any = "orthogonal",
         bias_initializer: Any = "zeros",
-        embeddings_initializer: Any = "uniform",
+        embeddings_initializer: Any = None,
         max_length: int | None = None,
         beam_size: int = 1,
         length_penalty: float = 0.0,
