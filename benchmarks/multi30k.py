@@ -269,6 +269,7 @@ def _keep_the_best(model: Model, texts: Texts) -> list[keras.callbacks.Callback]
         return [EpochSeconds()]  # the estimator keeps those with the highest BLEU
     best = keras.callbacks.EarlyStopping(
         "val_loss_free_running",
+        mode="min",
         patience=model.setting["epochs"],
         restore_best_weights=True,
     )
