@@ -54,7 +54,9 @@ def _keras_object_to_json(name: str, value: Any) -> dict[str, Any]:
     for kind, (module, _) in _KERAS_OBJECTS.items():
         class_name = type(value).__name__
         if getattr(module, class_name, None) is type(value):
-            return {kind: {"class_name": class_name, "config": value.get_config()}}
+            config = value.get_config()
+            config.pop("name", None)  # Keras counts: a second "adam" is "adam_1"
+            return {kind: {"class_name": class_name, "config": config}}
     raise TypeError(
         f"a model file holds no code, so this {name} cannot be saved: {value!r}. Use "
         "one of Keras's own, or pickle the estimator."
