@@ -48,7 +48,15 @@ DEFAULT_UPDATES = 4000
 MIN_EPOCHS, MAX_EPOCHS = 10, 100
 
 _NOT_SAVED = ("callbacks",)
-_NOT_PICKLED = ("callbacks_",)
+_NOT_PICKLED = ("callbacks_", "_last_optimizer")
+_ONE_PASS = {
+    "warm_start": True,
+    "epochs": 1,
+    "validation_fraction": 0.0,
+    "patience": None,
+    "_keeps_optimizer": True,
+}
+"""What makes of a fit one pass that goes on from the last one."""
 
 
 class SequenceEstimator(BaseEstimator):
@@ -64,6 +72,10 @@ class SequenceEstimator(BaseEstimator):
     """The builder's parameters that have another name here, under their own."""
     _model_names: Sequence[str]
     """The attributes that hold models; a pickle has their weights instead."""
+    _last_optimizer: tuple[keras.optimizers.Optimizer, list[Any]] | None = None
+    """That of the last fit, and the variables that it moves."""
+    _keeps_optimizer = False
+    """Whether a fit goes on with it."""
 
     history_: dict[str, list[float]]
     callbacks_: list[keras.callbacks.Callback]
@@ -85,6 +97,15 @@ class SequenceEstimator(BaseEstimator):
         """Build the models again that the settings and the description describe."""
         raise NotImplementedError
 
+    @property
+    def _is_fitted(self) -> bool:
+        return hasattr(self, self._model_names[0])
+
+    @property
+    def _goes_on(self) -> bool:
+        """Whether a fit that begins now starts from what the last one has learned."""
+        return bool(self.warm_start) and self._is_fitted
+
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
         """Keep what was fitted when a fit fails.
@@ -92,6 +113,7 @@ class SequenceEstimator(BaseEstimator):
         Only a stream that ends after an epoch or more leaves the new model behind.
         """
         before = self.__dict__.copy()
+        weights = self._network.get_weights() if self._goes_on else None
         try:
             yield
         except BaseException as error:
@@ -99,13 +121,54 @@ class SequenceEstimator(BaseEstimator):
                 self.history_ = error.history
             else:
                 self.__dict__ = before
+                self._last_optimizer = None  # it may have moved
+                if weights is not None:
+                    self._network.set_weights(weights)
             raise
+
+    @contextmanager
+    def _one_pass(self) -> Iterator[None]:
+        """Make a fit one pass over the data, with the optimizer of the last one."""
+        if self.warmup_steps:
+            raise ValueError(
+                "warmup_steps is for fit; partial_fit does not know how many updates "
+                "will come. set_params(warmup_steps=0)."
+            )
+        check_flag("warm_start", self.warm_start)
+        own = {name: getattr(self, name) for name in _ONE_PASS}
+        self.__dict__.update(_ONE_PASS)
+        try:
+            yield
+        finally:
+            self.__dict__.update(own)
+
+    def _optimizer_for(
+        self, model: keras.Model, num_updates: int
+    ) -> keras.optimizers.Optimizer:
+        """Return a new optimizer; in `partial_fit` the last one, if it still fits."""
+        optimizer, variables = (
+            self._make_optimizer(num_updates),
+            model.trainable_variables,
+        )
+        last, its_variables = self._last_optimizer or (None, [])
+        if (
+            self._keeps_optimizer
+            and last is not None
+            and _kind_of(last) == _kind_of(optimizer)
+            and set(map(id, variables)) == set(map(id, its_variables))
+        ):
+            if isinstance(self.optimizer, str):
+                last.learning_rate = self.learning_rate
+            optimizer = last
+        self._last_optimizer = optimizer, variables
+        return optimizer
 
     def _check_training_parameters(self) -> None:
         """Raise for a parameter out of range; builders check those that they take."""
         check_tokenizer("source_tokenizer", self.source_tokenizer)
         check_choice("unknown", self.unknown, ("unk", "error"))
-        check_flag("lowercase", self.lowercase)
+        for name in ("lowercase", "warm_start"):
+            check_flag(name, getattr(self, name))
         check_choice(
             "unicode_normalization", self.unicode_normalization, UNICODE_NORMALIZATIONS
         )
@@ -146,6 +209,18 @@ class SequenceEstimator(BaseEstimator):
             ema_momentum=self.ema_momentum,
             gradient_accumulation_steps=self.gradient_accumulation_steps,
         )
+
+    def _check_same_models(self) -> None:
+        """Raise where parameters ask for other models than those that are fitted."""
+        for name, value in self._model_settings().items():
+            fitted = self._settings.get(name)
+            if not name.endswith("initializer") and not np.array_equal(value, fitted):
+                name = self._renamed.get(name, name)
+                raise ValueError(
+                    f"this fit goes on with the fitted model, and {name} was "
+                    f"{fitted!r:.60} and is {value!r:.60}. Set it back, or pass "
+                    "warm_start=False to fit a new model."
+                )
 
     def _learn_source(
         self, X: Any, codec: SequenceCodec | None = None
@@ -210,8 +285,8 @@ class SequenceEstimator(BaseEstimator):
     ) -> None:
         """Fit a model that shares this estimator's weights."""
         num_batches = len(batches) * epochs
-        optimizer = self._make_optimizer(
-            num_updates=num_batches // self.gradient_accumulation_steps
+        optimizer = self._optimizer_for(
+            model, num_updates=num_batches // self.gradient_accumulation_steps
         )
         own = list(callbacks)
         if isinstance(self.optimizer, str) and not self.warmup_steps:
@@ -388,6 +463,14 @@ class SequenceEstimator(BaseEstimator):
         super().__setstate__(state)
         if weights is not None:
             self._restore_models(weights)
+
+
+def _kind_of(optimizer: keras.optimizers.Optimizer) -> tuple[type, dict[str, Any]]:
+    """Return what makes two optimizers alike, whatever their learning rates are."""
+    config = optimizer.get_config()
+    for name in ("name", "learning_rate"):
+        config.pop(name, None)
+    return type(optimizer), config
 
 
 def updates_per_epoch(num_examples: int, batch_size: int) -> int:

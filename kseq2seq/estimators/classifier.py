@@ -96,6 +96,10 @@ embeddings_initializer : str or keras.initializers.Initializer
     epochs : int, optional
         Passes over the training data at most; when None as many as make 4,000 updates,
         at least 10 and at most 100.
+    warm_start : bool, default False
+        Whether `fit` goes on from what an earlier one has learned: its model, with the
+        layers that are not ``trainable`` left as they are, its vocabulary and its
+        classes; new tokens are UNK.
     validation_fraction : float, default 0.1
         Share of the data held back where `fit` gets no validation data; 0 for none.
     patience : int, optional, default 10
@@ -134,6 +138,11 @@ embeddings_initializer : str or keras.initializers.Initializer
     a b
     """
 
+    model_: keras.Model
+    classes_: np.ndarray
+    source_vocabulary_: Vocabulary
+    _source: SequenceCodec
+
     _builder = staticmethod(build_sequence_classifier)
     _model_names = ("model_", "_probability_model")
 
@@ -170,6 +179,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         label_smoothing: float = 0.0,
         batch_size: int = 64,
         epochs: int | None = None,
+        warm_start: bool = False,
         validation_fraction: float = 0.1,
         patience: int | None = 10,
         tol: float | None = None,
@@ -207,6 +217,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         self.label_smoothing = label_smoothing
         self.batch_size = batch_size
         self.epochs = epochs
+        self.warm_start = warm_start
         self.validation_fraction = validation_fraction
         self.patience = patience
         self.tol = tol
@@ -223,7 +234,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         validation_data: tuple[Any, Any] | None = None,
         checkpoint: str | Path | None = None,
     ) -> SequenceClassifier:
-        """Learn from labelled sequences; what an earlier fit learned is forgotten.
+        """Learn from labelled sequences, anew or with `warm_start` going on.
 
         An interrupt (Ctrl-C) ends training after the step under way, with a warning,
         and leaves a fitted estimator.
@@ -256,6 +267,43 @@ embeddings_initializer : str or keras.initializers.Initializer
             self._fit(X, y, sample_weight, validation_data, checkpoint)
         return self
 
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        classes: Sequence[Any] | None = None,
+        *,
+        sample_weight: Sequence[float] | None = None,
+    ) -> SequenceClassifier:
+        """Learn from one pass over the data, going on from what was learned before.
+
+        The first call learns the vocabulary as `fit` does; pass it where the first
+        sequences do not show all tokens. The optimizer goes on, at its full rate;
+        nothing is held back.
+
+        Parameters
+        ----------
+        X : sequence of str, of token lists, or integers ``(n, len)``
+        y : sequence of labels ``(n,)``
+        classes : sequence of labels, optional
+            All that there will be; needed at the first call unless y has them all.
+        sample_weight : sequence of float ``(n,)``, optional
+
+        Returns
+        -------
+        SequenceClassifier
+            This estimator, with the history of this pass.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `fit`, and when classes are not those of the first call.
+        """
+        with self._one_pass(), self._all_or_nothing():
+            self._check_training_parameters()
+            self._fit(X, y, sample_weight, None, None, classes=classes)
+        return self
+
     def _fit(
         self,
         X: Any,
@@ -263,14 +311,18 @@ embeddings_initializer : str or keras.initializers.Initializer
         sample_weight: Any,
         validation_data: Any,
         checkpoint_path: str | Path | None,
+        *,
+        classes: Any = None,
     ) -> None:
         if is_stream(X):
             raise TypeError("X must be a list or an array; got an iterator.")
         generator = random_generator(self.random_state)
         checkpoint = self._open_checkpoint(checkpoint_path, generator)
         codec = None if checkpoint is None else checkpoint.codec("source", "X")
+        codec = self._source if self._goes_on else codec
         source, sources = self._learn_source(X, codec)
-        encoder, labels = _learn_labels(y)
+        encoder = self._label_encoder(y, classes)
+        labels = _encode_labels("y", encoder, y)
         check_lengths(len(sources), len(labels))
         weights = check_sample_weight(sample_weight, len(sources))
         if validation_data is None:
@@ -281,10 +333,13 @@ embeddings_initializer : str or keras.initializers.Initializer
         else:
             validation = _encode_labelled(source, encoder, validation_data)
         self._check_tol(len(encoder.classes_))
-        self._settings = self._model_settings()
-        self._source, self.classes_ = source, encoder.classes_
         self.history_ = {}
-        self._rebuild(random_state=generator)
+        if self._goes_on:
+            self._check_same_models()
+        else:
+            self._settings = self._model_settings()
+            self._source, self.classes_ = source, encoder.classes_
+            self._rebuild(random_state=generator)
         held_sources, held_labels = validation
         self._take_up(checkpoint, (sources, held_sources), labels, held_labels, weights)
         batch_size = min(self.batch_size, len(sources))
@@ -307,6 +362,20 @@ embeddings_initializer : str or keras.initializers.Initializer
             metric=keras.metrics.SparseCategoricalAccuracy(name="accuracy"),
             checkpoint=checkpoint,
         )
+
+    def _label_encoder(self, y: Any, classes: Any) -> LabelEncoder:
+        """Return an encoder of the classes that are known, given or those of y."""
+        given = None if classes is None else _learn_labels("classes", classes)
+        if not self._goes_on:
+            return given or _learn_labels("y", y)
+        known = LabelEncoder()
+        known.classes_ = self.classes_
+        if given and not np.array_equal(given.classes_, known.classes_):
+            raise ValueError(
+                f"classes were {known.classes_.tolist()!r:.60} at first and are "
+                f"{given.classes_.tolist()!r:.60}. Leave them out, or fit anew."
+            )
+        return known
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of each class.
@@ -413,32 +482,36 @@ def _kind_of_label(value: Any) -> str | None:
     return "numbers" if isinstance(value, numbers.Real) else None
 
 
-def _learn_labels(y: Any) -> tuple[LabelEncoder, np.ndarray]:
-    """Return an encoder of the labels, and the index that each has."""
-    y = _as_labels("y", y)
+def _learn_labels(name: str, y: Any) -> LabelEncoder:
+    """Return an encoder of the labels in y."""
+    y = _as_labels(name, y)
     check_classification_targets(y)
-    encoder = LabelEncoder()
-    labels = encoder.fit_transform(y)
+    encoder = LabelEncoder().fit(y)
     if len(encoder.classes_) < 2:
         raise ValueError(
-            "y must hold two classes at least; got only "
+            f"{name} must hold two classes at least; got only "
             f"{encoder.classes_.tolist()[0]!r}."
         )
-    return encoder, labels
+    return encoder
+
+
+def _encode_labels(name: str, encoder: LabelEncoder, y: Any) -> np.ndarray:
+    """Return the index of each label, all of which must be known."""
+    labels, known = _as_labels(name, y), set(encoder.classes_.tolist())
+    unseen = [label for label in labels.tolist() if label not in known]
+    if unseen:
+        raise ValueError(
+            f"{name} has the label {unseen[0]!r}, which is none of the known ones; "
+            f"expected one of {encoder.classes_.tolist()!r:.60}."
+        )
+    return encoder.transform(labels)
 
 
 def _encode_labelled(
     source: SequenceCodec, encoder: LabelEncoder, validation_data: Any
 ) -> tuple[RaggedIds, np.ndarray]:
     X, y = check_validation_data(validation_data)
-    known = set(encoder.classes_.tolist())
-    labels = _as_labels("the y of validation_data", y)
-    unseen = [label for label in labels.tolist() if label not in known]
-    if unseen:
-        raise ValueError(
-            f"validation_data has the label {unseen[0]!r}, which y has not; expected "
-            f"one of {encoder.classes_.tolist()!r:.60}."
-        )
+    labels = _encode_labels("the y of validation_data", encoder, y)
     sources = source.encode(X)
     check_lengths(len(sources), len(labels))
-    return sources, encoder.transform(labels)
+    return sources, labels

@@ -57,6 +57,8 @@ class FittingEstimator(AnsweringEstimator):
     A subclass has the parameters, and checks them.
     """
 
+    max_length_: int
+
     _builder = staticmethod(build_attention_seq2seq)
     _renamed = {"attention": "attention_kind"}
     _model_names = ("models_", "_generators")
@@ -140,9 +142,11 @@ class FittingEstimator(AnsweringEstimator):
     def _learn(
         self, X: Any, y: Any, checkpoint: Checkpoint | None
     ) -> list[tuple[SequenceCodec, RaggedIds]]:
-        """Return the codec and the ids of each side; a checkpoint has its codecs."""
+        """Return the codec and the ids of each side, with the codecs there are."""
         source = target = None
-        if checkpoint is not None:
+        if self._goes_on:
+            source, target = self._source, self._target
+        elif checkpoint is not None:
             source, target = (
                 checkpoint.codec("source", "X"),
                 checkpoint.codec("target", "y"),
@@ -157,10 +161,9 @@ class FittingEstimator(AnsweringEstimator):
         self._check_stream(X, sample_weight)
         stream = PairStream(X, self.batch_size, steps_per_epoch)
         first_X, first_y = stream.first
-        source, _ = self._learn_source(first_X)
+        (source, _), (target, targets) = self._learn(first_X, first_y, None)
         source.width = None  # only answers make an array
-        target, targets = self._learn_target(first_y)
-        if target.width is None and self.max_length is None:
+        if target.width is None and self.max_length is None and not self._goes_on:
             raise ValueError(
                 "a stream does not tell how long answers may be; pass max_length."
             )
@@ -192,7 +195,7 @@ class FittingEstimator(AnsweringEstimator):
             raise TypeError("sample_weight is not for a stream, which has no length.")
         if self.batch_tokens is not None:
             raise ValueError("batch_tokens is not for a stream; pass batch_size.")
-        for side in ("source", "target"):
+        for side in () if self._goes_on else ("source", "target"):
             tokenizer = getattr(self, f"{side}_tokenizer")
             if is_trained(tokenizer):
                 raise ValueError(
@@ -210,6 +213,8 @@ class FittingEstimator(AnsweringEstimator):
     def _learn_target(
         self, y: Any, codec: SequenceCodec | None = None
     ) -> tuple[SequenceCodec, RaggedIds]:
+        if codec is not None and codec.has_integer_tokens:
+            return codec, codec.encode_known(y)
         if codec is not None:
             return codec, codec.encode(y, unknown="unk")
         return SequenceCodec.learn(
@@ -245,12 +250,20 @@ class FittingEstimator(AnsweringEstimator):
         targets: RaggedIds,
         generator: np.random.Generator,
     ) -> None:
-        """Build new models, and make them and the codecs this estimator's own."""
+        """Make models and codecs this estimator's own: new models, or those it has."""
         self._check_tol(len(target.vocabulary))
-        settings = self._model_settings()
-        models = _build_models(settings, source, target, random_state=generator)
-        self._settings, self._source, self._target = settings, source, target
-        self.max_length_, self._forbidden_ids = self._answer_limits(target, targets)
+        max_length, forbidden = self._answer_limits(target, targets)
+        if self._goes_on:
+            self._check_same_models()
+            models = self.models_
+            forbidden = [i for i in forbidden if i in self._forbidden_ids]
+            if self.max_length is None:
+                max_length = max(max_length, self.max_length_)
+        else:
+            settings = self._model_settings()
+            models = _build_models(settings, source, target, random_state=generator)
+            self._settings, self._source, self._target = settings, source, target
+        self.max_length_, self._forbidden_ids = max_length, forbidden
         self.history_ = {}
         self._adopt(models)
 

@@ -186,6 +186,10 @@ embeddings_initializer : str or keras.initializers.Initializer
     epochs : int, optional
         Passes over the training pairs at most; when None as many as make 4,000 updates,
         at least 10 and at most 100.
+    warm_start : bool, default False
+        Whether `fit` goes on from what an earlier one has learned: its models, with the
+        layers that are not ``trainable`` left as they are, its vocabularies and its
+        tokenizers; new tokens are UNK.
     validation_fraction : float, default 0.1
         Share of the pairs held back where `fit` gets no validation data; 0 for none.
     patience : int, optional, default 10
@@ -296,6 +300,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         batch_size: int = 64,
         batch_tokens: int | None = None,
         epochs: int | None = None,
+        warm_start: bool = False,
         validation_fraction: float = 0.1,
         patience: int | None = 10,
         early_stopping_metric: str = "loss",
@@ -364,6 +369,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         self.batch_size = batch_size
         self.batch_tokens = batch_tokens
         self.epochs = epochs
+        self.warm_start = warm_start
         self.validation_fraction = validation_fraction
         self.patience = patience
         self.early_stopping_metric = early_stopping_metric
@@ -382,7 +388,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         steps_per_epoch: int | None = None,
         checkpoint: str | Path | None = None,
     ) -> Seq2SeqEstimator:
-        """Learn from pairs; what an earlier fit learned is forgotten.
+        """Learn from pairs; without `warm_start` what was learned before is forgotten.
 
         An interrupt (Ctrl-C) ends training after the step under way, with a warning,
         and leaves a fitted estimator.
@@ -437,6 +443,36 @@ embeddings_initializer : str or keras.initializers.Initializer
             else:
                 self._fit_pairs(X, y, sample_weight, validation_data, checkpoint)
         return self
+
+    def partial_fit(
+        self, X: Any, y: Any, *, sample_weight: Sequence[float] | None = None
+    ) -> Seq2SeqEstimator:
+        """Learn from one pass over pairs, going on from what was learned before.
+
+        The first call learns the vocabularies as `fit` does; pass them where the first
+        pairs do not show all tokens. The optimizer goes on, at its full rate; nothing
+        is held back.
+
+        Parameters
+        ----------
+        X, y : sequences of str, of token lists, or integers ``(n_pairs, len)``
+            The more pairs a call has the better: each takes seconds to get ready.
+        sample_weight : sequence of float ``(n_pairs,)``, optional
+
+        Returns
+        -------
+        Seq2SeqEstimator
+            This estimator, with the history of this pass.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `fit`; what was learned before is kept.
+        """
+        if y is None:
+            raise TypeError("y is missing: partial_fit learns from pairs, X and y.")
+        with self._one_pass():
+            return self.fit(X, y, sample_weight=sample_weight)
 
     def _check_parameters(self) -> None:
         """Raise for a parameter out of range; builders check those that they take."""

@@ -1,0 +1,179 @@
+"""Fits that start from what an earlier one has learned."""
+
+import copy
+
+import keras
+import numpy as np
+import pytest
+
+import kseq2seq
+from kseq2seq import Seq2SeqEstimator, SequenceClassifier
+
+X, Y = ["ab", "ba", "abb", "a"] * 4, ["x", "y", "xy", "yyx"] * 4
+LABELS = ["p", "q", "p", "q"] * 4
+SIZES = {
+    "units": 8,
+    "batch_size": len(X),
+    "dropout": 0.0,
+    "validation_fraction": 0.0,
+    "random_state": 0,
+}
+
+
+def answering(**parameters):
+    return Seq2SeqEstimator(**{**SIZES, "epochs": 2, **parameters}), Y
+
+
+def classifying(**parameters):
+    return SequenceClassifier(**{**SIZES, "epochs": 2, **parameters}), LABELS
+
+
+BOTH = pytest.mark.parametrize("make", [answering, classifying])
+
+
+def weights(estimator):
+    return [np.array(weight) for weight in estimator._network.get_weights()]
+
+
+def assert_same(one, other, rtol=0.0):
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol)
+
+
+class Fails(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        raise RuntimeError("the power is gone")
+
+
+@BOTH
+def test_a_fit_forgets_and_a_warm_one_goes_on(make):
+    estimator, y = make(optimizer=keras.optimizers.SGD(0.5))
+    first = estimator.fit(X, y).history_["loss"]
+    assert estimator.fit(X, y).history_["loss"] == first
+    estimator.set_params(warm_start=True)
+    assert estimator.fit(X, y).history_["loss"][0] < first[-1]
+
+
+@BOTH
+def test_so_many_passes_are_a_fit_of_so_many_epochs(make):
+    """Momentum and all: with one batch an epoch only the optimizer's state counts."""
+    whole, y = make(optimizer=keras.optimizers.Adam(0.05), epochs=3)
+    passes, _ = make(optimizer=keras.optimizers.Adam(0.05), epochs=3)
+    whole.fit(X, y)
+    for _ in range(3):
+        passes.partial_fit(X, y)
+    assert_same(weights(passes), weights(whole), rtol=1e-4)
+    assert len(passes.history_["loss"]) == 1
+    assert passes.get_params() | {"optimizer": 0} == whole.get_params() | {
+        "optimizer": 0
+    }
+
+
+def test_passes_go_on_in_a_copy_and_at_another_rate():
+    estimator, y = answering(learning_rate=0.03)
+    loss = estimator.fit(X, y).history_["loss"][0]
+    again = copy.deepcopy(estimator).partial_fit(X, y)
+    assert again.history_["loss"][0] < loss
+    before = weights(again)
+    assert_same(
+        weights(again.set_params(learning_rate=1e-9).partial_fit(X, y)), before, 1e-6
+    )
+
+
+def test_a_warm_fit_that_fails_leaves_what_was_learned():
+    estimator, y = answering(warm_start=True)
+    before = weights(estimator.fit(X, y))
+    answers = estimator.predict(X)
+    history = estimator.history_
+    estimator.set_params(callbacks=[Fails()])
+    for fit in (estimator.fit, estimator.partial_fit):
+        with pytest.raises(RuntimeError, match="power"):
+            fit(X, y)
+        assert_same(weights(estimator), before)
+        assert estimator.history_ == history
+        assert list(estimator.predict(X)) == list(answers)
+    assert estimator.epochs == 2 and estimator.validation_fraction == 0.0
+
+
+@BOTH
+def test_other_models_cannot_be_gone_on_with(make):
+    estimator, y = make(warm_start=True)
+    estimator.fit(X, y).set_params(units=16)
+    with pytest.raises(ValueError, match="units was 8 and is 16"):
+        estimator.fit(X, y)
+    with pytest.raises(ValueError, match="units was 8 and is 16"):
+        estimator.partial_fit(X, y)
+
+
+def test_a_layer_that_is_frozen_stays_and_the_others_move(tmp_path):
+    estimator, y = answering(epochs=1)
+    estimator.fit(X, y).save(tmp_path / "base.kseq2seq")
+    tuned = kseq2seq.load(tmp_path / "base.kseq2seq").set_params(warm_start=True)
+    layer = next(
+        layer
+        for layer in tuned._network._flatten_layers()
+        if layer.name == "source_embedding"
+    )
+    layer.trainable = False
+    before = {v.path: np.array(v) for v in tuned._network.weights}
+    tuned.partial_fit(X, y).fit(X, y)
+    moved = {
+        v.path for v in tuned._network.weights if (np.array(v) != before[v.path]).any()
+    }
+    assert moved and not any("source_embedding" in path for path in moved)
+    assert any("source_embedding" in path for path in before)
+
+
+def test_new_pairs_may_have_new_tokens_and_longer_answers():
+    estimator, _ = answering(warm_start=True)
+    longest = estimator.fit(X, Y).max_length_
+    generator = estimator.generator_
+    estimator.fit(["abz", "ba"] * 4, ["x" * 10, "y"] * 4)
+    assert estimator.max_length_ > longest
+    assert estimator.generator_ is not generator
+    assert estimator.source_vocabulary_.tokens == ["a", "b"]
+    estimator.fit(X, Y)
+    assert estimator.max_length_ == 1 + 15  # shorter pairs take nothing away
+
+
+def test_a_stream_goes_on_without_being_told_the_tokens():
+    estimator, _ = answering(warm_start=True, batch_size=8)
+    loss = estimator.fit(X, Y).history_["loss"][-1]
+    pairs = list(zip(X, Y, strict=True)) * 2
+    estimator.fit(iter(pairs * 2), steps_per_epoch=2)
+    assert estimator.history_["loss"][0] < loss
+
+
+def test_rows_of_integers_keep_their_width():
+    estimator, _ = answering()
+    rows = np.arange(16).reshape(8, 2) % 4
+    estimator.partial_fit(rows, rows)
+    with pytest.raises(ValueError, match="2 wide at first"):
+        estimator.partial_fit(rows, np.repeat(rows, 2, axis=1))
+    with pytest.raises(ValueError, match=r"y\[0\].*9"):
+        estimator.partial_fit(rows, rows + 9)
+
+
+def test_classes_may_come_later_where_they_are_named_first():
+    classifier, _ = classifying()
+    classifier.partial_fit(["ab", "b"], ["q", "q"], classes=["r", "q", "p"])
+    assert classifier.classes_.tolist() == ["p", "q", "r"]
+    classifier.partial_fit(["ab", "b"], ["p", "r"], classes=["p", "q", "r"])
+    with pytest.raises(ValueError, match="'new'.*known"):
+        classifier.partial_fit(["ab", "b"], ["p", "new"])
+    with pytest.raises(ValueError, match="classes were"):
+        classifier.partial_fit(["ab"], ["p"], classes=["p", "q"])
+
+
+@BOTH
+def test_a_pass_has_no_warm_up(make):
+    estimator, y = make(warmup_steps=2)
+    with pytest.raises(ValueError, match="warmup_steps is for fit"):
+        estimator.partial_fit(X, y)
+    with pytest.raises(TypeError, match="warm_start"):
+        estimator.set_params(warmup_steps=0, warm_start="yes").fit(X, y)
+
+
+def test_a_pass_needs_answers():
+    with pytest.raises(TypeError, match="y is missing"):
+        answering()[0].partial_fit(iter([("a", "b")]), None)
