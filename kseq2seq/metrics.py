@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from rapidfuzz.distance import Levenshtein
+from sklearn.metrics import make_scorer
 
 from kseq2seq.arguments import (
     check_choice,
@@ -231,6 +232,14 @@ METRICS = (*_ON_TEXTS, *_ON_TOKENS)
 FALLING_METRICS = ("edit_distance", "token_error_rate")
 """Those that are the lower, the better."""
 DEFAULT_METRICS = ("exact_match", "token_accuracy", "edit_distance")
+
+
+exact_match_scorer = make_scorer(exact_match)
+"""For ``scoring`` in scikit-learn's searches; what ``score`` measures."""
+bleu_scorer = make_scorer(bleu)
+"""The same for BLEU, of answers that are texts."""
+neg_edit_distance_scorer = make_scorer(edit_distance, greater_is_better=False)
+"""The same for the edit distance, below 0, so that more is better."""
 
 
 def check_metrics(metrics: Sequence[str]) -> tuple[str, ...]:

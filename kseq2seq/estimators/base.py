@@ -15,6 +15,7 @@ import keras
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
+from sklearn.utils import Tags
 
 from kseq2seq import persistence
 from kseq2seq.arguments import (
@@ -96,6 +97,14 @@ class SequenceEstimator(BaseEstimator):
     def _rebuild(self) -> None:
         """Build the models again that the settings and the description describe."""
         raise NotImplementedError
+
+    def __sklearn_tags__(self) -> Tags:
+        """Tell scikit-learn that X are texts, or other sequences, and not features."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = False
+        tags.target_tags.required = True
+        return tags
 
     @property
     def _is_fitted(self) -> bool:

@@ -1,0 +1,166 @@
+"""What scikit-learn's users do with every estimator."""
+
+import warnings
+
+import numpy as np
+import pytest
+import sklearn
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.exceptions import SkipTestWarning
+from sklearn.model_selection import (
+    GridSearchCV,
+    RandomizedSearchCV,
+    cross_val_score,
+    cross_validate,
+)
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils import estimator_checks
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from kseq2seq import Seq2SeqEstimator, SequenceClassifier
+from kseq2seq.metrics import (
+    bleu_scorer,
+    exact_match_scorer,
+    neg_edit_distance_scorer,
+)
+
+SIZES = {
+    "units": 8,
+    "epochs": 1,
+    "batch_size": 8,
+    "validation_fraction": 0.0,
+    "random_state": 0,
+}
+X, Y = ["ab", "ba", "abb", "a"] * 4, ["x", "y", "xy", "yyx"] * 4
+LABELS = ["p", "q", "p", "q"] * 4
+ESTIMATORS = [Seq2SeqEstimator(**SIZES), SequenceClassifier(**SIZES)]
+EACH = pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: type(e).__name__)
+
+WITHOUT_DATA = [
+    "check_estimator_cloneable",
+    "check_estimator_repr",
+    "check_get_params_invariance",
+    "check_no_attributes_set_in_init",
+    "check_parameters_default_constructible",
+    "check_set_params",
+    "check_valid_tag_types",
+]
+"""scikit-learn's checks that give an estimator no table of features; the others it
+leaves out by itself where an estimator's tags say that its input is text."""
+
+
+with warnings.catch_warnings():  # that it leaves out what needs a table, as said above
+    warnings.filterwarnings("ignore", "Can't test", SkipTestWarning)
+    CHOSEN = parametrize_with_checks(ESTIMATORS)
+
+
+@CHOSEN
+def test_the_checks_that_scikit_learn_chooses(estimator, check):
+    check(estimator)
+
+
+@EACH
+@pytest.mark.parametrize("check", WITHOUT_DATA)
+def test_the_checks_that_need_no_table(check, estimator):
+    getattr(estimator_checks, check)(type(estimator).__name__, estimator)
+
+
+@EACH
+def test_it_says_that_it_takes_texts(estimator):
+    tags = estimator.__sklearn_tags__()
+    assert tags.input_tags.string and not tags.input_tags.two_d_array
+    assert tags.target_tags.required
+    assert type(estimator).__name__ in estimator._repr_html_()
+
+
+def test_a_grid_in_two_processes_finds_what_one_finds():
+    grid = {"units": [4, 8], "attention_kind": [None, "dot"]}
+    one, two = (
+        GridSearchCV(
+            ESTIMATORS[0], grid, cv=2, scoring=neg_edit_distance_scorer, n_jobs=n_jobs
+        ).fit(X, Y)
+        for n_jobs in (None, 2)
+    )
+    names = ("mean_test_score", "params")
+    np.testing.assert_equal(
+        [one.cv_results_[name] for name in names],
+        [two.cv_results_[name] for name in names],
+    )
+    assert one.best_estimator_.predict(X) == two.best_estimator_.predict(X)
+
+
+def test_scorers_measure_what_their_metrics_do():
+    scorers = {
+        "exact": exact_match_scorer,
+        "bleu": bleu_scorer,
+        "edits": neg_edit_distance_scorer,
+    }
+
+    class Answers(Seq2SeqEstimator):
+        def fit(self, X, y):
+            return self
+
+        def predict(self, X):
+            return ["a b c d e", "x y z w v"]
+
+    scores = cross_validate(
+        Answers(), X[:4], ["a b c d e", "x y z w q"] * 2, cv=2, scoring=scorers
+    )
+    assert scores["test_exact"].tolist() == [0.5, 0.5]
+    assert scores["test_edits"].tolist() == [-0.5, -0.5]
+    assert 50 < scores["test_bleu"][0] < 100
+
+
+def test_weights_reach_the_fit_and_the_score_of_a_search():
+    weights = np.arange(len(X)) % 2.0  # of each two pairs the first counts nothing
+    with sklearn.config_context(enable_metadata_routing=True):
+        estimator = (
+            Seq2SeqEstimator(**SIZES)
+            .set_fit_request(sample_weight=True)
+            .set_score_request(sample_weight=True)
+        )
+        search = RandomizedSearchCV(
+            estimator, {"units": [4, 6, 8]}, n_iter=1, cv=2, random_state=0
+        )
+        search.fit(X, Y, sample_weight=weights)
+    alone = Seq2SeqEstimator(**SIZES | search.best_params_)
+    alone.fit(X, Y, sample_weight=weights)
+    for one, other in zip(
+        search.best_estimator_.models_.training.get_weights(),
+        alone.models_.training.get_weights(),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+def lower(texts):
+    return [text.lower() for text in texts]
+
+
+def test_it_stands_at_the_end_of_a_pipeline():
+    pipeline = make_pipeline(FunctionTransformer(lower), Seq2SeqEstimator(**SIZES))
+    pipeline.set_params(seq2seqestimator__units=4).fit(X, Y)
+    shouted = [text.upper() for text in X]
+    assert pipeline.predict(shouted) == pipeline[-1].predict(X)
+    assert pipeline[-1].models_.training.get_layer("logits").kernel.shape[0] == 4
+    assert 0 <= cross_val_score(pipeline, X, Y, cv=2).min() <= 1
+
+
+def test_rows_of_integers_may_be_transformed_targets():
+    rows = np.arange(32).reshape(16, 2) % 5
+    regressor = TransformedTargetRegressor(
+        Seq2SeqEstimator(**SIZES), func=add_one, inverse_func=take_one
+    ).fit(rows, rows)
+    answers = regressor.predict(rows)
+    assert answers.shape == rows.shape and answers.max() <= rows.max()
+    tokens = regressor.regressor_.target_vocabulary_.tokens
+    assert tokens == [1, 2, 3, 4, 5]
+
+
+def add_one(rows):
+    return rows + 1
+
+
+def take_one(rows):
+    return rows - 1
