@@ -229,6 +229,8 @@ _ON_TOKENS: dict[str, Callable[..., float]] = {
 }
 METRICS = (*_ON_TEXTS, *_ON_TOKENS)
 """The names that :func:`measure` knows."""
+TEXT_METRICS = ("bleu", "chrf")
+"""Those of texts alone."""
 FALLING_METRICS = ("edit_distance", "token_error_rate")
 """Those that are the lower, the better."""
 DEFAULT_METRICS = ("exact_match", "token_accuracy", "edit_distance")

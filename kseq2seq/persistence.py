@@ -54,7 +54,9 @@ class Artifact:
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
-def check_can_write(path: str | Path, *, overwrite: bool = False) -> Path:
+def check_can_write(
+    path: str | Path, *, overwrite: bool = False, name: str = "path"
+) -> Path:
     """Return the path, or raise when a model could not, or must not, be written there.
 
     Raises
@@ -63,8 +65,10 @@ def check_can_write(path: str | Path, *, overwrite: bool = False) -> Path:
         When the file exists and `overwrite` is False.
     FileNotFoundError
         When its folder does not exist.
+    ValueError, TypeError
+        When it is no path; `name` is what it is called then.
     """
-    path = Path(path)
+    path = _as_path(name, path)
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; expected the path of a file.")
     if path.exists() and not overwrite:
@@ -82,6 +86,21 @@ def check_can_write(path: str | Path, *, overwrite: bool = False) -> Path:
         raise OSError(
             f"{path} cannot be written: {error.strerror}. Choose another folder."
         ) from error
+    return path
+
+
+def _as_path(name: str, path: Any) -> Path:
+    """Return a path that the system can look for."""
+    if not isinstance(path, str | os.PathLike) or not str(path):
+        raise TypeError(f"{name} must be the path of a file; got {path!r:.60}.")
+    path = Path(path)
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ValueError(f"{name} cannot be {str(path)!r:.60}: {reason}.") from None
     return path
 
 
@@ -107,6 +126,8 @@ def write_artifact(
         When the file exists and is not to be replaced, or cannot be written.
     """
     path = check_can_write(path, overwrite=overwrite)
+    if path.is_symlink():
+        path = path.resolve()  # the link stays one
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -188,7 +209,7 @@ def read_artifact(path: str | Path) -> Artifact:
 
 
 def _open(path: str | Path) -> zipfile.ZipFile:
-    path = Path(path)
+    path = _as_path("path", path)
     if not path.exists():
         raise FileNotFoundError(f"there is no file {path}.")
     if path.is_dir():

@@ -15,6 +15,7 @@ from kseq2seq.arguments import check_choice, shown
 from kseq2seq.ragged import RaggedIds
 from kseq2seq.tokenizers import (
     get_tokenizer,
+    is_trained,
     prepare_text,
     tokenizer_from_json,
     tokenizer_to_json,
@@ -190,6 +191,8 @@ class SequenceCodec:
             sequences, kind = as_sequences(name, values)
             if kind == "text":
                 sequences = _prepared(sequences, preparation)
+                if is_trained(tokenizer):
+                    _check_unicode(name, sequences)
                 tokenizer = train_tokenizer(tokenizer, sequences)
             numbers, tokens = _number(_tokenize(sequences, kind, tokenizer))
         given = vocabulary
@@ -200,6 +203,11 @@ class SequenceCodec:
                 min_frequency=min_frequency,
                 max_size=max_size,
             )
+            if tokens and not vocabulary.tokens:
+                raise ValueError(
+                    f"min_frequency={min_frequency} leaves no token of {name}, whose "
+                    f"most frequent one comes {max(counts)} times. Pass a lower one."
+                )
         else:
             vocabulary = as_vocabulary(name, given)
         codec = cls(
@@ -307,6 +315,16 @@ class SequenceCodec:
         return [_join(decode, [str(t) for t in tokens]) for tokens in token_lists]
 
     @property
+    def kind_of_tokens(self) -> str:
+        """What tokens are, in words: those of two codecs of one kind are alike."""
+        if self.kind != "text":
+            return "integers" if self.has_integer_tokens else "strings"
+        if isinstance(self.tokenizer, str):
+            return f"{self.tokenizer!r} tokens"
+        model = getattr(self.tokenizer, "model", self.tokenizer)
+        return f"{type(model).__name__} tokens"
+
+    @property
     def has_integer_tokens(self) -> bool:
         """Whether tokens are numbers, among which UNK has no place."""
         return any(isinstance(token, int) for token in self.vocabulary.tokens[:1])
@@ -409,11 +427,25 @@ def _number_array(values: np.ndarray) -> tuple[RaggedIds, list[Token]]:
     return RaggedIds(numbers.ravel().astype(np.int32), lengths), tokens.tolist()
 
 
+def _check_unicode(name: str, texts: Sequence[str]) -> None:
+    """Raise for half a surrogate pair, which no text in UTF-8 has."""
+    for i, text in enumerate(texts):
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                f"{name}[{i}] holds half a surrogate pair, {text[error.start]!r} at "
+                f"position {error.start}, which is no text. Read the file anew with "
+                "its right encoding, or leave it out."
+            ) from None
+
+
 def _split(encode: Callable[[str], list[str]], text: str) -> list[Token]:
     """Return a text's tokens; say so when a tokenizer of the user's own fails."""
     try:
         tokens = encode(text)
     except Exception as error:
+        _check_unicode("a text", [text])
         raise ValueError(f"the tokenizer failed on {shown(text)}: {error!r}") from error
     wrong = [token for token in tokens if not isinstance(token, str)]
     if wrong:

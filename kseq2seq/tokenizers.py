@@ -187,6 +187,8 @@ TRAINED_TOKENIZERS = ("bpe:8000", "unigram:8000")
 _TRAINED = re.compile(r"(bpe|unigram):(\d{1,9})")
 _NUM_BYTES = 256
 """No subword vocabulary is smaller: it can spell every text."""
+_MOST_SUBWORDS = 1_000_000
+"""None is larger; the trainer takes memory for as many as it is asked for."""
 
 
 def train_tokenizer(tokenizer: Any, texts: Iterable[str]) -> Any:
@@ -290,10 +292,10 @@ def is_trained(tokenizer: Any) -> bool:
 
 def _kind_and_size(tokenizer: str, *, name: str = "tokenizer") -> tuple[str, int]:
     kind, size = tokenizer.split(":")
-    if int(size) < _NUM_BYTES:
+    if not _NUM_BYTES <= int(size) <= _MOST_SUBWORDS:
         raise ValueError(
-            f"{name} must have at least {_NUM_BYTES} subwords, one for each byte; got "
-            f"{tokenizer!r}."
+            f"{name} must have at least {_NUM_BYTES} subwords, one for each byte, and "
+            f"at most {_MOST_SUBWORDS:,}; got {tokenizer!r}."
         )
     return kind, int(size)
 

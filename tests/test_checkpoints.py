@@ -1,11 +1,15 @@
 """A fit that was broken off goes on as if it had not been."""
 
+import signal
+
 import keras
 import numpy as np
 import pytest
 
 import kseq2seq
 from kseq2seq import Seq2SeqEstimator, SequenceClassifier
+from kseq2seq.estimators.checkpoints import Progress
+from kseq2seq.training import FreeRunningValidation
 
 X = ["ab", "ba", "aab", "bba", "abab", "b", "a", "bb"] * 4
 Y = [text[::-1] for text in X]
@@ -87,7 +91,7 @@ def test_callbacks_get_back_what_they_remember(tmp_path):
     path = tmp_path / "run.kseq2seq"
 
     def plateau():
-        return keras.callbacks.ReduceLROnPlateau("loss", patience=1, min_delta=10.0)
+        return keras.callbacks.ReduceLROnPlateau("val_loss", patience=1, min_delta=10.0)
 
     whole = make_estimator(callbacks=[plateau()]).fit(X, Y)
     broken = make_estimator(callbacks=[plateau(), BreaksOff(3)])
@@ -95,6 +99,51 @@ def test_callbacks_get_back_what_they_remember(tmp_path):
         broken.fit(X, Y, checkpoint=path)
     resumed = make_estimator(callbacks=[plateau()]).fit(X, Y, checkpoint=path)
     assert_same(resumed, whole)
+
+
+class Interrupts(keras.callbacks.Callback):
+    """Is a Ctrl-C while an epoch is being validated."""
+
+    def on_test_end(self, logs=None):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_an_interrupt_is_no_end(tmp_path):
+    path = tmp_path / "run.kseq2seq"
+    whole = make_estimator().fit(X, Y)
+    with pytest.warns(UserWarning, match="interrupted"):
+        make_estimator(callbacks=[Interrupts()]).fit(X, Y, checkpoint=path)
+    assert Progress.of(path) == Progress(epochs=1, ended=False)
+    resumed = make_estimator().fit(X, Y, checkpoint=path)
+    assert_same(resumed, whole)
+    assert Progress.of(path) == Progress(epochs=4, ended=True)
+
+
+def test_what_was_measured_every_other_epoch_still_stands(tmp_path):
+    path = tmp_path / "run.kseq2seq"
+    changes = {"early_stopping_metric": "exact_match", "patience": 3}
+
+    def measuring(*others):
+        callbacks = [FreeRunningValidation(["exact_match"], every=2), *others]
+        return make_estimator(callbacks=callbacks, **changes)
+
+    whole = measuring().fit(X, Y)
+    with pytest.raises(RuntimeError):
+        measuring(BreaksOff(3)).fit(X, Y, checkpoint=path)
+    assert_same(measuring().fit(X, Y, checkpoint=path), whole)
+
+
+def test_what_training_does_not_depend_on_may_change(tmp_path):
+    path = tmp_path / "run.kseq2seq"
+    make_estimator(epochs=1).fit(X, Y, checkpoint=path)
+    again = make_estimator(epochs=1, verbose=2, beam_size=2, forced_prefix="a")
+    assert again.fit(X, Y, checkpoint=path).beam_size == 2
+
+
+@pytest.mark.parametrize("path", [5, True, [], b"x", "", "a\0b", "x" * 300])
+def test_what_is_no_path_is_named(path):
+    with pytest.raises((TypeError, ValueError), match="^checkpoint "):
+        make_estimator().fit(X, Y, checkpoint=path)
 
 
 def test_a_finished_fit_called_again_trains_no_more(tmp_path):

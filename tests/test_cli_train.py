@@ -3,6 +3,7 @@
 import inspect
 import json
 import re
+import signal
 import tomllib
 import types
 from pathlib import Path
@@ -115,12 +116,38 @@ def test_command_line_before_config_before_preset_before_defaults(settings, fold
         ("too_long = 'keep'\n", "too_long must be 'cut', 'drop' or 'error'"),
         ("units = \n", r"run.toml is not a TOML file: .*line 1"),
         ("preset = 'translaton'\n", "preset must be .* Did you mean 'translation'"),
+        ("a = " + "[" * 3000, "nested too deeply"),
     ],
 )
 def test_a_config_that_is_wrong_is_told_with_its_line(settings, folder, text, message):
     Path("run.toml").write_text(text)
     with pytest.raises(ValueError, match=message):
         settings("--config", "run.toml")
+
+
+def test_a_config_may_begin_with_a_mark(settings, folder):
+    Path("run.toml").write_text("units = 7\n", encoding="utf-8-sig")
+    assert settings("--config", "run.toml")["units"] == 7
+
+
+def test_pairs_of_the_command_line_come_before_those_of_the_config(settings, folder):
+    Path("run.toml").write_text("source = 's'\ntarget = 't'\nvalidation = 'v'\n")
+    found = settings("pairs.tsv", "--config", "run.toml")
+    assert (found["pairs"], found["source"], found["target"]) == (
+        Path("pairs.tsv"),
+        None,
+        None,
+    )
+    assert found["validation"] == Path("v")
+
+
+@pytest.mark.parametrize("content", [b"", b"junk", b"\x80\x04N."])
+def test_embeddings_that_are_no_array_are_told(settings, folder, content):
+    Path("e.npy").write_bytes(content)
+    with pytest.raises(ValueError, match=r"source_embedding: e\.npy is no array"):
+        settings("--source-embedding", "e.npy")
+    with pytest.raises(FileNotFoundError, match=r"there is no file f\.npy"):
+        settings("--source-embedding", "f.npy")
 
 
 def test_a_config_must_be_there_and_text(settings, folder):
@@ -219,6 +246,10 @@ def test_a_model_that_train_does_not_make_has_no_config(run, tmp_path):
             "max_source_length must be a whole",
         ),
         (["pairs.tsv", "--early-stopping-metric", "blue"], "Did you mean 'bleu'"),
+        (
+            ["pairs.tsv", "--checkpoint", "model.kseq2seq"],
+            "--model and --checkpoint are both model.kseq2seq",
+        ),
     ],
 )
 def test_files_and_options_that_do_not_fit_are_told(run, folder, arguments, message):
@@ -351,6 +382,29 @@ def test_training_ends_by_what_decoded_answers_are_worth(run, folder):
     chrf = load("m").history_["val_chrf"]
     assert len(chrf) == 2 and chrf[1] <= chrf[0]
     assert "chrF" in shown and "BLEU" in shown
+
+
+def test_after_an_interrupt_the_same_command_goes_on(run, folder, monkeypatch):
+    command = ("train", "pairs.tsv", *SMALL, "--epochs", 3, "--validation-fraction", 0)
+    command += ("--checkpoint", "run.kseq2seq", "--json")
+    with monkeypatch.context() as broken, pytest.warns(match="interrupted"):
+        broken.setattr(
+            EpochLines, "look", lambda *_: signal.raise_signal(signal.SIGINT)
+        )
+        shown = run(*command)
+    assert "the same command goes on from run.kseq2seq" in shown
+    assert json.loads(shown.splitlines()[-1])["model"] == "run.kseq2seq"
+    assert not Path("model.kseq2seq").exists()
+    shown = run(*command)
+    assert [line[:9] for line in shown.splitlines() if "loss" in line][:2] == [
+        "epoch   2",
+        "epoch   3",
+    ]
+    report = json.loads(shown.splitlines()[-1])
+    assert report["epochs"] == 3
+    speed = 2 * 10 / report["train_seconds"]  # of the pairs of this run
+    assert report["pairs_per_second"] == pytest.approx(speed, rel=0.2)
+    assert load("model.kseq2seq").history_["loss"][2] > 0
 
 
 def test_a_training_goes_on_from_its_checkpoint(run, folder):

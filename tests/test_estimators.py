@@ -378,6 +378,16 @@ def test_attention_of_a_model_without_it_is_refused():
         ({"source_vocabulary": {"a", "b"}}, "vocabulary of X must be a list"),
         ({"target_vocabulary": [["x"]]}, "vocabulary of y must be a list"),
         ({"target_vocabulary": "xyx"}, "distinct; 'x' occurs twice"),
+        ({"source_tokenizer": "bpe:999999999"}, "at most 1,000,000; got 'bpe:999"),
+        ({"replace_unknown": True, "attention_kind": None}, "where attention points"),
+        (
+            {"replace_unknown": True, "target_tokenizer": "word"},
+            "those of X are 'char' tokens and those of y 'word' tokens",
+        ),
+        (
+            {"min_frequency": 99},
+            "leaves no token of X, whose most frequent .* 16 times",
+        ),
     ],
 )
 def test_bad_parameters_are_refused_before_a_model_is_built(
@@ -404,12 +414,63 @@ def test_bad_parameters_are_refused_before_a_model_is_built(
         (["a"], ["b"], {"validation_data": (["a"],)}, r"must be a pair \(X, y\)"),
         (["a"], ["b"], {"validation_data": (["a"], ["b", "c"])}, "got 1 in X and 2"),
         (["a"], ["b"], {"validation_data": ([1], [2])}, r"X\[0\] is 1"),
+        (
+            ["a", "b\ud800"],
+            ["b", "c"],
+            {"source_tokenizer": "bpe:300"},
+            r"X\[1\] holds half a surrogate pair, '\\ud800' at position 1",
+        ),
+        (
+            ["a"],
+            [["b"]],
+            {"early_stopping_metric": "bleu"},
+            "where y holds no texts, must be .*; got 'bleu'",
+        ),
+        (
+            [[1], [2, 3]],
+            [["b"], ["c"]],
+            {"shared_vocabulary": True},
+            r"tokens of one kind, on both sides; .* \[1\].*\['b'\]",
+        ),
     ],
 )
 def test_bad_data_is_refused_before_a_model_is_built(X, y, more, message, monkeypatch):
     monkeypatch.setattr(keras, "Model", None)
+    parameters = {n: more.pop(n) for n in [*more] if n in small().get_params()}
     with pytest.raises((ValueError, TypeError), match=message):
-        small().fit(X, y, **more)
+        small(**parameters).fit(X, y, **more)
+
+
+def test_too_few_batches_for_one_update_are_told():
+    with pytest.raises(ValueError, match="more than the 1 batches of this fit"):
+        small(gradient_accumulation_steps=2).fit(X, Y)
+
+
+def test_lists_of_the_search_are_saved(tmp_path):
+    estimator = small(forbidden_tokens=["x"], target_tokenizer="whitespace")
+    estimator.fit(X, Y).save(tmp_path / "m")
+    assert kseq2seq.load(tmp_path / "m").forbidden_tokens == ["x"]
+
+
+class Column:
+    """Values with labels of their own, as a column of a table has them."""
+
+    def __init__(self, values):
+        self.values = dict(enumerate(values, 7))
+
+    def __iter__(self):
+        return iter(self.values.values())
+
+    def __len__(self):
+        return len(self.values)
+
+    def __getitem__(self, label):
+        return self.values[label]
+
+
+def test_a_column_without_a_label_0_is_answered_though_all_is_unknown(fitted):
+    with pytest.warns(UserWarning, match="no token of 'xyz'"):
+        assert len(fitted.predict(Column(["xyz", "zz"]))) == 2
 
 
 def test_a_whole_learning_rate_is_a_number():
@@ -799,7 +860,7 @@ def test_one_vocabulary_may_serve_both_sides():
     [
         ({"target_tokenizer": "word"}, ["a b"], "needs the same tokenizer"),
         ({"source_vocabulary": "ab"}, ["ab"], "source_vocabulary is given"),
-        ({}, [["a", "b"]], "texts or token lists on both sides"),
+        ({}, [["a", "b"]], "of one kind, on both sides; got token lists"),
     ],
 )
 def test_what_cannot_share_a_vocabulary_is_told(changes, X, match):

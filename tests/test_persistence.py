@@ -73,6 +73,16 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(path, monkeypat
     assert os.listdir(path.parent) == [path.name]
 
 
+def test_a_link_stays_one(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    link, file = tmp_path / "m", tmp_path / "elsewhere" / "m"
+    file.touch()
+    link.symlink_to(file)
+    persistence.write_artifact(link, Artifact({"a": 1}), overwrite=True)
+    assert link.is_symlink()
+    assert persistence.read_description(file)["a"] == 1
+
+
 def test_a_folder_that_does_not_exist_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"the folder .*nowhere does not exist"):
         write_artifact(tmp_path / "nowhere" / "m", ARTIFACT)

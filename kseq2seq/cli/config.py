@@ -49,10 +49,12 @@ def read_config(path: Path, accepted: Mapping[str, Types]) -> dict[str, Any]:
     """
     check_file(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         found = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not a TOML file: {error}.") from None
+    except RecursionError:
+        raise ValueError(f"{path} is nested too deeply for a config.") from None
     return {
         name: _checked(name, value, accepted, _place(path, text, name))
         for name, value in found.items()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, get_args
 
@@ -12,8 +13,14 @@ import typer
 
 from kseq2seq.arguments import check_choice
 from kseq2seq.cli.config import NONE, Types, read_config
+from kseq2seq.cli.data import check_file
 
 _NOT_OPTIONS = ("callbacks", "source_vocabulary", "target_vocabulary", "verbose")
+_FORMS_OF_PAIRS = (
+    ("pairs", "source", "target"),
+    ("validation", "validation_source", "validation_target"),
+)
+"""Options that say the same in two ways."""
 _PANEL = "Parameters of the estimator (none for None)"
 _TYPES = {"str": str, "int": int, "float": float, "bool": bool}
 
@@ -61,6 +68,9 @@ def _settings(given: dict[str, Any], accepted: Mapping[str, Types]) -> dict[str,
     from kseq2seq.estimators import PRESETS
 
     config = read_config(given["config"], accepted) if "config" in given else {}
+    for forms in _FORMS_OF_PAIRS:  # the pairs of the command line come before these
+        if any(name in given for name in forms):
+            config = {name: v for name, v in config.items() if name not in forms}
     preset = given.get("preset", config.get("preset"))
     if preset is None:
         return config | given
@@ -139,5 +149,12 @@ def _with_arrays(parameters: dict[str, Any]) -> dict[str, Any]:
     values = dict(parameters)
     for name in ("source_embedding", "target_embedding"):
         if str(values[name]).endswith(".npy"):
-            values[name] = np.load(values[name], allow_pickle=False)
+            check_file(Path(values[name]))
+            try:
+                values[name] = np.load(values[name], allow_pickle=False)
+            except (EOFError, ValueError):
+                raise ValueError(
+                    f"{name}: {values[name]} is no array of numbers, as numpy.save "
+                    "writes it."
+                ) from None
     return values

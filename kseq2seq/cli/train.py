@@ -74,9 +74,15 @@ def train(
     parameters: Any = None,
 ) -> None:
     """Train a model on pairs and write it to a file."""
+    from kseq2seq.estimators.checkpoints import Progress
     from kseq2seq.persistence import check_can_write
 
     check_can_write(model, overwrite=overwrite)
+    if checkpoint is not None and checkpoint.absolute() == model.absolute():
+        raise ValueError(
+            f"--model and --checkpoint are both {model}; pass two files, as the one is "
+            "written when training has ended and the other after each epoch."
+        )
     limits = (
         Limit("source", max_source_length, parameters["source_tokenizer"]),
         Limit("target", max_target_length, parameters["target_tokenizer"]),
@@ -88,10 +94,16 @@ def train(
     )
     X, y = limit_lengths(files.load_filled(), limits, too_long)
     typer.echo(f"{len(X):,} pairs")
+    before = Progress.of(checkpoint)
     estimator, seconds = _fit(parameters, X, y, validation_data, checkpoint)
-    estimator.save(model, overwrite=overwrite)
-    typer.echo(f"wrote {model} after {seconds:.0f} s of training")
-    report = training_report(estimator, seconds, len(X), model)
+    after = Progress.of(checkpoint)
+    if after.epochs and not after.ended:
+        model = checkpoint  # type: ignore[assignment]
+        typer.echo(f"the same command goes on from {model}, a model file already")
+    else:
+        estimator.save(model, overwrite=overwrite)
+        typer.echo(f"wrote {model} after {seconds:.0f} s of training")
+    report = training_report(estimator, seconds, len(X), model, before.epochs)
     if validation_data is not None:
         measured = measure_answers(estimator, *validation_data)
         typer.echo("validation:")
@@ -148,13 +160,14 @@ def timed_fit(estimator: Any, X: list[str], y: list[str], **options: Any) -> flo
 
 
 def training_report(
-    estimator: Any, seconds: float, num_pairs: int, model: Path
+    estimator: Any, seconds: float, num_pairs: int, model: Path, epochs_before: int = 0
 ) -> dict[str, Any]:
-    """Return what a training run is measured by."""
+    """Return what a training run is measured by, which may have gone on."""
     epochs = len(estimator.history_["loss"])
+    num_seen = num_pairs * (epochs - epochs_before)
     return {
         "train_seconds": round(seconds, 2),
-        "pairs_per_second": round(num_pairs * epochs / seconds, 1),
+        "pairs_per_second": round(num_seen / seconds, 1),
         "epochs": epochs,
         "parameters": estimator.models_.training.count_params(),
         "model": str(model),

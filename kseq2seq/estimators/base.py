@@ -294,6 +294,12 @@ class SequenceEstimator(BaseEstimator):
     ) -> None:
         """Fit a model that shares this estimator's weights."""
         num_batches = len(batches) * epochs
+        if num_batches < self.gradient_accumulation_steps:
+            raise ValueError(
+                f"gradient_accumulation_steps={self.gradient_accumulation_steps} is "
+                f"more than the {num_batches} batches of this fit, which would update "
+                "nothing. Pass fewer, smaller batches or more epochs."
+            )
         optimizer = self._optimizer_for(
             model, num_updates=num_batches // self.gradient_accumulation_steps
         )
@@ -334,8 +340,14 @@ class SequenceEstimator(BaseEstimator):
         if path is None:
             return None
         checkpoint = Checkpoint(path, generator)
-        checkpoint.check_parameters(*parameters_to_json(self._own_parameters()))
+        checkpoint.check_parameters(
+            *parameters_to_json(self._own_parameters()), free=self._not_of_training()
+        )
         return checkpoint
+
+    def _not_of_training(self) -> Sequence[str]:
+        """Return the parameters that training does not depend on."""
+        return ("verbose",)
 
     def _take_up(
         self,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,30 @@ from kseq2seq.sequences import SequenceCodec
 from kseq2seq.training import TrainingState
 
 _TRAINING = "training"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the training of a checkpoint is.
+
+    Attributes
+    ----------
+    epochs : int
+    ended : bool
+        Whether there is nothing to go on with.
+    """
+
+    epochs: int = 0
+    ended: bool = False
+
+    @classmethod
+    def of(cls, path: Path | None) -> Progress:
+        """Return that of a checkpoint's file, none where there is no file."""
+        if path is None or not path.exists():
+            return cls()
+        description = persistence.read_description(path)
+        state = description.get(_TRAINING, {}).get("state", {})
+        return cls(state.get("epochs", 0), state.get("ended", False))
 
 
 class Checkpoint:
@@ -40,7 +65,7 @@ class Checkpoint:
     """
 
     def __init__(self, path: str | Path, generator: np.random.Generator) -> None:
-        self.path = persistence.check_can_write(path, overwrite=True)
+        self.path = persistence.check_can_write(path, overwrite=True, name="checkpoint")
         self.artifact: Artifact | None = None
         if self.path.exists():
             self.artifact = persistence.read_artifact(self.path)
@@ -67,16 +92,23 @@ class Checkpoint:
         return SequenceCodec.from_json(name, self.artifact.description[side])
 
     def check_parameters(
-        self, parameters: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+        self,
+        parameters: Mapping[str, Any],
+        arrays: Mapping[str, np.ndarray],
+        *,
+        free: Container[str] = (),
     ) -> None:
-        """Raise unless these, as JSON values and arrays, are those of the file."""
+        """Raise unless these, as JSON values and arrays, are those of the file.
+
+        But for those named in `free`, which training does not depend on.
+        """
         if self.artifact is None:
             return
         before = self.artifact.description["parameters"]
         changed = [
             f"{name} was {before.get(name)!r} and is {value!r}"
             for name, value in parameters.items()
-            if value != before.get(name)
+            if value != before.get(name) and name not in free
         ]
         changed += [
             f"{name} has other values"

@@ -12,8 +12,10 @@ import keras
 import numpy as np
 
 from kseq2seq.arguments import (
+    check_choice,
     check_sample_weight,
     random_generator,
+    shown,
 )
 from kseq2seq.batching import Batches, StreamBatches
 from kseq2seq.builders import (
@@ -32,10 +34,14 @@ from kseq2seq.estimators.pairs import (
     encoded_stream,
     no_pairs,
 )
-from kseq2seq.estimators.predicting import AnsweringEstimator
+from kseq2seq.estimators.predicting import (
+    SEARCH,
+    AnsweringEstimator,
+    check_same_tokens,
+)
 from kseq2seq.estimators.streams import PairStream, is_stream
 from kseq2seq.generation import build_generator
-from kseq2seq.metrics import FALLING_METRICS
+from kseq2seq.metrics import FALLING_METRICS, METRICS, TEXT_METRICS
 from kseq2seq.ragged import RaggedIds
 from kseq2seq.sequences import KINDS, SequenceCodec, as_sequences
 from kseq2seq.tokenizers import is_trained
@@ -80,6 +86,7 @@ class FittingEstimator(AnsweringEstimator):
         checkpoint = self._open_checkpoint(checkpoint_path, generator)
         (source, sources), (target, targets) = self._learn(X, y, checkpoint)
         check_lengths(len(sources), len(targets))
+        self._check_sides(source, target)
         weights = check_sample_weight(sample_weight, len(sources))
         if validation_data is None:
             train, held_back = self._split(len(sources), generator)
@@ -167,6 +174,7 @@ class FittingEstimator(AnsweringEstimator):
             raise ValueError(
                 "a stream does not tell how long answers may be; pass max_length."
             )
+        self._check_sides(source, target)
         validation = no_pairs()
         if validation_data is not None:
             validation = encode_pairs(source, target, validation_data)
@@ -230,10 +238,12 @@ class FittingEstimator(AnsweringEstimator):
     def _learn_both(self, X: Any, y: Any) -> list[tuple[SequenceCodec, RaggedIds]]:
         """Return the codec and the ids of each side, of one vocabulary."""
         (sources, kind), (targets, other) = as_sequences("X", X), as_sequences("y", y)
-        if kind != other or kind == "integers":
+        mixed = _have_integers(sources) != _have_integers(targets)
+        if kind != other or kind == "integers" or mixed:
             raise TypeError(
-                "shared_vocabulary=True is for texts or token lists on both sides; got "
-                f"{KINDS[kind]} in X and {KINDS[other]} in y."
+                "shared_vocabulary=True is for texts, or for lists of tokens of one "
+                f"kind, on both sides; got {KINDS[kind]} in X and {KINDS[other]} in "
+                f"y, such as {shown(sources[0])} and {shown(targets[0])}."
             )
         both, _ = self._learn_source(sources + targets)
         codecs = []
@@ -293,6 +303,21 @@ class FittingEstimator(AnsweringEstimator):
             partial(build_generator, models, self.max_length_)
         )
         self._generators(self._search_options())
+
+    def _not_of_training(self) -> Sequence[str]:
+        """Return the parameters that training does not depend on."""
+        return ("verbose",) if self._stops_by_answers else ("verbose", *SEARCH)
+
+    def _check_sides(self, source: SequenceCodec, target: SequenceCodec) -> None:
+        """Raise where answers of their kinds cannot be what is asked for."""
+        if self.replace_unknown:
+            check_same_tokens(source, target)
+        if self._stops_by_answers and target.kind != "text":
+            check_choice(
+                "early_stopping_metric, where y holds no texts,",
+                self.early_stopping_metric,
+                [name for name in METRICS if name not in TEXT_METRICS],
+            )
 
     def _looks_at_answers(self) -> bool:
         looking = any(isinstance(c, AnswerCallback) for c in self.callbacks or ())
@@ -398,6 +423,10 @@ class FittingEstimator(AnsweringEstimator):
 
     def _rebuild(self) -> None:
         self._adopt(_build_models(self._settings, self._source, self._target))
+
+
+def _have_integers(sequences: Sequence[Any]) -> bool:
+    return any(isinstance(token, int) for sequence in sequences for token in sequence)
 
 
 def _build_models(

@@ -43,11 +43,20 @@ def parameters_to_json(
             described[name] = {"tokenizer": tokenizer_to_json(value)}
         elif isinstance(value, _PLAIN):
             described[name] = value
+        elif _is_plain_list(value) and not name.endswith("vocabulary"):
+            described[name] = list(value)
         elif name.endswith("vocabulary"):
             described[name] = {"tokens": as_vocabulary(name, value).tokens}
         else:
             described[name] = _keras_object_to_json(name, value)
     return described, arrays
+
+
+def _is_plain_list(value: Any) -> bool:
+    """Whether this is a list of what JSON has a word for."""
+    return isinstance(value, list | tuple) and all(
+        isinstance(item, _PLAIN) for item in value
+    )
 
 
 def _keras_object_to_json(name: str, value: Any) -> dict[str, Any]:

@@ -31,6 +31,35 @@ from kseq2seq.metrics import exact_match
 from kseq2seq.sequences import SequenceCodec
 from kseq2seq.vocabulary import UNK, Vocabulary
 
+_AS_THEY_ARE = (
+    "beam_size",
+    "length_penalty",
+    "coverage_penalty",
+    "no_repeat_ngram_size",
+    "temperature",
+    "top_k",
+    "top_p",
+)
+SEARCH = (
+    *_AS_THEY_ARE,
+    "min_length",
+    "forced_prefix",
+    "forbidden_tokens",
+    "replace_unknown",
+)
+"""The parameters that shape answers, and not training."""
+
+
+def check_same_tokens(source: SequenceCodec, target: SequenceCodec) -> None:
+    """Raise unless a source's tokens can stand in an answer."""
+    sides = source.kind_of_tokens, target.kind_of_tokens
+    if sides[0] != sides[1]:
+        raise ValueError(
+            "replace_unknown=True writes source tokens into answers, and those of X "
+            f"are {sides[0]} and those of y {sides[1]}. Split both sides alike, or "
+            "leave it out."
+        )
+
 
 class AnsweringEstimator(SequenceEstimator):
     """The part of an estimator that searches for answers, once it is fitted.
@@ -53,13 +82,11 @@ class AnsweringEstimator(SequenceEstimator):
 
     def _search_options(self, **others: Any) -> dict[str, Any]:
         """Return the arguments of the generator that the parameters ask for."""
-        names = ["beam_size", "length_penalty", "coverage_penalty"]
-        names += ["no_repeat_ngram_size", "temperature", "top_k", "top_p"]
         tokens = () if self.forbidden_tokens is None else self.forbidden_tokens
         forbidden = token_ids("forbidden_tokens", self._target, tokens)
         check_whole("min_length", self.min_length, minimum=0, maximum=LONGEST)
         options = {
-            **{name: getattr(self, name) for name in names},
+            **{name: getattr(self, name) for name in _AS_THEY_ARE},
             "min_length": max(self.min_length, self._target.width or 0),
             "forced_prefix": prefix_ids(self._target, self.forced_prefix),
             "forbidden_ids": sorted({*self._forbidden_ids, *forbidden}),
@@ -99,6 +126,7 @@ class AnsweringEstimator(SequenceEstimator):
         self._check_fitted()
         if check_flag("replace_unknown", self.replace_unknown):
             self._check_attention("replace_unknown=True needs")
+            check_same_tokens(self._source, self._target)
         options = self._search_options(attention_weights=self.replace_unknown)
         generator = self._generators(options)
 
@@ -227,8 +255,9 @@ class AnsweringEstimator(SequenceEstimator):
         """Return what the generator answers; draws go on, or start from the seed."""
         sources = self._source.encode(X)
         if len(sources.ids) and (sources.ids == UNK).all():
+            first = shown(next(iter(X)))
             warnings.warn(
-                f"no token of {shown(X[0])}, nor of any other source, was seen in "
+                f"no token of {first}, nor of any other source, was seen in "
                 "training: the answers say nothing about them. Is it the right model, "
                 "and the right side of the pairs?",
                 stacklevel=3,

@@ -489,6 +489,12 @@ embeddings_initializer : str or keras.initializers.Initializer
             check_metrics([self.early_stopping_metric])
         for name in ("shared_vocabulary", "replace_unknown"):
             check_flag(name, getattr(self, name))
+        if self.replace_unknown and self.attention_kind is None:
+            raise ValueError(
+                "replace_unknown=True looks where attention points, and "
+                "attention_kind=None has none. Pass attention_kind='dot', or leave "
+                "replace_unknown out."
+            )
         if self.shared_vocabulary:
             self._check_shared_vocabulary()
         if self.batch_tokens is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -43,8 +44,9 @@ class TrainingState:
 class Checkpointing(keras.callbacks.Callback):
     """Hand over the state after each whole epoch; take one up when training begins.
 
-    It must be the last callback. Of the others it knows what is a number, an array or a
-    list of arrays: all that Keras's own remember.
+    It must be the last callback. Of the others it keeps what is a number, an array, a
+    list of arrays or a dict of numbers, all that Keras's own remember; not what their
+    constructors take, which is theirs to say.
 
     Parameters
     ----------
@@ -55,6 +57,8 @@ class Checkpointing(keras.callbacks.Callback):
         Gets the state.
     state : TrainingState, optional
         To go on from.
+    interrupts : list
+        Has something in it when the training ends because it was interrupted.
     """
 
     def __init__(
@@ -65,10 +69,11 @@ class Checkpointing(keras.callbacks.Callback):
         *,
         save: Callable[[TrainingState], None] | None = None,
         state: TrainingState | None = None,
+        interrupts: Sequence[Any] = (),
     ) -> None:
         super().__init__()
         self.batches, self.callbacks, self.history = batches, callbacks, history
-        self.save, self.state = save, state
+        self.save, self.state, self.interrupts = save, state, interrupts
         self.last_step = -1
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
@@ -107,9 +112,10 @@ class Checkpointing(keras.callbacks.Callback):
                 f"training/callbacks/{name}", callback
             )
             arrays |= own_arrays
+        stopped = self.model.stop_training and not self.interrupts
         described = {
             "epochs": epoch + 1,
-            "ended": bool(self.model.stop_training),
+            "ended": bool(stopped) or epoch + 1 == self.params["epochs"],
             "history": {
                 name: [float(value) for value in values]
                 for name, values in self.history.history.items()
@@ -152,7 +158,10 @@ def _memory(
     """Return a callback's numbers, with the names of its arrays, and these."""
     described: dict[str, Any] = {}
     arrays: dict[str, np.ndarray] = {}
+    given = inspect.signature(type(callback)).parameters
     for name, value in vars(callback).items():
+        if name in given:  # and Keras changes the sign of some, each time anew
+            continue
         listed = value if isinstance(value, list) else [value]
         if isinstance(value, _NUMBERS):
             described[name] = value
@@ -162,7 +171,16 @@ def _memory(
             names = [f"{prefix}/{name}/{i}" for i in range(len(listed))]
             arrays |= dict(zip(names, listed, strict=True))
             described[name] = {"arrays": names, "listed": listed is value}
+        elif isinstance(value, dict) and _are_numbers(value):
+            described[name] = {"numbers": value}
     return described, arrays
+
+
+def _are_numbers(values: Mapping[Any, Any]) -> bool:
+    """Whether these are numbers by name."""
+    return all(isinstance(name, str) for name in values) and all(
+        isinstance(value, _NUMBERS) for value in values.values()
+    )
 
 
 def _remind(
@@ -174,7 +192,9 @@ def _remind(
     for name, value in remembered.items():
         if name not in vars(callback):
             continue
-        if isinstance(value, dict):
+        if isinstance(value, dict) and "numbers" in value:
+            value = dict(value["numbers"])
+        elif isinstance(value, dict):
             listed = [arrays[array] for array in value["arrays"]]
             value = listed if value["listed"] else listed[0]
         setattr(callback, name, value)

@@ -140,6 +140,7 @@ def fit_batches(
     )
     history = keras.callbacks.History()
     own: list[keras.callbacks.Callback] = [history]
+    interrupts: list[int] = []
     data: dict[str, Any] = {"x": batches, "validation_data": validation_batches}
     if by_runs:
         own.append(_Progress(len(batches), length))
@@ -148,10 +149,20 @@ def fit_batches(
         if not isinstance(batches, BucketedBatches):
             raise TypeError("a stream has no state to save, or to go on from.")
         own.append(
-            Checkpointing(batches, callbacks, history, save=save_state, state=state)
+            Checkpointing(
+                batches,
+                callbacks,
+                history,
+                save=save_state,
+                state=state,
+                interrupts=interrupts,
+            )
         )
     try:
-        with _interruptible(model), _tensorflow.without_retracing_warnings():
+        with (
+            _interruptible(model, interrupts),
+            _tensorflow.without_retracing_warnings(),
+        ):
             model.fit(
                 **data,
                 epochs=epochs,
@@ -261,12 +272,11 @@ def _wants_batches(callback: keras.callbacks.Callback) -> bool:
 
 
 @contextmanager
-def _interruptible(model: keras.Model) -> Iterator[None]:
-    """Turn the first SIGINT into a stop after the step under way."""
+def _interruptible(model: keras.Model, interrupts: list[int]) -> Iterator[None]:
+    """Turn the first SIGINT into a stop after the step under way, and note it."""
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may handle signals
         return
-    interrupts = []
 
     def stop(signum: int, frame: Any) -> None:
         interrupts.append(signum)
