@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import tempfile
 import zipfile
@@ -22,6 +23,10 @@ import numpy as np
 FORMAT = "kseq2seq"
 FORMAT_VERSION = 1
 _DESCRIPTION = "model.json"
+_MOST_COMPRESSED = 100
+"""Trained weights shrink by a tenth; what shrinks a hundred times is none."""
+_ALWAYS_UNPACKED = 2**26
+"""Bytes that a file may unpack to in any case."""
 _UNREADABLE = (
     AttributeError,
     EOFError,
@@ -197,6 +202,7 @@ def read_artifact(path: str | Path) -> Artifact:
     with _open(path) as archive:
         description = _read_description(path, archive)
         try:
+            _check_members(archive, description["arrays"])
             arrays = {
                 name: _read_array(archive, name, declared)
                 for name, declared in description["arrays"].items()
@@ -231,6 +237,7 @@ def _not_a_model(path: str | Path) -> str:
 
 def _read_description(path: str | Path, archive: zipfile.ZipFile) -> dict[str, Any]:
     try:
+        _check_size(archive)
         description = json.loads(archive.read(_DESCRIPTION))
         if description["format"] != FORMAT:
             raise ValueError("another format")
@@ -245,6 +252,23 @@ def _read_description(path: str | Path, archive: zipfile.ZipFile) -> dict[str, A
     return dict(description)
 
 
+def _check_members(archive: zipfile.ZipFile, declared: Mapping[str, Any]) -> None:
+    """Raise unless the file holds what it declares, each once, and nothing else."""
+    found = sorted(archive.namelist())
+    expected = sorted([_DESCRIPTION, *map(_member, declared)])
+    if found != expected:
+        differing = sorted(set(found) ^ set(expected)) or found
+        raise ValueError(f"it does not hold what it declares: {differing[:3]}")
+
+
+def _check_size(archive: zipfile.ZipFile) -> None:
+    """Raise for a file that unpacks to far more than weights and words do."""
+    unpacked = sum(member.file_size for member in archive.infolist())
+    packed = sum(member.compress_size for member in archive.infolist())
+    if unpacked > max(_ALWAYS_UNPACKED, _MOST_COMPRESSED * packed):
+        raise ValueError(f"{packed:,} bytes in it unpack to {unpacked:,}")
+
+
 def _read_array(
     archive: zipfile.ZipFile, name: str, declared: Mapping[str, Any]
 ) -> np.ndarray:
@@ -252,7 +276,7 @@ def _read_array(
     shape, dtype = tuple(declared["shape"]), np.dtype(declared["dtype"])
     member = archive.getinfo(_member(name))
     header = 4096
-    if member.file_size > int(np.prod(shape)) * dtype.itemsize + header:
+    if member.file_size > math.prod(shape) * dtype.itemsize + header:
         raise ValueError(f"{name} is larger than declared")
     array = np.load(io.BytesIO(archive.read(member)), allow_pickle=False)
     if array.shape != shape or array.dtype != dtype:

@@ -164,6 +164,27 @@ def test_arrays_that_are_not_as_declared_are_refused(path, declared):
         read_artifact(path)
 
 
+@pytest.mark.parametrize("name", ["more.npy", "../more", "model.json"])
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_what_is_not_declared_is_refused(path, name):
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(name, archive.read("model.json"))
+    with pytest.raises(ValueError, match="does not hold what it declares"):
+        read_artifact(path)
+
+
+@pytest.mark.parametrize("bomb", ["model.json", "arrays/weights/a.npy"])
+def test_what_unpacks_to_far_more_is_refused_unread(path, bomb, monkeypatch):
+    zeros = bytes(2**20)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(bomb, zeros)
+    monkeypatch.setattr(persistence, "_ALWAYS_UNPACKED", 2**19)
+    monkeypatch.setattr(zipfile.ZipFile, "read", None)
+    with pytest.raises(ValueError) as refused:
+        read_description(path)
+    assert "unpack to 1,048,576" in str(refused.value.__cause__)
+
+
 def test_a_flipped_byte_is_noticed(path):
     content = bytearray(path.read_bytes())
     content[content.index(b"weights/a.npy") + 60] ^= 1
