@@ -1,12 +1,14 @@
 """Recurrent sequence-to-sequence learning in Keras.
 
 Names are imported when they are first used, so that ``import kseq2seq`` loads no
-backend.
+backend. Where Keras is loaded already, it learns of all layers at once, and
+``keras.models.load_model`` finds those of a ``.keras`` file.
 """
 
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -61,3 +63,8 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_HOMES, *_MODULES})
+
+
+if "keras" in sys.modules:
+    for _module in ("generation", "training"):  # between them they import all layers
+        importlib.import_module(f"kseq2seq.{_module}")

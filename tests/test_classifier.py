@@ -303,7 +303,7 @@ def test_an_unknown_token_raises_when_asked():
         ({"tol": 0.1, "label_smoothing": 0.3}, "tol=0.1 can never be reached: with"),
         ({"source_vocabulary": "bc"}, r"X\[0\]: the token 'a' at position 0 is not"),
         ({"optimizer": "adma"}, "Did you mean 'adam'"),
-        ({"callbacks": [print]}, "callbacks must be a list of keras.callbacks"),
+        ({"callbacks": [print]}, "print> returned None"),
         ({"verbose": 5}, "verbose must be"),
         ({"random_state": -1}, "random_state must be"),
         ({"dropout": 1.0}, "dropout must be"),

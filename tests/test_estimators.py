@@ -34,6 +34,24 @@ def small(**parameters):
     return Seq2SeqEstimator(**{**SMALL, **parameters})
 
 
+def test_keras_alone_loads_each_model_in_a_fresh_process(fitted, tmp_path):
+    models = {**vars(fitted.models_), "generator": fitted.generator_}
+    for name, model in models.items():
+        model.save(tmp_path / f"{name}.keras")
+    code = (
+        "import keras, kseq2seq, numpy as np\n"
+        f"for name in {[*models]}:\n"
+        "    model = keras.models.load_model(name + '.keras')\n"
+        "print(model.predict(np.array([[4, 5, 6, 3]]), verbose=0)['ids'].tolist())\n"
+    )
+    command = [sys.executable, "-c", code]
+    shown = subprocess.run(
+        command, capture_output=True, text=True, check=True, cwd=tmp_path
+    ).stdout
+    ids = fitted.generator_.predict(np.array([[4, 5, 6, 3]]), verbose=0)["ids"]
+    assert shown.strip().splitlines()[-1] == str(ids.tolist())
+
+
 def test_it_learns_to_reverse_words(fitted):
     assert fitted.predict(["abcd", "ddca"]) == ["dcba", "acdd"]
     words = ["abca", "dcb", "bbda", "c", "acdb", "dada"]
@@ -217,6 +235,14 @@ def test_a_kept_matrix_is_the_embedding():
     np.testing.assert_array_equal(np.asarray(layer.embeddings), matrix)
 
 
+def test_a_function_makes_callbacks_for_each_fit():
+    estimator = small(callbacks=[lambda: FreeRunningValidation(["exact_match"])])
+    estimator.set_params(validation_fraction=0.25, epochs=2)
+    first = estimator.fit(X, Y).callbacks_[0]
+    assert len(estimator.history_["val_exact_match"]) == 2
+    assert estimator.fit(X, Y).callbacks_[0] is not first
+
+
 def test_callbacks_are_copied_for_each_fit_and_can_be_read():
     class Counting(keras.callbacks.Callback):
         epochs = 0
@@ -348,8 +374,8 @@ def test_attention_of_a_model_without_it_is_refused():
         ({"clip_norm": 0}, "clip_norm must be"),
         ({"verbose": 5}, "verbose must be"),
         (
-            {"callbacks": [print]},
-            "callbacks must be a list of keras.callbacks",
+            {"callbacks": [dict]},
+            "class 'dict'> returned {}",
         ),
         ({"callbacks": 3}, "callbacks must be"),
         ({"random_state": -1}, "random_state must be"),

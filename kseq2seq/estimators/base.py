@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -275,10 +274,6 @@ class SequenceEstimator(BaseEstimator):
         if self.epochs is not None:
             return int(self.epochs)
         return min(max(DEFAULT_UPDATES // updates_per_epoch, MIN_EPOCHS), MAX_EPOCHS)
-
-    def _copy_callbacks(self) -> list[keras.callbacks.Callback]:
-        """Return copies of the callbacks, so that no fit shares them with another."""
-        return copy.deepcopy(list(self.callbacks or ()))
 
     def _train(
         self,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import keras
+from keras.callbacks import Callback
 
 
 def check_lengths(num_sources: int, num_targets: int) -> None:
@@ -32,12 +33,25 @@ def check_validation_data(validation_data: Any) -> tuple[Any, Any]:
 
 
 def check_callbacks(callbacks: Any) -> None:
-    """Raise unless callbacks is None or a sequence of Keras callbacks."""
+    """Raise unless callbacks is None or a sequence of callbacks, or of their makers."""
     if callbacks is None:
         return
     listed = callbacks if isinstance(callbacks, list | tuple) else [None]
-    if not all(isinstance(item, keras.callbacks.Callback) for item in listed):
+    if not all(isinstance(item, Callback) or callable(item) for item in listed):
         raise TypeError(
-            "callbacks must be a list of keras.callbacks.Callback objects; got "
-            f"{callbacks!r}."
+            "callbacks must be a list of keras.callbacks.Callback objects, or of "
+            f"functions that make one; got {callbacks!r:.200}."
         )
+
+
+def new_callbacks(callbacks: Sequence[Callback | Callable[[], Callback]]) -> list[Any]:
+    """Return a copy of each callback, or what its maker makes."""
+    copies = copy.deepcopy(list(callbacks))  # at once: one may know of another
+    made = [c if isinstance(c, Callback) else c() for c in copies]
+    for maker, callback in zip(callbacks, made, strict=True):
+        if not isinstance(callback, Callback):
+            raise TypeError(
+                "a function among the callbacks must return a "
+                f"keras.callbacks.Callback; {maker!r:.60} returned {callback!r:.60}."
+            )
+    return made

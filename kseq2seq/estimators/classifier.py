@@ -20,7 +20,11 @@ from kseq2seq.batching import LabelBatches
 from kseq2seq.builders import build_sequence_classifier
 from kseq2seq.decoding import generate
 from kseq2seq.estimators.base import SequenceEstimator, updates_per_epoch
-from kseq2seq.estimators.checks import check_lengths, check_validation_data
+from kseq2seq.estimators.checks import (
+    check_lengths,
+    check_validation_data,
+    new_callbacks,
+)
 from kseq2seq.estimators.streams import is_stream
 from kseq2seq.ragged import RaggedIds
 from kseq2seq.sequences import SequenceCodec
@@ -107,8 +111,8 @@ embeddings_initializer : str or keras.initializers.Initializer
         the best weights return; None to train all epochs and keep the last weights.
     tol : float, optional
         Training ends when an epoch's training loss is no more than this.
-    callbacks : sequence of keras.callbacks.Callback, optional
-        Copied for each fit; the copies are ``callbacks_``.
+    callbacks : sequence of keras.callbacks.Callback, or of functions, optional
+        Each is copied, or made by its function, for each fit; see ``callbacks_``.
     verbose : {0, 1, 2}, default 0
         Keras's progress bar: none, a bar, or a line an epoch.
     random_state : int, optional
@@ -183,7 +187,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         validation_fraction: float = 0.1,
         patience: int | None = 10,
         tol: float | None = None,
-        callbacks: Sequence[keras.callbacks.Callback] | None = None,
+        callbacks: Sequence[Any] | None = None,
         verbose: int | str = 0,
         random_state: int | None = None,
     ) -> None:
@@ -316,6 +320,7 @@ embeddings_initializer : str or keras.initializers.Initializer
     ) -> None:
         if is_stream(X):
             raise TypeError("X must be a list or an array; got an iterator.")
+        self.callbacks_ = new_callbacks(self.callbacks or ())
         generator = random_generator(self.random_state)
         checkpoint = self._open_checkpoint(checkpoint_path, generator)
         codec = None if checkpoint is None else checkpoint.codec("source", "X")
@@ -351,7 +356,6 @@ embeddings_initializer : str or keras.initializers.Initializer
             num_weights=self._network.count_params(),
         )
         batches = partial(LabelBatches, batch_size=batch_size, num_buckets=num_buckets)
-        self.callbacks_ = self._copy_callbacks()
         _refuse_answer_callbacks(self.callbacks_)
         self._train(
             self.model_,

@@ -320,7 +320,7 @@ class FittingEstimator(AnsweringEstimator):
             )
 
     def _looks_at_answers(self) -> bool:
-        looking = any(isinstance(c, AnswerCallback) for c in self.callbacks or ())
+        looking = any(isinstance(c, AnswerCallback) for c in self.callbacks_)
         return looking or self._stops_by_answers
 
     @property
@@ -339,14 +339,13 @@ class FittingEstimator(AnsweringEstimator):
         )
 
     def _attach_callbacks(self, validation: tuple[Any, Any]) -> None:
-        """Copy the callbacks; those that look at answers get theirs, and come first."""
-        copies = self._copy_callbacks()
-        if any(isinstance(callback, TeacherForcing) for callback in copies):
+        """Give the callbacks that look at answers theirs; put them first."""
+        if any(isinstance(callback, TeacherForcing) for callback in self.callbacks_):
             raise TypeError(
                 "an estimator sets teacher forcing itself: pass teacher_forcing and "
                 "teacher_forcing_schedule in place of a TeacherForcing callback."
             )
-        looking = [c for c in copies if isinstance(c, AnswerCallback)]
+        looking = [c for c in self.callbacks_ if isinstance(c, AnswerCallback)]
         X, y = validation
         if self._stops_by_answers and not self._measures(looking):
             looking.append(FreeRunningValidation([self.early_stopping_metric]))
@@ -359,7 +358,7 @@ class FittingEstimator(AnsweringEstimator):
         y = self._target.sequences(y) if looking and len(y) else y
         for callback in looking:
             callback.attach(self.predict, X, y, tokens=self._target.tokens)
-        others = [c for c in copies if not isinstance(c, AnswerCallback)]
+        others = [c for c in self.callbacks_ if not isinstance(c, AnswerCallback)]
         self.callbacks_ = looking + others
 
     def _measures(self, callbacks: Sequence[keras.callbacks.Callback]) -> bool:

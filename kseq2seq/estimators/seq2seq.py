@@ -20,7 +20,7 @@ from kseq2seq.builders import (
     ATTENTIONS,
     DECODERS,
 )
-from kseq2seq.estimators.checks import check_validation_data
+from kseq2seq.estimators.checks import check_validation_data, new_callbacks
 from kseq2seq.estimators.fitting import FittingEstimator
 from kseq2seq.generation import LONGEST
 from kseq2seq.metrics import METRICS, check_metrics
@@ -202,9 +202,9 @@ embeddings_initializer : str or keras.initializers.Initializer
         ``"edit_distance"`` or ``"token_error_rate"``, on 1,000 pairs at most.
     tol : float, optional
         Training ends when an epoch's training loss is no more than this.
-    callbacks : sequence of keras.callbacks.Callback, optional
-        Copied for each fit; the copies are ``callbacks_``. Those of
-        ``kseq2seq.training`` that look at answers come before the others.
+    callbacks : sequence of keras.callbacks.Callback, or of functions, optional
+        Each is copied, or made by its function, for each fit; see ``callbacks_``.
+        Those of ``kseq2seq.training`` that look at answers come before the others.
     verbose : {0, 1, 2}, default 0
         Keras's progress bar: none, a bar, or a line an epoch.
     random_state : int, optional
@@ -305,7 +305,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         patience: int | None = 10,
         early_stopping_metric: str = "loss",
         tol: float | None = None,
-        callbacks: Sequence[keras.callbacks.Callback] | None = None,
+        callbacks: Sequence[Any] | None = None,
         verbose: int | str = 0,
         random_state: int | None = None,
     ) -> None:
@@ -429,6 +429,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         """
         with self._all_or_nothing():
             self._check_parameters()
+            self.callbacks_ = new_callbacks(self.callbacks or ())
             if validation_data is not None:
                 validation_data = check_validation_data(validation_data)
             if y is None:
