@@ -61,7 +61,7 @@ def assert_same(one, other):
     "changes",
     [
         {"teacher_forcing": 0.5, "ema_momentum": 0.9, "warmup_steps": 3},
-        {"patience": 1, "learning_rate": 0.5, "recurrent_dropout": 0.2},
+        {"patience": 1, "learning_rate": 0.5},
         {"optimizer": keras.optimizers.RMSprop(0.01), "gradient_accumulation_steps": 2},
     ],
     ids=["samples and averages", "stops early", "accumulates"],

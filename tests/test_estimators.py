@@ -141,9 +141,8 @@ def test_texts_are_prepared_on_both_sides_and_measured_so(tmp_path):
 
 
 def test_unk_is_no_answer_unless_training_showed_it():
-    y = ["ab", "ab", "ac", "b"] * 4
-    always = small(min_frequency=8).fit(["a", "b", "c", "d"] * 4, y)
-    never = small().fit(["a", "b", "c", "d"] * 4, y)
+    X, y = ["a", "b"] * 8, ["ab", "ab", "ac", "b"] * 4
+    always, never = small(min_frequency=8).fit(X, y), small().fit(X, y)
     assert UNK not in always._forbidden_ids and UNK in never._forbidden_ids
 
 

@@ -12,7 +12,7 @@ load_benchmarks()
 from benchmarks import multi30k  # noqa: E402
 from benchmarks.exercises import results  # noqa: E402
 
-SMALL = {"units": 16, "embedding_dim": 8, "batch_size": 32, "epochs": 2}
+SMALL = {"units": 16, "embedding_dim": 16, "batch_size": 32, "epochs": 2}
 
 
 @pytest.fixture
@@ -41,8 +41,6 @@ def small(monkeypatch):
         model = multi30k.MODELS[name]
         bpe = {"source_tokenizer": "bpe:300", "target_tokenizer": "bpe:300"}
         own = {**SMALL, **({} if model.answers_freely else bpe)}
-        if "attention_units" in model.setting:
-            own["attention_units"] = 8
         setting = {**model.setting, **own}
         monkeypatch.setitem(multi30k.MODELS, name, replace(model, setting=setting))
 
