@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import GridSearchCV, cross_val_score
 
 import kseq2seq
 from kseq2seq import SequenceClassifier
@@ -205,15 +204,6 @@ def test_init_only_assigns_and_clone_keeps_every_parameter(classifier):
 
 
 @pytest.mark.slow
-def test_grid_search_and_cross_validation_take_it():
-    search = GridSearchCV(small(), {"units": [4], "cell": ["gru", "lstm"]}, cv=2)
-    search.fit(X, Y)
-    assert len(search.cv_results_["params"]) == 2
-    assert not np.isnan(search.cv_results_["mean_test_score"]).any()
-    assert search.predict_proba(["ab"]).shape == (1, 2)
-    assert len(cross_val_score(small(), X, Y, cv=2, scoring="neg_log_loss")) == 2
-
-
 @pytest.mark.parametrize("path", ["save", "pickle", "copy"])
 def test_what_was_kept_answers_the_same(classifier, tmp_path, path):
     if path == "save":

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import GridSearchCV
 
 import kseq2seq
 from kseq2seq import Seq2SeqEstimator
@@ -193,17 +192,6 @@ def test_init_only_assigns_and_clone_keeps_every_parameter():
 def test_a_clone_is_not_fitted(fitted):
     with pytest.raises(NotFittedError):
         clone(fitted).predict(["ab"])
-
-
-@pytest.mark.slow
-def test_grid_search_tries_every_parameter_it_is_given():
-    search = GridSearchCV(
-        small(), {"units": [4], "attention_kind": ["dot", None]}, cv=2, refit=True
-    )
-    search.fit(X, Y)
-    assert len(search.cv_results_["params"]) == 2
-    assert not np.isnan(search.cv_results_["mean_test_score"]).any()
-    assert search.predict(["ab"])
 
 
 @pytest.mark.slow
