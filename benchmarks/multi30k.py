@@ -117,8 +117,9 @@ MODELS = {
             "embedding_dim": 256,
             "dropout": 0.5,
             "learning_rate": 0.001,
-            "batch_size": 128,
-            "epochs": 10,
+            "ema_momentum": 0.998,
+            "batch_size": 64,
+            "epochs": 5,
         },
         published={"test_2016_bleu_greedy": 28.3},
         published_setting="20.5M parameters, bidirectional GRU of 512, decoder of 512, "

@@ -204,7 +204,7 @@ def sacrebleu_score(
     >>> round(score, 2), signature.split("|")[:2]
     (100.0, ['nrefs:1', 'case:lc'])
     """
-    check_choice("metric", metric, ("bleu", "chrf"))
+    check_choice("metric", metric, TEXT_METRICS)
     _check_pairs(y_true, y_pred)
     _check_sacrebleu()
     for text in (*y_true, *y_pred):
@@ -252,7 +252,7 @@ def check_metrics(metrics: Sequence[str]) -> tuple[str, ...]:
         )
     for name in metrics:
         check_choice("metrics", name, METRICS)
-    if {"bleu", "chrf"} & set(metrics):
+    if not set(TEXT_METRICS).isdisjoint(metrics):
         _check_sacrebleu()
     return tuple(metrics)
 

@@ -270,12 +270,18 @@ def test_masked_autoencoder_beats_the_mean_picture_soon():
 
 
 @pytest.mark.slow
-def test_arithmetic_gives_its_rows_in_a_small_size():
+def test_arithmetic_gives_its_rows_in_a_small_size(tmp_path):
     lines = []
     rows = command.load("arithmetic")(lines.append, num_samples=400, epochs=1)
     rows += command.load("arithmetic_solved")(
-        lines.append, num_samples=400, units=8, epochs=1, batch_size=32
+        lines.append,
+        num_samples=400,
+        units=8,
+        epochs=1,
+        batch_size=32,
+        picture=tmp_path / "attention.png",
     )
+    assert (tmp_path / "attention.png").exists()
     assert [each.model for each in rows] == [
         "without attention",
         "dot attention",

@@ -154,10 +154,8 @@ class SequenceEstimator(BaseEstimator):
         self, model: keras.Model, num_updates: int
     ) -> keras.optimizers.Optimizer:
         """Return a new optimizer; in `partial_fit` the last one, if it still fits."""
-        optimizer, variables = (
-            self._make_optimizer(num_updates),
-            model.trainable_variables,
-        )
+        optimizer = self._make_optimizer(num_updates)
+        variables = model.trainable_variables
         last, its_variables = self._last_optimizer or (None, [])
         if (
             self._keeps_optimizer
@@ -229,6 +227,15 @@ class SequenceEstimator(BaseEstimator):
                     f"{fitted!r:.60} and is {value!r:.60}. Set it back, or pass "
                     "warm_start=False to fit a new model."
                 )
+
+    def _known_codec(
+        self, side: str, name: str, checkpoint: Checkpoint | None
+    ) -> SequenceCodec | None:
+        """Return the codec that a fit goes on with, None where it learns one."""
+        if self._goes_on:
+            codec: SequenceCodec = getattr(self, f"_{side}")
+            return codec
+        return None if checkpoint is None else checkpoint.codec(side, name)
 
     def _learn_source(
         self, X: Any, codec: SequenceCodec | None = None
@@ -371,7 +378,7 @@ class SequenceEstimator(BaseEstimator):
         }
 
     def _check_fitted(self) -> None:
-        if not hasattr(self, self._model_names[0]):
+        if not self._is_fitted:
             raise NotFittedError(
                 f"this {type(self).__name__} is not fitted yet. Call fit(X, y), or "
                 "load a model with kseq2seq.load(path)."

@@ -323,8 +323,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         self.callbacks_ = new_callbacks(self.callbacks or ())
         generator = random_generator(self.random_state)
         checkpoint = self._open_checkpoint(checkpoint_path, generator)
-        codec = None if checkpoint is None else checkpoint.codec("source", "X")
-        codec = self._source if self._goes_on else codec
+        codec = self._known_codec("source", "X", checkpoint)
         source, sources = self._learn_source(X, codec)
         encoder = self._label_encoder(y, classes)
         labels = _encode_labels("y", encoder, y)

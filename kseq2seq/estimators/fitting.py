@@ -150,14 +150,8 @@ class FittingEstimator(AnsweringEstimator):
         self, X: Any, y: Any, checkpoint: Checkpoint | None
     ) -> list[tuple[SequenceCodec, RaggedIds]]:
         """Return the codec and the ids of each side, with the codecs there are."""
-        source = target = None
-        if self._goes_on:
-            source, target = self._source, self._target
-        elif checkpoint is not None:
-            source, target = (
-                checkpoint.codec("source", "X"),
-                checkpoint.codec("target", "y"),
-            )
+        source = self._known_codec("source", "X", checkpoint)
+        target = self._known_codec("target", "y", checkpoint)
         if source is None and self.shared_vocabulary:
             return self._learn_both(X, y)
         return [self._learn_source(X, source), self._learn_target(y, target)]

@@ -43,10 +43,10 @@ def parameters_to_json(
             described[name] = {"tokenizer": tokenizer_to_json(value)}
         elif isinstance(value, _PLAIN):
             described[name] = value
-        elif _is_plain_list(value) and not name.endswith("vocabulary"):
-            described[name] = list(value)
         elif name.endswith("vocabulary"):
             described[name] = {"tokens": as_vocabulary(name, value).tokens}
+        elif _is_plain_list(value):
+            described[name] = list(value)
         else:
             described[name] = _keras_object_to_json(name, value)
     return described, arrays
