@@ -177,3 +177,30 @@ def test_a_pass_has_no_warm_up(make):
 def test_a_pass_needs_answers():
     with pytest.raises(TypeError, match="y is missing"):
         answering()[0].partial_fit(iter([("a", "b")]), None)
+
+
+@BOTH
+def test_a_file_with_the_optimizer_goes_on_as_if_there_were_none(make, tmp_path):
+    estimator, y = make(optimizer=keras.optimizers.Adam(0.05))
+    estimator.partial_fit(X, y)
+    with_it = estimator.save(tmp_path / "with.kseq2seq", include_optimizer=True)
+    without = kseq2seq.load(estimator.save(tmp_path / "without.kseq2seq"))
+    loaded = kseq2seq.load(with_it)
+    again = kseq2seq.load(loaded.save(tmp_path / "2.kseq2seq", include_optimizer=True))
+    for each in (estimator, loaded, again, without):
+        each.partial_fit(X, y)
+    assert_same(weights(loaded), weights(estimator))
+    assert_same(weights(again), weights(estimator))
+    with pytest.raises(AssertionError):
+        assert_same(weights(without), weights(estimator), rtol=1e-3)
+
+
+def test_another_optimizer_begins_anew(tmp_path):
+    estimator, y = answering()
+    path = tmp_path / "m.kseq2seq"
+    estimator.partial_fit(X, y).save(path, include_optimizer=True)
+    losses = [
+        kseq2seq.load(path).set_params(**changes).partial_fit(X, y).partial_fit(X, y)
+        for changes in ({"optimizer": "sgd"}, {"clip_norm": None})
+    ]
+    assert all(np.isfinite(each.history_["loss"][0]) for each in losses)

@@ -4,9 +4,10 @@ import zipfile
 
 import numpy as np
 import pytest
+from formats import make
 
 import kseq2seq
-from kseq2seq import persistence
+from kseq2seq import Seq2SeqEstimator, persistence
 from kseq2seq.persistence import (
     Artifact,
     read_artifact,
@@ -210,6 +211,36 @@ def test_a_description_that_makes_no_model_is_refused(fitted, tmp_path, changes)
     describe(path, **changes)
     with pytest.raises(ValueError, match="is damaged"):
         kseq2seq.load(path)
+
+
+@pytest.mark.parametrize(
+    "setting", ["units", "encoder_units", "embedding_dim", "num_layers"]
+)
+def test_sizes_that_there_are_no_weights_for_are_refused_unbuilt(
+    fitted, tmp_path, setting, monkeypatch
+):
+    path = fitted.save(tmp_path / "m.kseq2seq")
+    parameters = read_description(path)["parameters"]
+    describe(path, parameters={**parameters, setting: 10**6})
+    monkeypatch.setattr(Seq2SeqEstimator, "_rebuild", None)
+    with pytest.raises(ValueError, match=rf"is damaged: {setting}=1,000,000"):
+        kseq2seq.load(path)
+
+
+@pytest.mark.parametrize(
+    "path", sorted(make.FOLDER.glob("*.kseq2seq")), ids=lambda path: path.stem
+)
+def test_files_of_every_format_load_and_answer_as_they_did(path):
+    kept = json.loads(path.with_suffix(".json").read_text())
+    name = path.stem.split("_")[1]
+    found, scores = make.answers(name, kseq2seq.load(path), kept["X"])
+    assert found == kept["answers"]
+    np.testing.assert_allclose(scores, kept["scores"], rtol=1e-4, atol=1e-4)
+
+
+def test_there_are_files_of_this_format():
+    for name in ("texts", "subwords", "classes"):
+        assert (make.FOLDER / f"{persistence.FORMAT_VERSION}_{name}.kseq2seq").exists()
 
 
 def test_weights_of_another_size_are_refused(fitted, tmp_path):

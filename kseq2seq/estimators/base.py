@@ -27,7 +27,8 @@ from kseq2seq.arguments import (
 )
 from kseq2seq.batching import BucketedBatches, StreamBatches
 from kseq2seq.estimators.checkpoints import Checkpoint
-from kseq2seq.estimators.checks import check_callbacks
+from kseq2seq.estimators.checks import check_callbacks, check_sizes
+from kseq2seq.estimators.optimizer_state import OptimizerState, kind_of
 from kseq2seq.estimators.parameters import parameters_from_json, parameters_to_json
 from kseq2seq.ragged import RaggedIds
 from kseq2seq.sequences import SequenceCodec
@@ -47,6 +48,8 @@ DEFAULT_UPDATES = 4000
 """How many updates a fit makes by default, within the two bounds that follow."""
 MIN_EPOCHS, MAX_EPOCHS = 10, 100
 
+_WEIGHTS = "weights/"
+"""What the names of weights begin with in a model file."""
 _NOT_SAVED = ("callbacks",)
 _NOT_PICKLED = ("callbacks_", "_last_optimizer")
 _ONE_PASS = {
@@ -74,6 +77,8 @@ class SequenceEstimator(BaseEstimator):
     """The attributes that hold models; a pickle has their weights instead."""
     _last_optimizer: tuple[keras.optimizers.Optimizer, list[Any]] | None = None
     """That of the last fit, and the variables that it moves."""
+    _loaded_optimizer = OptimizerState()
+    """What a model file had of one."""
     _keeps_optimizer = False
     """Whether a fit goes on with it."""
 
@@ -91,6 +96,10 @@ class SequenceEstimator(BaseEstimator):
 
     def _read_description(self, description: Mapping[str, Any]) -> None:
         """Take on what :meth:`_description` returned."""
+        raise NotImplementedError
+
+    def _vocabulary_sizes(self) -> dict[str, int]:
+        """Return how many ids there are, of each side that has embeddings."""
         raise NotImplementedError
 
     def _rebuild(self) -> None:
@@ -130,6 +139,7 @@ class SequenceEstimator(BaseEstimator):
             else:
                 self.__dict__ = before
                 self._last_optimizer = None  # it may have moved
+                self._loaded_optimizer = OptimizerState()
                 if weights is not None:
                     self._network.set_weights(weights)
             raise
@@ -160,12 +170,14 @@ class SequenceEstimator(BaseEstimator):
         if (
             self._keeps_optimizer
             and last is not None
-            and _kind_of(last) == _kind_of(optimizer)
+            and kind_of(last) == kind_of(optimizer)
             and set(map(id, variables)) == set(map(id, its_variables))
         ):
             if isinstance(self.optimizer, str):
                 last.learning_rate = self.learning_rate
             optimizer = last
+        elif self._keeps_optimizer and last is None:
+            self._loaded_optimizer.give_to(optimizer, variables)
         self._last_optimizer = optimizer, variables
         return optimizer
 
@@ -384,7 +396,13 @@ class SequenceEstimator(BaseEstimator):
                 "load a model with kseq2seq.load(path)."
             )
 
-    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
+    def save(
+        self,
+        path: str | Path,
+        *,
+        overwrite: bool = False,
+        include_optimizer: bool = False,
+    ) -> Path:
         """Write the fitted estimator to one file; :func:`kseq2seq.load` reads it.
 
         The file holds parameters, vocabularies, weights and history; it holds no code,
@@ -396,6 +414,9 @@ class SequenceEstimator(BaseEstimator):
             By custom ``.kseq2seq``.
         overwrite : bool, default False
             Whether a file that exists is replaced.
+        include_optimizer : bool, default False
+            Whether the file has the optimizer's state too, some two times the weights:
+            then `partial_fit` goes on, after loading, as if there had been no file.
 
         Returns
         -------
@@ -411,7 +432,21 @@ class SequenceEstimator(BaseEstimator):
             When a tokenizer, initializer or optimizer is code of your own.
         """
         self._check_fitted()
-        return persistence.write_artifact(path, self.to_artifact(), overwrite=overwrite)
+        check_flag("include_optimizer", include_optimizer)
+        artifact = self.to_artifact()
+        if include_optimizer:
+            state = self._optimizer_state()
+            artifact = persistence.Artifact(
+                {**artifact.description, "optimizer": state.kind},
+                {**artifact.arrays, **state.arrays},
+            )
+        return persistence.write_artifact(path, artifact, overwrite=overwrite)
+
+    def _optimizer_state(self) -> OptimizerState:
+        """Return the state of the optimizer that a pass would go on with."""
+        if self._last_optimizer is None:
+            return self._loaded_optimizer
+        return OptimizerState.of(self._last_optimizer[0])
 
     def to_artifact(self) -> persistence.Artifact:
         """Return what a model file holds of this fitted estimator."""
@@ -433,19 +468,19 @@ class SequenceEstimator(BaseEstimator):
 
     def _weights(self) -> dict[str, np.ndarray]:
         return {
-            f"weights/{variable.path}": np.asarray(variable)
+            f"{_WEIGHTS}{variable.path}": np.asarray(variable)
             for variable in self._network.weights
         }
 
     def _set_weights(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Give the models these weights; raise unless names and shapes are theirs."""
         own = self._weights()
-        given = {name for name in arrays if name.startswith("weights/")}
+        given = {name for name in arrays if name.startswith(_WEIGHTS)}
         if given != set(own):
             differing = sorted(given ^ set(own))
             raise ValueError(f"the weights do not fit the parameters: {differing[:3]}.")
         for variable in self._network.weights:
-            array = arrays[f"weights/{variable.path}"]
+            array = arrays[f"{_WEIGHTS}{variable.path}"]
             if array.shape != tuple(variable.shape):
                 raise ValueError(
                     f"{variable.path} must be of shape {tuple(variable.shape)}; got "
@@ -462,7 +497,13 @@ class SequenceEstimator(BaseEstimator):
         )
         estimator._settings = estimator._model_settings()
         estimator._read_description(description)
+        check_sizes(
+            estimator._settings,
+            estimator._vocabulary_sizes(),
+            {n: a for n, a in artifact.arrays.items() if n.startswith(_WEIGHTS)},
+        )
         estimator.history_ = description["history"]
+        estimator._loaded_optimizer = OptimizerState.read(artifact)
         estimator._restore_models(artifact.arrays)
         return estimator
 
@@ -486,14 +527,6 @@ class SequenceEstimator(BaseEstimator):
         super().__setstate__(state)
         if weights is not None:
             self._restore_models(weights)
-
-
-def _kind_of(optimizer: keras.optimizers.Optimizer) -> tuple[type, dict[str, Any]]:
-    """Return what makes two optimizers alike, whatever their learning rates are."""
-    config = optimizer.get_config()
-    for name in ("name", "learning_rate"):
-        config.pop(name, None)
-    return type(optimizer), config
 
 
 def updates_per_epoch(num_examples: int, batch_size: int) -> int:

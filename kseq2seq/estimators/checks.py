@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
+import numpy as np
 from keras.callbacks import Callback
+
+_ROOM = 16
+"""Both directions of an encoder have half its width, and room is left for others."""
 
 
 def check_lengths(num_sources: int, num_targets: int) -> None:
@@ -55,3 +60,50 @@ def new_callbacks(callbacks: Sequence[Callback | Callable[[], Callback]]) -> lis
                 f"keras.callbacks.Callback; {maker!r:.60} returned {callback!r:.60}."
             )
     return made
+
+
+def check_sizes(
+    settings: Mapping[str, Any],
+    vocabulary_sizes: Mapping[str, int],
+    weights: Mapping[str, np.ndarray],
+) -> None:
+    """Raise where settings ask for models far larger than these weights are.
+
+    A bound that is cheap, so that no file makes a model that it has no weights for;
+    names and shapes are compared when the model is there.
+
+    Parameters
+    ----------
+    settings : mapping of str to object
+        Under the builder's names.
+    vocabulary_sizes : mapping of str to int
+        Of the sides that have embeddings: ``"source"``, and ``"target"``.
+    weights : mapping of str to numpy.ndarray
+    """
+
+    def size(name: str) -> int:
+        value = settings.get(name)
+        return int(value) if isinstance(value, Integral) else 1
+
+    largest = max((array.size for array in weights.values()), default=0)
+    products = {
+        f"{name}={size(name):,}": size(name) ** 2 for name in ("units", "encoder_units")
+    }
+    if settings.get("attention") is not None:
+        name = "attention_units"
+        products[f"{name}={size(name):,}"] = size(name) * size("units")
+    for side, num_ids in vocabulary_sizes.items():
+        if settings.get(f"{side}_embedding") == "learned":
+            name = f"embedding_dim={size('embedding_dim'):,}"
+            products[name] = size("embedding_dim") * max(num_ids, size("units"))
+    for setting, product in products.items():
+        if product > _ROOM * largest:
+            raise ValueError(
+                f"{setting} needs more weights than the file has: its largest array "
+                f"has {largest:,} numbers"
+            )
+    if size("num_layers") > len(weights):
+        raise ValueError(
+            f"num_layers={size('num_layers'):,} is more than the {len(weights)} arrays "
+            "of the file"
+        )

@@ -429,6 +429,9 @@ embeddings_initializer : str or keras.initializers.Initializer
             description["classes"], dtype=description["classes_dtype"]
         )
 
+    def _vocabulary_sizes(self) -> dict[str, int]:
+        return {"source": len(self._source.vocabulary)}
+
     def _rebuild(self, random_state: Any = None) -> None:
         self.model_ = build_sequence_classifier(
             len(self._source.vocabulary),

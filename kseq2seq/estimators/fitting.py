@@ -414,6 +414,12 @@ class FittingEstimator(AnsweringEstimator):
         self.max_length_ = description["max_length"]
         self._forbidden_ids = description["forbidden_ids"]
 
+    def _vocabulary_sizes(self) -> dict[str, int]:
+        return {
+            "source": len(self._source.vocabulary),
+            "target": len(self._target.vocabulary),
+        }
+
     def _rebuild(self) -> None:
         self._adopt(_build_models(self._settings, self._source, self._target))
 

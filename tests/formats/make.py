@@ -1,0 +1,67 @@
+"""Write model files of this version's format, and what they answer.
+
+Run ``python -m formats.make`` in ``tests`` once, when the format gets a new version;
+files of older versions are kept as they are, and must load for ever.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from kseq2seq import Seq2SeqEstimator, SequenceClassifier
+from kseq2seq.datasets import make_number_words
+from kseq2seq.persistence import FORMAT_VERSION
+
+FOLDER = Path(__file__).parent
+WORDS, DIGITS = make_number_words(300, 1, 3, random_state=0)
+SMALL = {
+    "units": 12,
+    "embedding_dim": 6,
+    "dropout": 0.0,
+    "learning_rate": 0.02,
+    "epochs": 30,
+    "random_state": 0,
+}
+
+
+def estimators():
+    """Yield each estimator's name, itself and what to ask it."""
+    yield "texts", Seq2SeqEstimator(**SMALL, batch_size=16).fit(WORDS, DIGITS), WORDS
+    translator = Seq2SeqEstimator(
+        **SMALL,
+        source_tokenizer="bpe:270",
+        attention_kind="general",
+        cell="gru",
+        tied_embeddings=True,
+        optimizer="rmsprop",
+        attention_units=6,
+        kernel_initializer="he_normal",
+    )
+    yield "subwords", translator.fit(WORDS, DIGITS), WORDS
+    rows = np.array([[int(i) for i in f"{i:03}"] for i in range(200)])
+    labels = rows.sum(axis=1) % 3
+    yield "classes", SequenceClassifier(**SMALL).fit(rows, labels), rows
+
+
+def answers(name, estimator, X):
+    """Return the answers to a few sources, and their scores."""
+    if name == "classes":
+        return estimator.predict(X).tolist(), estimator.predict_proba(X).tolist()
+    best = [found[0] for found in estimator.predict_n_best(X, 2)]
+    return [each.answer for each in best], [each.score for each in best]
+
+
+def main():
+    """Write the files of this version."""
+    for name, estimator, X in estimators():
+        asked = X[:8]
+        stem = FOLDER / f"{FORMAT_VERSION}_{name}"
+        estimator.save(stem.with_suffix(".kseq2seq"))
+        found, scores = answers(name, estimator, asked)
+        kept = {"X": np.asarray(asked).tolist(), "answers": found, "scores": scores}
+        stem.with_suffix(".json").write_text(json.dumps(kept, indent=1))
+
+
+if __name__ == "__main__":
+    main()
