@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -16,6 +17,7 @@ from kseq2seq.arguments import (
     nearest,
     quoted_choices,
 )
+from kseq2seq.builders.own_parts import MakeAttention, MakeCell, count_states
 from kseq2seq.layers import RECURRENT_LAYERS
 
 Embedding = str | np.ndarray
@@ -42,7 +44,7 @@ class EncoderArchitecture:
     source_vocabulary_size: int | None
     source_features: int | None
     units: int
-    cell: str
+    cell: str | MakeCell
     num_layers: int
     bidirectional: bool
     embedding_dim: int | None
@@ -63,12 +65,20 @@ class EncoderArchitecture:
     def __post_init__(self) -> None:
         self.check_side("source")
         self.check_sizes("units", "encoder_units", "embedding_dim")
-        check_choice("cell", self.cell, CELLS)
+        if callable(self.cell):
+            count_states(self.cell, self.units)
+        else:
+            check_choice("cell", self.cell, CELLS)
         check_whole("num_layers", self.num_layers, maximum=MAX_LAYERS)
         for name in _FLAGS:
             check_flag(name, getattr(self, name))
         for name in ("dropout", "recurrent_dropout", "word_dropout"):
             check_rate(name, getattr(self, name))
+        if callable(self.cell) and self.recurrent_dropout:
+            raise ValueError(
+                "recurrent_dropout is for the cells that are known by name; a cell of "
+                "your own drops inside itself. Leave it out."
+            )
         if self.bidirectional and self.encoder_width % 2:
             raise ValueError(
                 "encoder_units must be even when bidirectional, half for each "
@@ -118,8 +128,16 @@ class EncoderArchitecture:
         return self.embedding_dim or self.units
 
     @property
+    def cell_name(self) -> str:
+        """What the names of the recurrent layers have."""
+        return self.cell if isinstance(self.cell, str) else "cell"
+
+    @cached_property
     def state_names(self) -> tuple[str, ...]:
-        """The names of a layer's states."""
+        """The names of a layer's states; of a cell of one's own they have numbers."""
+        if callable(self.cell):
+            num_states = count_states(self.cell, self.units)
+            return ("h", *(f"s{i}" for i in range(2, num_states + 1)))
         return ("h", "c") if self.cell == "lstm" else ("h",)
 
 
@@ -131,7 +149,7 @@ class Architecture(EncoderArchitecture):
     target_features: int | None
     target_embedding: Embedding
     decoder: str
-    attention: str | None = None
+    attention: str | MakeAttention | None = None
     attention_units: int | None = None
     attention_dropout: float = 0.0
     input_feeding: bool = False
@@ -141,6 +159,11 @@ class Architecture(EncoderArchitecture):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_rate("attention_dropout", self.attention_dropout)
+        if callable(self.attention) and self.attention_dropout:
+            raise ValueError(
+                "attention_dropout is for the kinds that are known by name; a layer of "
+                "your own drops inside itself. Leave it out."
+            )
         check_flag("bridge", self.bridge)
         if check_flag("input_feeding", self.input_feeding):
             self._check_feeding()

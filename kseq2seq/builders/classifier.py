@@ -13,6 +13,7 @@ from kseq2seq.builders.architecture import (
 )
 from kseq2seq.builders.components import Components
 from kseq2seq.builders.encoder import join_directions, read_source
+from kseq2seq.builders.own_parts import MakeCell
 
 
 def build_sequence_classifier(
@@ -21,7 +22,7 @@ def build_sequence_classifier(
     units: int = 256,
     *,
     source_features: int | None = None,
-    cell: str = "lstm",
+    cell: str | MakeCell = "lstm",
     num_layers: int = 1,
     bidirectional: bool = False,
     embedding_dim: int | None = None,

@@ -126,6 +126,14 @@ class Components(Seeded):
     ) -> keras_layers.Layer:
         """Return a recurrent layer that gives all outputs and its last states."""
         architecture = self.architecture
+        if callable(architecture.cell):
+            return keras_layers.RNN(
+                architecture.cell(units),
+                return_sequences=True,
+                return_state=True,
+                go_backwards=backward,
+                name=name,
+            )
         return RECURRENT_LAYERS[architecture.cell](
             units,
             kernel_initializer=self.initializer(architecture.kernel_initializer),

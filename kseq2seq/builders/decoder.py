@@ -10,6 +10,7 @@ import keras
 
 from kseq2seq.builders.architecture import Architecture
 from kseq2seq.builders.components import Components
+from kseq2seq.builders.own_parts import make_attention
 from kseq2seq.layers import AdditiveAttention, DotAttention, RepeatAlong, StepCell
 
 
@@ -30,7 +31,7 @@ class Decoder:
             self.dropouts.append(between)
             self.recurrent.append(
                 components.recurrent(
-                    architecture.units, name=f"decoder_{architecture.cell}_{i}"
+                    architecture.units, name=f"decoder_{architecture.cell_name}_{i}"
                 )
             )
             self.after_layers.append(components.after_layer(i, name="decoder"))
@@ -163,7 +164,11 @@ class _Attention:
         self.attention: Any
         rate = architecture.attention_dropout
         drops = {"dropout": rate, "seed": components.seed()} if rate else {}
-        if kind == "additive":
+        if callable(kind):
+            self.attention = make_attention(
+                kind, architecture.units, architecture.encoder_width
+            )
+        elif kind == "additive":
             self.names.insert(0, "attention_keys")
             self.query = components.dense(architecture.units, name="attention_query")
             initializer = components.initializer(architecture.kernel_initializer)

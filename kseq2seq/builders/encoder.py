@@ -45,7 +45,9 @@ def read_source(architecture: EncoderArchitecture, components: Components) -> Re
         inputs = outputs
         if i > 1:
             outputs = components.dropout(name=f"encoder_dropout_{i}")(outputs)
-        layer = components.encoder_recurrent(name=f"encoder_{architecture.cell}_{i}")
+        layer = components.encoder_recurrent(
+            name=f"encoder_{architecture.cell_name}_{i}"
+        )
         outputs, *layer_states = layer(outputs, mask=padding)
         outputs = components.after_layer(i, name="encoder")(inputs, outputs)
         states.append(layer_states)

@@ -25,6 +25,7 @@ from kseq2seq.builders.architecture import (
 from kseq2seq.builders.components import Components
 from kseq2seq.builders.decoder import Decoder
 from kseq2seq.builders.encoder import build_encoder
+from kseq2seq.builders.own_parts import MakeAttention, MakeCell
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Seq2SeqModels:
     @property
     def has_attention(self) -> bool:
         """Whether the decoder looks back at the encoder outputs."""
-        return any(layer.name == "attention" for layer in self.decoder.layers)
+        return any(given.name == "source_mask" for given in self.decoder.inputs)
 
     @property
     def num_states(self) -> int:
@@ -92,7 +93,7 @@ def build_seq2seq(
     target_features: int | None = None,
     decoder: str = "autoregressive",
     encoder_units: int | None = None,
-    cell: str = "lstm",
+    cell: str | MakeCell = "lstm",
     num_layers: int = 1,
     bidirectional: bool = False,
     bridge: bool = False,
@@ -137,7 +138,11 @@ def build_seq2seq(
     encoder_units : int, optional
         The width of the encoder outputs; `units` when None (rounded up to an even
         number if `bidirectional`).
-    cell : {"lstm", "gru", "rnn"}, default "lstm"
+    cell : {"lstm", "gru", "rnn"} or callable, default "lstm"
+        Or a function of a width, such as a class of your own, that returns a Keras
+        cell: a layer with ``state_size``, one or more of that width, the first of them
+        taken for h, and ``call(inputs, states)``. Its initializers are its own, and
+        Keras must know the class (``@keras.saving.register_keras_serializable()``).
     num_layers : int, default 1
         Recurrent layers of the encoder, and of the decoder; 1 to 4.
     bidirectional : bool, default False
@@ -208,12 +213,12 @@ def build_attention_seq2seq(
     source_features: int | None = None,
     target_features: int | None = None,
     decoder: str = "autoregressive",
-    attention: str = "dot",
+    attention: str | MakeAttention = "dot",
     attention_units: int | None = None,
     attention_dropout: float = 0.0,
     input_feeding: bool = False,
     encoder_units: int | None = None,
-    cell: str = "lstm",
+    cell: str | MakeCell = "lstm",
     num_layers: int = 1,
     bidirectional: bool = False,
     bridge: bool = False,
@@ -242,14 +247,19 @@ def build_attention_seq2seq(
 
     Parameters
     ----------
-    attention : {"dot", "scaled_dot", "general", "additive"}, default "dot"
+    attention : {"dot", "scaled_dot", "general", "additive"} or callable, default "dot"
         The score of decoder output q and encoder output h: ``q . h``; the same divided
         by the square root of the width (Vaswani et al., 2017, arXiv:1706.03762); ``q W
         h`` (Luong et al., equation 8, general); or ``v . tanh(W q + U h + b)``, its
         inside `units` wide (Bahdanau et al., 2015, arXiv:1409.0473, A.1.2; here with
         the decoder output of the same step). Where `encoder_units` differs from the
         decoder's `units`, the first two bring q to the encoder's width first, by a
-        dense layer without bias.
+        dense layer without bias. Or a function, such as a class of your own, that
+        returns a Keras layer; it is called with decoder outputs ``(batch, target_len,
+        units)``, encoder outputs ``(batch, source_len, encoder_units)`` and their mask
+        ``(batch, source_len)``, True where a token stands, and returns context vectors
+        ``(batch, target_len, any width)`` and weights ``(batch, target_len,
+        source_len)``. Keras must know its class, too.
     attention_units : int, optional
         The width of the tanh layer; `units` when None.
     attention_dropout : float, default 0
@@ -283,7 +293,8 @@ random_state
     >>> [layer.name for layer in models.decoder.layers][-3:]
     ['attention_concatenate', 'attention_vector', 'logits']
     """
-    check_choice("attention", attention, ATTENTIONS)
+    if not callable(attention):
+        check_choice("attention", attention, ATTENTIONS)
     return _build(Architecture(**locals()))
 
 

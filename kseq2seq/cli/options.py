@@ -15,7 +15,14 @@ from kseq2seq.arguments import check_choice
 from kseq2seq.cli.config import NONE, Types, read_config
 from kseq2seq.cli.data import check_file
 
-_NOT_OPTIONS = ("callbacks", "source_vocabulary", "target_vocabulary", "verbose")
+_NOT_OPTIONS = (
+    "callbacks",
+    "loss",
+    "metrics",
+    "source_vocabulary",
+    "target_vocabulary",
+    "verbose",
+)
 _FORMS_OF_PAIRS = (
     ("pairs", "source", "target"),
     ("validation", "validation_source", "validation_target"),

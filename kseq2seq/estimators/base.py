@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -27,7 +28,11 @@ from kseq2seq.arguments import (
 )
 from kseq2seq.batching import BucketedBatches, StreamBatches
 from kseq2seq.estimators.checkpoints import Checkpoint
-from kseq2seq.estimators.checks import check_callbacks, check_sizes
+from kseq2seq.estimators.checks import (
+    check_callbacks,
+    check_loss_and_metrics,
+    check_sizes,
+)
 from kseq2seq.estimators.optimizer_state import OptimizerState, kind_of
 from kseq2seq.estimators.parameters import parameters_from_json, parameters_to_json
 from kseq2seq.ragged import RaggedIds
@@ -50,7 +55,7 @@ MIN_EPOCHS, MAX_EPOCHS = 10, 100
 
 _WEIGHTS = "weights/"
 """What the names of weights begin with in a model file."""
-_NOT_SAVED = ("callbacks",)
+_NOT_SAVED = ("callbacks", "loss", "metrics")
 _NOT_PICKLED = ("callbacks_", "_last_optimizer")
 _ONE_PASS = {
     "warm_start": True,
@@ -204,9 +209,12 @@ class SequenceEstimator(BaseEstimator):
             )
         self._make_optimizer()
         check_callbacks(self.callbacks)
+        check_loss_and_metrics(self.loss, self.metrics)
 
     def _check_tol(self, num_classes: int) -> None:
         """Raise when label smoothing keeps the loss above the tolerance."""
+        if self.loss is not None:
+            return
         least = least_loss(self.label_smoothing, num_classes)
         if self.tol is not None and self.label_smoothing and self.tol <= least:
             raise ValueError(
@@ -327,8 +335,8 @@ class SequenceEstimator(BaseEstimator):
             model,
             batches,
             optimizer=optimizer,
-            loss=loss,
-            metrics=[metric],
+            loss=self.loss or loss,
+            metrics=[metric, *copy.deepcopy(list(self.metrics or ()))],
             epochs=epochs,
             validation_batches=validation_batches,
             callbacks=[
@@ -406,7 +414,7 @@ class SequenceEstimator(BaseEstimator):
         """Write the fitted estimator to one file; :func:`kseq2seq.load` reads it.
 
         The file holds parameters, vocabularies, weights and history; it holds no code,
-        and no callbacks.
+        and neither callbacks nor a loss or metrics of yours.
 
         Parameters
         ----------
@@ -429,7 +437,8 @@ class SequenceEstimator(BaseEstimator):
         OSError
             When the file exists and is not to be replaced, or cannot be written.
         TypeError
-            When a tokenizer, initializer or optimizer is code of your own.
+            When a tokenizer, cell, attention, initializer or optimizer is code of your
+            own.
         """
         self._check_fitted()
         check_flag("include_optimizer", include_optimizer)
@@ -504,20 +513,16 @@ class SequenceEstimator(BaseEstimator):
         )
         estimator.history_ = description["history"]
         estimator._loaded_optimizer = OptimizerState.read(artifact)
-        estimator._restore_models(artifact.arrays)
+        estimator._rebuild()
+        estimator._set_weights(artifact.arrays)
+        estimator.callbacks_ = []
         return estimator
-
-    def _restore_models(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Build the models again, with these weights."""
-        self._rebuild()
-        self._set_weights(arrays)
-        self.callbacks_ = []
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state with weights in place of models, for pickle and copies."""
         state = dict(super().__getstate__())
         if self._model_names[0] in state:
-            state["_pickled_weights"] = self._weights()
+            state["_pickled_weights"] = self._network.get_weights()
             for name in (*self._model_names, *_NOT_PICKLED):
                 del state[name]
         return state
@@ -526,7 +531,9 @@ class SequenceEstimator(BaseEstimator):
         weights = state.pop("_pickled_weights", None)
         super().__setstate__(state)
         if weights is not None:
-            self._restore_models(weights)
+            self._rebuild()
+            self._network.set_weights(weights)
+            self.callbacks_ = []
 
 
 def updates_per_epoch(num_examples: int, batch_size: int) -> int:

@@ -9,6 +9,10 @@ from typing import Any
 
 import numpy as np
 from keras.callbacks import Callback
+from keras.losses import Loss
+from keras.metrics import Metric
+
+from kseq2seq.arguments import shown
 
 _ROOM = 16
 """Both directions of an encoder have half its width, and room is left for others."""
@@ -46,6 +50,21 @@ def check_callbacks(callbacks: Any) -> None:
         raise TypeError(
             "callbacks must be a list of keras.callbacks.Callback objects, or of "
             f"functions that make one; got {callbacks!r:.200}."
+        )
+
+
+def check_loss_and_metrics(loss: Any, metrics: Any) -> None:
+    """Raise unless these are None, or a Keras loss and a list of Keras metrics."""
+    if loss is not None and not isinstance(loss, Loss):
+        raise TypeError(
+            "loss must be a keras.losses.Loss of targets, logits and weights, or None; "
+            f"got {shown(loss)}."
+        )
+    listed = metrics if isinstance(metrics, list | tuple) else [None]
+    if metrics is not None and not all(isinstance(one, Metric) for one in listed):
+        raise TypeError(
+            "metrics must be a list of keras.metrics.Metric objects, or None; got "
+            f"{shown(metrics)}."
         )
 
 

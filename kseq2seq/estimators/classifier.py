@@ -17,7 +17,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from kseq2seq.arguments import check_sample_weight, random_generator
 from kseq2seq.batching import LabelBatches
-from kseq2seq.builders import build_sequence_classifier
+from kseq2seq.builders import MakeCell, build_sequence_classifier
 from kseq2seq.decoding import generate
 from kseq2seq.estimators.base import SequenceEstimator, updates_per_epoch
 from kseq2seq.estimators.checks import (
@@ -57,8 +57,8 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         The tokens, given up front; learned from the data when None.
     units : int, default 128
         The width of the recurrent layers.
-    cell : {"lstm", "gru", "rnn"}, default "lstm"
-        The recurrent layers' cell.
+    cell : {"lstm", "gru", "rnn"} or callable, default "lstm"
+        The recurrent layers' cell, or what makes one of a width, as the builders say.
     num_layers : int, default 1
         Recurrent layers; 1 to 4.
     bidirectional : bool, default False
@@ -95,6 +95,11 @@ embeddings_initializer : str or keras.initializers.Initializer
         The largest norm of all gradients together.
     label_smoothing : float, default 0
         The share of each label's probability that is spread over all classes.
+    loss : keras.losses.Loss, optional
+        In place of the cross-entropy: of labels' places in ``classes_`` ``(batch,)``,
+        logits ``(batch, n_classes)`` and weights.
+    metrics : sequence of keras.metrics.Metric, optional
+        More to measure in training and validation, of the same; copied for each fit.
     batch_size : int, default 64
         Sequences an update.
     epochs : int, optional
@@ -161,7 +166,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         max_size: int | None = None,
         source_vocabulary: Sequence[Token] | Vocabulary | None = None,
         units: int = 128,
-        cell: str = "lstm",
+        cell: str | MakeCell = "lstm",
         num_layers: int = 1,
         bidirectional: bool = False,
         embedding_dim: int | None = 64,
@@ -181,6 +186,8 @@ embeddings_initializer : str or keras.initializers.Initializer
         gradient_accumulation_steps: int = 1,
         clip_norm: float | None = 1.0,
         label_smoothing: float = 0.0,
+        loss: keras.losses.Loss | None = None,
+        metrics: Sequence[keras.metrics.Metric] | None = None,
         batch_size: int = 64,
         epochs: int | None = None,
         warm_start: bool = False,
@@ -219,6 +226,8 @@ embeddings_initializer : str or keras.initializers.Initializer
         self.gradient_accumulation_steps = gradient_accumulation_steps
         self.clip_norm = clip_norm
         self.label_smoothing = label_smoothing
+        self.loss = loss
+        self.metrics = metrics
         self.batch_size = batch_size
         self.epochs = epochs
         self.warm_start = warm_start

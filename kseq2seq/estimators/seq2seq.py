@@ -19,6 +19,8 @@ from kseq2seq.arguments import (
 from kseq2seq.builders import (
     ATTENTIONS,
     DECODERS,
+    MakeAttention,
+    MakeCell,
 )
 from kseq2seq.estimators.checks import check_validation_data, new_callbacks
 from kseq2seq.estimators.fitting import FittingEstimator
@@ -72,9 +74,9 @@ class Seq2SeqEstimator(FittingEstimator):
     decoder : {"autoregressive", "repeat"}, default "autoregressive"
         What the decoder is fed at each step: its last answer, or always the encoder's
         last state.
-    attention_kind : {"dot", "scaled_dot", "general", "additive", None}, default "dot"
-        The builders' `attention`: how the decoder looks back at the encoder outputs;
-        None (on the command line ``none``) for not at all.
+    attention_kind : {"dot", "scaled_dot", "general", "additive"} or callable, optional
+        The builders' `attention`, ``"dot"`` by default: how the decoder looks back at
+        the encoder outputs; None (on the command line ``none``) for not at all.
     attention_units : int, optional
         The width of the layer between attention and logits; `units` when None.
     attention_dropout : float, default 0
@@ -86,8 +88,8 @@ class Seq2SeqEstimator(FittingEstimator):
         The width of the decoder.
     encoder_units : int, optional
         The width of the encoder outputs; `units` when None.
-    cell : {"lstm", "gru", "rnn"}, default "lstm"
-        The recurrent layers' cell.
+    cell : {"lstm", "gru", "rnn"} or callable, default "lstm"
+        The recurrent layers' cell, or what makes one of a width, as the builders say.
     num_layers : int, default 1
         Recurrent layers of the encoder, and of the decoder; 1 to 4.
     bidirectional : bool, default True
@@ -177,6 +179,12 @@ embeddings_initializer : str or keras.initializers.Initializer
         The largest norm of all gradients together.
     label_smoothing : float, default 0.1
         The share of each target's probability that is spread over all ids.
+    loss : keras.losses.Loss, optional
+        In place of the cross-entropy: of target ids ``(batch, target_len)``, logits
+        ``(batch, target_len, vocabulary)`` and weights, 0 on padding. With the
+        reduction ``"mean_with_sample_weight"`` it is a mean over tokens.
+    metrics : sequence of keras.metrics.Metric, optional
+        More to measure in training and validation, of the same; copied for each fit.
     batch_size : int, default 64
         Pairs a batch.
     batch_tokens : int, optional
@@ -252,13 +260,13 @@ embeddings_initializer : str or keras.initializers.Initializer
         shared_vocabulary: bool = False,
         reverse_source: bool = False,
         decoder: str = "autoregressive",
-        attention_kind: str | None = "dot",
+        attention_kind: str | MakeAttention | None = "dot",
         attention_units: int | None = None,
         attention_dropout: float = 0.0,
         input_feeding: bool = False,
         units: int = 128,
         encoder_units: int | None = None,
-        cell: str = "lstm",
+        cell: str | MakeCell = "lstm",
         num_layers: int = 1,
         bidirectional: bool = True,
         bridge: bool = False,
@@ -297,6 +305,8 @@ embeddings_initializer : str or keras.initializers.Initializer
         gradient_accumulation_steps: int = 1,
         clip_norm: float | None = 1.0,
         label_smoothing: float = 0.1,
+        loss: keras.losses.Loss | None = None,
+        metrics: Sequence[keras.metrics.Metric] | None = None,
         batch_size: int = 64,
         batch_tokens: int | None = None,
         epochs: int | None = None,
@@ -366,6 +376,8 @@ embeddings_initializer : str or keras.initializers.Initializer
         self.gradient_accumulation_steps = gradient_accumulation_steps
         self.clip_norm = clip_norm
         self.label_smoothing = label_smoothing
+        self.loss = loss
+        self.metrics = metrics
         self.batch_size = batch_size
         self.batch_tokens = batch_tokens
         self.epochs = epochs
@@ -479,7 +491,8 @@ embeddings_initializer : str or keras.initializers.Initializer
         """Raise for a parameter out of range; builders check those that they take."""
         self._check_training_parameters()
         check_tokenizer("target_tokenizer", self.target_tokenizer)
-        check_choice("attention_kind", self.attention_kind, (*ATTENTIONS, None))
+        if not callable(self.attention_kind):
+            check_choice("attention_kind", self.attention_kind, (*ATTENTIONS, None))
         check_choice("decoder", self.decoder, DECODERS)
         check_flag("reverse_source", self.reverse_source)
         check_teacher_forcing(self.teacher_forcing, self.teacher_forcing_schedule)
