@@ -6,6 +6,7 @@ without pickle. The file is written beside its place and moved there whole.
 
 from __future__ import annotations
 
+import glob
 import io
 import json
 import math
@@ -133,7 +134,7 @@ def write_artifact(
     path = check_can_write(path, overwrite=overwrite)
     if path.is_symlink():
         path = path.resolve()  # the link stays one
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_unfinished(path))
     try:
         with os.fdopen(handle, "wb") as file:
             _write_zip(file, artifact)
@@ -145,6 +146,17 @@ def write_artifact(
         os.unlink(temporary)
         raise
     return path
+
+
+def _unfinished(path: Path) -> str:
+    """Return what the names of files begin with that are to become this one."""
+    return f".{path.name}.unfinished-"
+
+
+def remove_unfinished(path: Path) -> None:
+    """Remove what writes of a file have left that were killed; none may be going on."""
+    for left in path.parent.glob(f"{glob.escape(_unfinished(path))}*"):
+        left.unlink(missing_ok=True)
 
 
 def _umask() -> int:

@@ -66,6 +66,7 @@ class Checkpoint:
 
     def __init__(self, path: str | Path, generator: np.random.Generator) -> None:
         self.path = persistence.check_can_write(path, overwrite=True, name="checkpoint")
+        persistence.remove_unfinished(self.path)
         self.artifact: Artifact | None = None
         if self.path.exists():
             self.artifact = persistence.read_artifact(self.path)

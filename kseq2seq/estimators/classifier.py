@@ -274,6 +274,8 @@ embeddings_initializer : str or keras.initializers.Initializer
         ------
         ValueError, TypeError
             When data or a parameter is not as described, before any model is built.
+        FloatingPointError
+            When training diverges; what was learned before this fit is kept.
         """
         with self._all_or_nothing():
             self._check_training_parameters()

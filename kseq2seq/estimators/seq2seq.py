@@ -438,6 +438,9 @@ embeddings_initializer : str or keras.initializers.Initializer
         kseq2seq.training.StreamError
             A ``ValueError``: when a stream fails or ends early; if an epoch or more was
             done, the estimator is fitted with what it has learned.
+        FloatingPointError
+            When training diverges; what was learned before this fit is kept, and a
+            checkpoint has the last epoch with a finite loss.
         """
         with self._all_or_nothing():
             self._check_parameters()

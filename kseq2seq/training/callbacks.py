@@ -1,7 +1,8 @@
-"""Callbacks that look at answers, and one that stops at a loss."""
+"""Callbacks that look at answers, and those that look at the loss."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -194,3 +195,18 @@ class StopAtLoss(keras.callbacks.Callback):
         """Stop, if the loss is low enough."""
         if logs and logs["loss"] <= self.tol:
             self.model.stop_training = True
+
+
+class RefuseDivergence(keras.callbacks.Callback):
+    """Raise, with advice, when an epoch's training loss is no finite number."""
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Look at the loss, before anything keeps the weights."""
+        loss = (logs or {}).get("loss", 0.0)
+        if not math.isfinite(loss):
+            raise FloatingPointError(
+                f"the loss was {loss} after epoch {epoch + 1}: training has diverged, "
+                "and its weights are of no use. Lower learning_rate, pass "
+                "clip_norm=1.0, and look for huge values in what is yours "
+                "(sample_weight, embeddings, initializers, loss)."
+            )

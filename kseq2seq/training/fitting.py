@@ -21,6 +21,7 @@ from kseq2seq.batching import (
     relative_size,
     run_length,
 )
+from kseq2seq.training.callbacks import RefuseDivergence
 from kseq2seq.training.checkpoints import Checkpointing, TrainingState
 
 STEPS_WORTH_COMPILING = 800
@@ -112,6 +113,8 @@ def fit_batches(
         When an argument is not as described.
     StreamError
         When the stream behind the batches failed or ended early.
+    FloatingPointError
+        When an epoch's loss was no finite number.
     """
     _check_kinds(
         ("model", model, keras.Model),
@@ -167,7 +170,7 @@ def fit_batches(
                 **data,
                 epochs=epochs,
                 initial_epoch=0 if state is None else state.epochs_of(epochs),
-                callbacks=[*callbacks, *own],
+                callbacks=[RefuseDivergence(), *callbacks, *own],
                 verbose=verbose,
                 shuffle=False,  # batches shuffle; Keras would by Python's global seed
             )

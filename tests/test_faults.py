@@ -1,0 +1,104 @@
+"""What goes wrong outside: numbers that run away, odd texts, damaged files, kills."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from kseq2seq import Seq2SeqEstimator, SequenceClassifier, load
+
+X, Y = ["ab", "ba", "abb", "a"] * 4, ["x", "y", "xy", "yyx"] * 4
+SMALL = {"units": 8, "epochs": 3, "batch_size": 8, "random_state": 0}
+ESTIMATORS = pytest.mark.parametrize(
+    "estimator, y",
+    [(Seq2SeqEstimator(**SMALL), Y), (SequenceClassifier(**SMALL), [0, 1, 0, 1] * 4)],
+    ids=["answering", "classifying"],
+)
+
+
+class RunAway(keras.callbacks.Callback):
+    """Make the weights of no use in the second epoch."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 1:
+            for variable in self.model.trainable_variables:
+                variable.assign(variable + np.nan)
+
+
+@ESTIMATORS
+def test_a_loss_that_is_no_number_stops_with_advice(estimator, y, tmp_path):
+    path = tmp_path / "checkpoint.kseq2seq"
+    estimator = clone(estimator).fit(X, y)
+    before = estimator.predict(X)
+    estimator.set_params(callbacks=[RunAway()])
+    with pytest.raises(FloatingPointError, match="nan after epoch 2: .* Lower learn"):
+        estimator.fit(X, y, checkpoint=path)
+    assert list(estimator.predict(X)) == list(before)
+    again = estimator.set_params(callbacks=None).fit(X, y, checkpoint=path)
+    assert len(again.history_["loss"]) == 3
+    assert np.isfinite(again.history_["loss"]).all()
+
+
+ODD = [
+    "a" * 100_000,
+    "\N{GRINNING FACE}\N{ZERO WIDTH JOINER}\N{HEAVY BLACK HEART}",
+    "e\N{COMBINING ACUTE ACCENT}" * 3,
+    "\N{HEBREW LETTER ALEF}\N{ARABIC LETTER BEH}\N{RIGHT-TO-LEFT OVERRIDE}ab",
+    "a\0b",
+    "",
+    " \t\r\n\v\f\x85\u2028",
+    "\ufeff\uffff\U0010ffff",
+    "a\ud800b",  # half a surrogate pair
+]
+
+
+@pytest.mark.parametrize("tokenizer", ["char", "word", "whitespace"])
+def test_odd_texts_are_answered(tokenizer, fitted):
+    estimator = fitted
+    if tokenizer != "char":
+        estimator = Seq2SeqEstimator(source_tokenizer=tokenizer, **SMALL).fit(X, Y)
+    answers = estimator.predict(["ab", *ODD])
+    assert len(answers) == 1 + len(ODD)
+    assert all(isinstance(answer, str) for answer in answers)
+
+
+def test_odd_texts_are_learned_and_come_back_from_a_file_too(tmp_path):
+    texts = [text[:6] for text in ODD if text.strip()]
+    estimator = Seq2SeqEstimator(
+        units=64,
+        epochs=120,
+        learning_rate=0.01,
+        dropout=0.0,
+        validation_fraction=0.0,
+        random_state=0,
+    )
+    estimator.fit(texts, texts[::-1])
+    assert estimator.predict(texts) == texts[::-1]
+    again = load(estimator.save(tmp_path / "m.kseq2seq"))
+    assert again.predict(texts) == texts[::-1]
+
+
+@pytest.mark.slow
+def test_training_goes_on_from_where_it_was_killed_twenty_times(tmp_path):
+    script = Path(__file__).with_name("killing.py")
+    shown = subprocess.run(
+        [sys.executable, str(script), str(tmp_path), "20"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    found = json.loads(shown.splitlines()[-1])
+    assert len(found["killed"]) == 20
+    for kill in found["killed"]:
+        assert kill["ended"] - 1 <= kill["kept"] <= kill["ended"] + 1
+    assert found["same"]
+    names = [f"{name}.{kind}" for name in ("killed", "whole") for kind in KEPT]
+    assert found["files"] == names  # and nothing unfinished
+
+
+KEPT = ("end", "kseq2seq")
