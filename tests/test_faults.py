@@ -97,8 +97,43 @@ def test_training_goes_on_from_where_it_was_killed_twenty_times(tmp_path):
     for kill in found["killed"]:
         assert kill["ended"] - 1 <= kill["kept"] <= kill["ended"] + 1
     assert found["same"]
-    names = [f"{name}.{kind}" for name in ("killed", "whole") for kind in KEPT]
+    kinds = ("end", "kseq2seq")
+    names = [f"{name}.{kind}" for name in ("killed", "whole") for kind in kinds]
     assert found["files"] == names  # and nothing unfinished
 
 
-KEPT = ("end", "kseq2seq")
+def damaged(content, generator):
+    """Return a file's bytes with some flipped, cut out or added."""
+    start, end = np.sort(generator.integers(len(content) + 1, size=2))
+    end = min(end, start + 64)
+    some = generator.bytes(int(generator.integers(1, 64)))
+    kind = generator.integers(5)
+    if kind == 0:
+        return content[:start] + some + content[start:]
+    if kind == 1:
+        return content[:start] + content[end:]
+    if kind == 2:
+        return content[:start]
+    if kind == 3:
+        return content[:start] + some + content[start + len(some) :]
+    flipped = bytearray(content)
+    for position in generator.integers(len(content), size=3):
+        flipped[position] ^= 1 << int(generator.integers(8))
+    return bytes(flipped)
+
+
+def test_a_thousand_damaged_files_load_right_or_are_refused(fitted, tmp_path):
+    path = fitted.save(tmp_path / "m.kseq2seq")
+    content, answers = path.read_bytes(), fitted.predict(X)
+    generator = np.random.default_rng(0)
+    refused = 0
+    for _ in range(1000):
+        path.write_bytes(damaged(content, generator))
+        try:
+            loaded = load(path)
+        except ValueError as error:
+            assert "is damaged" in str(error) or "not a kseq2seq model" in str(error)
+            refused += 1
+        else:
+            assert loaded.predict(X) == answers
+    assert refused > 900
