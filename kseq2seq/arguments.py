@@ -58,6 +58,10 @@ LARGEST_BATCH = 1_000_000
 """No batch is larger: it is filled up to its size, and would fill the memory."""
 
 
+LARGEST_SIZE = 10**8
+"""There are no more examples, tokens or units of a layer than this."""
+
+
 LARGEST_WEIGHT = 1e20
 """No weight of a pair is larger, so that the sum over a batch stays a number."""
 
@@ -65,6 +69,16 @@ LARGEST_WEIGHT = 1e20
 def check_batch_size(value: Any) -> int:
     """Return the size of a batch, or raise."""
     return check_whole("batch_size", value, maximum=LARGEST_BATCH)
+
+
+def check_size(name: str, value: Any, *, minimum: int = 1) -> int:
+    """Return how many there are of something, or how wide it is, or raise."""
+    size = check_whole(name, value, minimum=minimum)
+    if size > LARGEST_SIZE:
+        raise ValueError(
+            f"{name} must be at most {LARGEST_SIZE:,}; got {_short(value)}."
+        )
+    return size
 
 
 def check_whole(

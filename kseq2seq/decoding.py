@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from kseq2seq import _tensorflow
-from kseq2seq.arguments import check_batch_size
+from kseq2seq.arguments import check_batch_size, shown
 from kseq2seq.ragged import RaggedIds
 from kseq2seq.search import SamplingSearch
 
@@ -57,9 +57,20 @@ def generate(
     dict of numpy.ndarray
         As the generator gives, one row a source; ``attention_weights`` as wide as the
         longest source with its END, and 0 beyond the end of each.
+
+    Raises
+    ------
+    ValueError, TypeError
+        When these are no generator and no sources.
     """
+    if not isinstance(generator, keras.Model) or not isinstance(generator.output, dict):
+        raise TypeError(
+            f"generator must be what build_generator returned; got {shown(generator)}."
+        )
     check_batch_size(batch_size)
     sources = RaggedIds.of(sources)
+    if not len(sources):
+        raise ValueError("there are no sources; expected one at least.")
     if len(sources) == 1 and compiles is None and _tensorflow.is_alone_on_cpu():
         return _answer_one(generator, sources)
     if compiles is None:

@@ -8,7 +8,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from kseq2seq.arguments import shown
+from kseq2seq.arguments import check_whole, shown
 from kseq2seq.vocabulary import END, PAD
 
 _BLOCK = 65_536
@@ -107,10 +107,20 @@ class RaggedIds(Sequence):
             The array's width; that of the longest of them when None.
         closed : bool, default False
             Whether END follows the ids of each.
+
+        Raises
+        ------
+        ValueError, TypeError
+            When the width is too small, or no whole number.
         """
         starts, lengths = self.starts[rows], self.lengths[rows]
-        if width is None:
-            width = int(lengths.max(initial=0)) + closed
+        longest = int(lengths.max(initial=0)) + closed
+        width = longest if width is None else check_whole("width", width, minimum=0)
+        if width < longest:
+            raise ValueError(
+                f"width must be at least {longest}, which the longest sequence takes"
+                f"{' with its END' if closed else ''}; got {width}."
+            )
         columns = np.arange(width)
         inside = columns < lengths[:, None]
         padded = np.full((len(lengths), width), PAD, dtype=np.int32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +24,11 @@ def pad(sequences: Sequence[Sequence[int]], width: int | None = None) -> np.ndar
     -------
     numpy.ndarray
         int32, ``(len(sequences), width)``.
+
+    Raises
+    ------
+    ValueError, TypeError
+        When these are no sequences of ids, or the longest is wider.
 
     Examples
     --------
@@ -60,12 +66,14 @@ def shift(target_ids: np.ndarray) -> np.ndarray:
     Raises
     ------
     TypeError
-        When these are no ids: :func:`shift_values` is for real values.
+        When these are no array of ids: :func:`shift_values` is for real values.
     """
-    if np.asarray(target_ids).dtype.kind not in "iu":
+    target_ids = _as_array("target_ids", target_ids)
+    if target_ids.dtype.kind not in "iu" or target_ids.ndim != 2:
         raise TypeError(
-            "shift takes ids, which are whole numbers; for real values use "
-            f"shift_values. Got {np.asarray(target_ids).dtype}."
+            "shift takes ids, whole numbers (batch, target_len), which close_and_pad "
+            "makes of sequences; for real values use shift_values. Got "
+            f"{target_ids.dtype} {target_ids.shape}."
         )
     decoder_input_ids = np.full_like(target_ids, START)
     decoder_input_ids[:, 1:] = target_ids[:, :-1]
@@ -84,7 +92,28 @@ def shift_values(target_values: np.ndarray) -> np.ndarray:
     -------
     numpy.ndarray
         Of the same shape: at every step the frame before the one to come.
+
+    Raises
+    ------
+    TypeError
+        When these are no numbers of that shape.
     """
+    target_values = _as_array("target_values", target_values)
+    if target_values.dtype.kind not in "fiu" or target_values.ndim != 3:
+        raise TypeError(
+            "shift_values takes numbers (batch, target_len, features); got "
+            f"{target_values.dtype} {target_values.shape}."
+        )
     decoder_input_values = np.zeros_like(target_values)
     decoder_input_values[:, 1:] = target_values[:, :-1]
     return decoder_input_values
+
+
+def _as_array(name: str, values: Any) -> np.ndarray:
+    """Return the values as an array, or raise where they have no one shape."""
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"{name} must be an array; got {type(values).__name__}: {error}"
+        ) from None

@@ -13,6 +13,7 @@ from kseq2seq.arguments import (
     check_choice,
     check_flag,
     check_rate,
+    check_size,
     check_whole,
     nearest,
     quoted_choices,
@@ -28,6 +29,8 @@ ATTENTIONS = ("dot", "scaled_dot", "general", "additive")
 DECODERS = ("autoregressive", "repeat")
 EMBEDDINGS = ("learned", "one_hot")
 MAX_LAYERS = 4
+LARGEST_MATRIX = 2**31 - 1
+"""No matrix of weights is larger: 8 GB, and as much again for its gradient."""
 EMBEDDINGS_SCALE = 0.1
 """The standard deviation of embeddings where nothing else is asked for.
 
@@ -69,6 +72,7 @@ class EncoderArchitecture:
             count_states(self.cell, self.units)
         else:
             check_choice("cell", self.cell, CELLS)
+        self.check_matrices("source", "units", "encoder_units", "embedding_dim")
         check_whole("num_layers", self.num_layers, maximum=MAX_LAYERS)
         for name in _FLAGS:
             check_flag(name, getattr(self, name))
@@ -97,8 +101,24 @@ class EncoderArchitecture:
         for name in names:
             value = getattr(self, name)
             if value is not None or name == "units":
-                size = check_whole(name, value, minimum=minimum)
+                size = check_size(name, value, minimum=minimum)
                 object.__setattr__(self, name, size)
+
+    def check_matrices(self, side: str, *widths: str) -> None:
+        """Raise where these widths and a side's size make too large a matrix."""
+
+        def size(name: str) -> int:
+            return getattr(self, name) or 1
+
+        widest = max(widths, key=size)
+        sides = (f"{side}_vocabulary_size", f"{side}_features")
+        largest = max((*widths, *sides), key=size)
+        if size(widest) * size(largest) > LARGEST_MATRIX:
+            raise ValueError(
+                f"{largest}={size(largest):,} and {widest}={size(widest):,} make a "
+                f"matrix of {size(widest) * size(largest):,} weights; expected at most "
+                f"{LARGEST_MATRIX:,}. Make one of them smaller."
+            )
 
     def check_side(self, side: str) -> None:
         """Raise unless a side has either ids or real values, of a size in range."""
@@ -170,6 +190,8 @@ class Architecture(EncoderArchitecture):
         self.check_side("target")
         check_choice("decoder", self.decoder, DECODERS)
         self.check_sizes("attention_units")
+        widths = ("units", "encoder_units", "embedding_dim", "attention_units")
+        self.check_matrices("target", *widths)
         if check_flag("tied_embeddings", self.tied_embeddings):
             self._check_tie()
 

@@ -15,7 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kseq2seq.arguments import check_whole
+from kseq2seq.arguments import check_size, check_whole
 from kseq2seq.builders.architecture import Initializer, check_initializer
 from kseq2seq.builders.components import Seeded
 from kseq2seq.layers import FixedShapeModel
@@ -110,7 +110,7 @@ def build_masked_autoencoder(
     """
     shape = _image_shape(input_size)
     widths = _hidden_widths(hidden_units, num_hidden_layers)
-    check_whole("latent_units", latent_units)
+    check_size("latent_units", latent_units)
     check_initializer("kernel_initializer", kernel_initializer, (3, 6))
     layers = _Layers(Seeded(random_state), kernel_initializer)
     encode = layers.encoder(shape, widths, latent_units)
@@ -176,25 +176,25 @@ def _chain(layers: list[keras.layers.Layer], values: Any) -> Any:
 def _image_shape(input_size: Any) -> tuple[int, ...]:
     """Return ``(pixels,)`` or ``(height, width)``."""
     if not isinstance(input_size, tuple | list):
-        return (check_whole("input_size", input_size),)
+        return (check_size("input_size", input_size),)
     if len(input_size) != 2:
         raise ValueError(
             "input_size must be a number of pixels, or height and width; got "
             f"{input_size!r}. For images of another shape, pass how many values one "
             "has, and reshape them to (batch, input_size)."
         )
-    return tuple(check_whole("input_size", size) for size in input_size)
+    return tuple(check_size("input_size", size) for size in input_size)
 
 
 def _hidden_widths(hidden_units: Any, num_hidden_layers: Any) -> list[int]:
     """Return the width of each of the encoder's hidden layers."""
-    count = check_whole("num_hidden_layers", num_hidden_layers)
+    count = check_whole("num_hidden_layers", num_hidden_layers, maximum=100)
     if not isinstance(hidden_units, Sequence) or isinstance(hidden_units, str):
-        return [check_whole("hidden_units", hidden_units)] * count
+        return [check_size("hidden_units", hidden_units)] * count
     if len(hidden_units) != count:
         raise ValueError(
             f"hidden_units must be one width, or as many as num_hidden_layers={count} "
             f"says; got {len(hidden_units)} in {hidden_units!r}. Pass as many, or "
             "another num_hidden_layers."
         )
-    return [check_whole("hidden_units", units) for units in hidden_units]
+    return [check_size("hidden_units", units) for units in hidden_units]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from kseq2seq.arguments import check_whole
+from kseq2seq.arguments import check_size
 from kseq2seq.builders.architecture import (
     Embedding,
     EncoderArchitecture,
@@ -77,7 +77,7 @@ recurrent_initializer, bias_initializer, embeddings_initializer, random_state
     (None, 19)
     """
     arguments = {**locals()}
-    num_classes = check_whole("num_classes", arguments.pop("num_classes"), minimum=2)
+    num_classes = check_size("num_classes", arguments.pop("num_classes"), minimum=2)
     architecture = EncoderArchitecture(**arguments)
     components = Components(architecture)
     reading = read_source(architecture, components)

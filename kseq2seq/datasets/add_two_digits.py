@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kseq2seq.arguments import check_whole, random_generator
+from kseq2seq.arguments import check_size, random_generator
 
 _MARKER = -1
 
@@ -52,8 +52,8 @@ def make_add_two_digits(
     >>> y
     array([ 2, 15, 14])
     """
-    check_whole("n_samples", n_samples)
-    if check_whole("length", length) < 3:
+    check_size("n_samples", n_samples)
+    if check_size("length", length) < 3:
         raise ValueError(
             "length must be at least 3; a shorter row is too short for the marker, "
             f"the marked digit and the last digit; got {length}."

@@ -6,7 +6,7 @@ import operator
 
 import numpy as np
 
-from kseq2seq.arguments import check_flag, check_whole, random_generator
+from kseq2seq.arguments import check_flag, check_size, check_whole, random_generator
 from kseq2seq.datasets.pairs import Pairs
 
 OPERATORS = "+-*/%"
@@ -58,7 +58,7 @@ def make_arithmetic(
     307/649 -> 0.47304
     40*175 -> 7000
     """
-    check_whole("n_samples", n_samples)
+    check_size("n_samples", n_samples)
     check_whole("n_digits", n_digits, maximum=9)
     check_flag("reverse_source", reverse_source)
     if (

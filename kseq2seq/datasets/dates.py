@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from kseq2seq.arguments import check_whole, random_generator
+from kseq2seq.arguments import check_size, random_generator
 from kseq2seq.datasets.pairs import Pairs
 
 FIRST_DATE = date(1900, 1, 1)
@@ -85,7 +85,7 @@ def make_dates(
     19 July 1995 -> 1995-07-19
     2 September 1976 -> 1976-09-02
     """
-    check_whole("n_samples", n_samples)
+    check_size("n_samples", n_samples)
     generator = random_generator(random_state)
     num_days = (LAST_DATE - FIRST_DATE).days + 1
     days = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kseq2seq.arguments import check_whole, random_generator
+from kseq2seq.arguments import check_size, check_whole, random_generator
 
 
 def make_echo(
@@ -53,9 +53,9 @@ def make_echo(
     array([[85, 63],
            [ 4,  7]])
     """
-    check_whole("n_samples", n_samples)
-    check_whole("n_in", n_in)
-    check_whole("n_out", n_out)
+    check_size("n_samples", n_samples)
+    check_size("n_in", n_in)
+    check_size("n_out", n_out)
     check_whole("n_values", n_values, maximum=2**63 - 1)
     if n_out > n_in:
         raise ValueError(

@@ -9,7 +9,7 @@ from statistics import fmean
 
 import numpy as np
 
-from kseq2seq.arguments import check_whole, random_generator
+from kseq2seq.arguments import check_size, check_whole, random_generator
 from kseq2seq.datasets.pairs import Pairs
 
 _WORDS = {
@@ -25,6 +25,7 @@ _WORDS = {
     "9": "nine",
 }
 _DIGITS_A_CHUNK = 2**15
+MOST_DIGITS = 10_000
 
 
 def make_number_words(
@@ -45,7 +46,7 @@ def make_number_words(
     n_samples : int
         How many pairs to make; a number may occur twice.
     min_digits, max_digits : int
-        How many digits a number has at least and at most; from 1.
+        How many digits a number has at least and at most; from 1 to 10,000.
     exclude : iterable of str, optional
         Targets that must not occur, such as those of the training pairs. A number that
         is one of them is drawn again, its length too, so that lengths of which little
@@ -76,7 +77,7 @@ def make_number_words(
     three four five -> 345
     one seven seven -> 177
     """
-    check_whole("n_samples", n_samples)
+    check_size("n_samples", n_samples)
     stream = stream_number_words(
         min_digits, max_digits, exclude=exclude, random_state=random_state
     )
@@ -96,7 +97,7 @@ def stream_number_words(
     Parameters
     ----------
     min_digits, max_digits : int
-        How many digits a number has at least and at most; from 1.
+        How many digits a number has at least and at most; from 1 to 10,000.
     exclude : iterable of str, optional
         Targets that must not occur, as for :func:`make_number_words`.
     random_state : int, optional
@@ -120,8 +121,8 @@ def stream_number_words(
     >>> next(pairs)
     ('three four five', '345')
     """
-    check_whole("min_digits", min_digits)
-    check_whole("max_digits", max_digits)
+    check_whole("min_digits", min_digits, maximum=MOST_DIGITS)
+    check_whole("max_digits", max_digits, maximum=MOST_DIGITS)
     if max_digits < min_digits:
         raise ValueError(
             f"max_digits must be at least min_digits, which is {min_digits}; got "

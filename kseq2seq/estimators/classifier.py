@@ -391,6 +391,27 @@ embeddings_initializer : str or keras.initializers.Initializer
             )
         return known
 
+    def score(
+        self, X: Any, y: Any, sample_weight: Sequence[float] | None = None
+    ) -> float:
+        """Return the share of sequences that are put into the right class, 0 to 1.
+
+        Parameters
+        ----------
+        X : sequence of str, of token lists, or integers ``(n, len)``
+        y : sequence of label ``(n,)``
+        sample_weight : sequence of float, optional
+
+        Returns
+        -------
+        float
+        """
+        predictions = self.predict(X)
+        labels = _as_labels("y", y)
+        check_lengths(len(predictions), len(labels))
+        weights = check_sample_weight(sample_weight, len(labels))
+        return float(np.average(labels == predictions, weights=weights))
+
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of each class.
 
