@@ -1,4 +1,4 @@
-"""The command line: ``kseq2seq quickstart | train | predict | evaluate | info``."""
+"""The command line: ``kseq2seq quickstart | train | predict | evaluate | ...``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from kseq2seq.cli.commands import evaluate, info, predict
+from kseq2seq.cli.commands import evaluate, export, info, predict
 from kseq2seq.cli.options import with_estimator_options
 from kseq2seq.cli.quickstart import quickstart
 from kseq2seq.cli.train import train
@@ -36,6 +36,7 @@ def make_app(*, train_options: bool = True) -> typer.Typer:
     app.command()(predict)
     app.command()(evaluate)
     app.command()(info)
+    app.command()(export)
     return app
 
 

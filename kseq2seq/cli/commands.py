@@ -117,6 +117,43 @@ def info(
         typer.echo(json.dumps(report))
 
 
+def export(
+    model: Annotated[Path, typer.Argument(help="The model file.")],
+    folder: Annotated[Path, typer.Argument(help="The folder to make.")],
+    format: Annotated[
+        str, typer.Option(help="savedmodel (TensorFlow), onnx or litert.")
+    ] = "savedmodel",
+    max_source_length: Annotated[
+        int | None,
+        typer.Option(help="For litert: what each source is padded to, END included."),
+    ] = None,
+    beam_size: BeamSize = None,
+    length_penalty: LengthPenalty = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write a model with its search for a runtime that has no kseq2seq."""
+    from kseq2seq.persistence import read_description
+
+    _describe(model, read_description(model))
+    load_backend()
+    from kseq2seq.estimators import load
+
+    search = {"beam_size": beam_size, "length_penalty": length_penalty}
+    given = {name: value for name, value in search.items() if value is not None}
+    made = (
+        load(model)
+        .set_params(**given)
+        .export(
+            folder,
+            format,
+            max_source_length=max_source_length,
+            overwrite=overwrite,
+        )
+    )
+    for path in sorted(made.iterdir()):
+        typer.echo(str(path))
+
+
 def _describe(model: Path, description: dict[str, Any]) -> dict[str, Any]:
     try:
         return {

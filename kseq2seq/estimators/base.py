@@ -33,6 +33,7 @@ from kseq2seq.estimators.checks import (
     check_loss_and_metrics,
     check_sizes,
 )
+from kseq2seq.estimators.exporting import export_model
 from kseq2seq.estimators.optimizer_state import OptimizerState, kind_of
 from kseq2seq.estimators.parameters import parameters_from_json, parameters_to_json
 from kseq2seq.ragged import RaggedIds
@@ -456,6 +457,77 @@ class SequenceEstimator(BaseEstimator):
         if self._last_optimizer is None:
             return self._loaded_optimizer
         return OptimizerState.of(self._last_optimizer[0])
+
+    def export(
+        self,
+        path: str | Path,
+        format: str = "savedmodel",
+        *,
+        max_source_length: int | None = None,
+        overwrite: bool = False,
+    ) -> Path:
+        """Write the model, ids in and answers out, for a runtime without kseq2seq.
+
+        The model has the search that the parameters ask for, greedy or with a beam.
+        Its input ``source_ids`` int32 ``(batch, source_len)`` is each source's ids,
+        closed by END and padded with PAD; a beam or greedy search gives ``ids``
+        ``(batch, max_length)`` up to END, ``scores`` and, with attention,
+        ``attention_weights``; a classifier gives ``probabilities``. What ids mean, and
+        how texts are split, is in ``vocabularies.json`` beside the model.
+
+        Parameters
+        ----------
+        path : str or path
+            A folder to make: with ``saved_model`` (for TensorFlow), ``model.onnx`` or
+            ``model.tflite``.
+        format : {"savedmodel", "onnx", "litert"}, default "savedmodel"
+            ONNX needs the ``export`` extra.
+        max_source_length : int, optional
+            For LiteRT, which takes one source at a time, of one length: how many ids it
+            is padded to, END included.
+        overwrite : bool, default False
+            Whether a folder that an export made is replaced.
+
+        Returns
+        -------
+        pathlib.Path
+            The folder.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            When an argument is out of its range, or answers are drawn
+            (`temperature`).
+        OSError
+            When the folder exists and is not to be replaced, or cannot be written.
+        ImportError, RuntimeError
+            When what writes the format is missing, or the backend is not TensorFlow.
+
+        Examples
+        --------
+        >>> from kseq2seq import SequenceClassifier
+        >>> X, y = ["ab", "ba"] * 8, [0, 1] * 8
+        >>> classifier = SequenceClassifier(units=4, epochs=1).fit(X, y)
+        >>> folder = classifier.export("exported")
+        >>> sorted(path.name for path in folder.iterdir())
+        ['saved_model', 'vocabularies.json']
+        """
+        self._check_fitted()
+        model, description = self._exported()
+        return export_model(
+            model,
+            description,
+            path,
+            format=format,
+            max_source_length=max_source_length,
+            overwrite=overwrite,
+        )
+
+    def _exported(self) -> tuple[keras.Model, dict[str, Any]]:
+        """Return the model to export, and what its ids mean."""
+        raise NotImplementedError
 
     def to_artifact(self) -> persistence.Artifact:
         """Return what a model file holds of this fitted estimator."""

@@ -448,6 +448,13 @@ embeddings_initializer : str or keras.initializers.Initializer
     def _network(self) -> keras.Model:
         return self.model_
 
+    def _exported(self) -> tuple[keras.Model, dict[str, Any]]:
+        described = {
+            "source": self._source.to_json(),
+            "classes": self.classes_.tolist(),
+        }
+        return self._probability_model, described
+
     def _description(self) -> dict[str, Any]:
         return {
             "source": self._source.to_json(),

@@ -95,6 +95,15 @@ class AnsweringEstimator(SequenceEstimator):
             options["seed"] = int(random_generator(self.random_state).integers(2**31))
         return options | others
 
+    def _exported(self) -> tuple[keras.Model, dict[str, Any]]:
+        if self.temperature is not None:
+            raise ValueError(
+                "what is exported searches for the best answer, and temperature="
+                f"{self.temperature!r} draws. set_params(temperature=None)."
+            )
+        sides = {"source": self._source.to_json(), "target": self._target.to_json()}
+        return self.generator_, sides
+
     def predict(self, X: Any) -> Any:
         """Return the answers, decoded without teacher forcing.
 

@@ -1,0 +1,112 @@
+"""A fitted model, with its search, in the formats of runtimes that have no kseq2seq."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import tempfile
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from kseq2seq.arguments import check_choice, check_flag, check_whole
+from kseq2seq.generation import LONGEST
+from kseq2seq.persistence import check_can_write
+from kseq2seq.vocabulary import END, FIRST_TOKEN, PAD, START, UNK
+
+VOCABULARIES = "vocabularies.json"
+FORMATS = {
+    "savedmodel": ("saved_model", "tf_saved_model"),
+    "onnx": ("model.onnx", "onnx"),
+    "litert": ("model.tflite", "litert"),
+}
+"""What each format's file, or folder, is called, and what Keras calls the format."""
+
+
+def export_model(
+    model: keras.Model,
+    description: Mapping[str, Any],
+    path: str | Path,
+    *,
+    format: str,
+    max_source_length: int | None,
+    overwrite: bool,
+) -> Path:
+    """Write a model from ``source_ids``, and what its ids mean, to a new folder."""
+    check_choice("format", format, FORMATS)
+    check_flag("overwrite", overwrite)
+    _check_length(format, max_source_length)
+    _check_runtime(format)
+    path = _check_folder(path, overwrite=overwrite)
+    name, keras_format = FORMATS[format]
+    shape = (None, None) if max_source_length is None else (1, max_source_length)
+    source = keras.InputSpec("int32", shape=shape, name="source_ids")
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as work:
+        made = Path(work) / "made"
+        made.mkdir()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the converters, about themselves
+            model.export(
+                str(made / name),
+                format=keras_format,
+                input_signature=[source],
+                verbose=False,
+            )
+        described = {
+            "format": format,
+            "model": name,
+            "max_source_length": max_source_length,
+            "special_ids": {"PAD": PAD, "UNK": UNK, "START": START, "END": END},
+            "first_token_id": FIRST_TOKEN,
+            **description,
+        }
+        (made / VOCABULARIES).write_text(json.dumps(described), encoding="utf-8")
+        if path.exists():
+            path.rename(Path(work) / "before")
+        made.rename(path)
+    return path
+
+
+def _check_length(format: str, max_source_length: int | None) -> None:
+    if format != "litert":
+        if max_source_length is not None:
+            raise ValueError(
+                f"max_source_length is for format='litert'; a model in {format!r} "
+                "takes sources of any length. Leave it out."
+            )
+    elif max_source_length is None:
+        raise ValueError(
+            "format='litert' needs max_source_length: its sources, END included, are "
+            "all padded to that many ids."
+        )
+    else:
+        check_whole("max_source_length", max_source_length, maximum=LONGEST)
+
+
+def _check_runtime(format: str) -> None:
+    if keras.backend.backend() != "tensorflow":
+        raise RuntimeError(
+            "a model is exported on the TensorFlow backend; this is "
+            f"{keras.backend.backend()!r}. Save it, and load and export it there."
+        )
+    if format == "onnx" and importlib.util.find_spec("tf2onnx") is None:
+        raise ImportError("format='onnx' needs: pip install 'kseq2seq[export]'")
+
+
+def _check_folder(path: str | Path, *, overwrite: bool) -> Path:
+    """Return the path of a folder to make, or of one that an export made."""
+    if not isinstance(path, str | Path) or not str(path) or not Path(path).is_dir():
+        return check_can_write(path, overwrite=False)
+    if not overwrite:
+        raise FileExistsError(
+            f"{path} exists and is kept. Pass overwrite=True (--overwrite), or another "
+            "path."
+        )
+    if not (Path(path) / VOCABULARIES).exists():
+        raise FileExistsError(
+            f"{path} is a folder that no export has made, and is kept. Choose another."
+        )
+    return Path(path)

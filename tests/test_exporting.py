@@ -1,0 +1,154 @@
+"""Exported models, each in a process of its own runtime alone."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from kseq2seq import SequenceClassifier, load
+from kseq2seq.cli import main
+
+WORDS = ["abcd", "ca", "d", "bbb"]
+RUN = {
+    "savedmodel": """
+import tensorflow
+model = tensorflow.saved_model.load(f"{folder}/saved_model")
+answers = {name: value.numpy() for name, value in model.serve(source_ids).items()}
+""",
+    "onnx": """
+import onnxruntime
+model = onnxruntime.InferenceSession(f"{folder}/model.onnx")
+names = [output.name for output in model.get_outputs()]
+answers = dict(zip(names, model.run(None, {"source_ids": source_ids})))
+""",
+    "litert": """
+from ai_edge_litert.interpreter import Interpreter
+answer = Interpreter(f"{folder}/model.tflite").get_signature_runner()
+width = described["max_source_length"] - source_ids.shape[1]
+padded = np.pad(source_ids, ((0, 0), (0, width)))
+rows = [dict(answer(source_ids=row[None])) for row in padded]
+answers = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+""",
+}
+SCRIPT = """
+import json, sys
+import numpy as np
+folder, words = sys.argv[1], json.loads(sys.argv[2])
+described = json.load(open(f"{folder}/vocabularies.json"))
+first, end = described["first_token_id"], described["special_ids"]["END"]
+tokens = described["source"]["tokens"]
+rows = [[tokens.index(token) + first for token in word] + [end] for word in words]
+source_ids = np.zeros((len(rows), max(map(len, rows))), dtype="int32")
+for i, row in enumerate(rows):
+    source_ids[i, :len(row)] = row
+#RUN
+assert "kseq2seq" not in sys.modules
+if "classes" in described:
+    print(json.dumps(answers["probabilities"].tolist()))
+else:
+    tokens = described["target"]["tokens"]
+    texts = [
+        "".join(tokens[i - first] for i in row.tolist() if i >= first)
+        for row in answers["ids"]
+    ]
+    print(json.dumps([texts, answers["scores"].tolist()]))
+"""
+
+
+def run(folder, format, words):
+    """Return what an exported model answers, without kseq2seq."""
+    code = SCRIPT.replace("#RUN", RUN[format])
+    command = [sys.executable, "-W", "ignore", "-c", code, folder, json.dumps(words)]
+    found = subprocess.run(command, capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr[-2000:]
+    return json.loads(found.stdout.splitlines()[-1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("beam_size", [1, 3])
+@pytest.mark.parametrize("format", RUN)
+def test_each_runtime_answers_as_the_estimator(format, beam_size, fitted, tmp_path):
+    model = load(fitted.save(tmp_path / "m.kseq2seq")).set_params(beam_size=beam_size)
+    length = 12 if format == "litert" else None
+    folder = model.export(tmp_path / "out", format, max_source_length=length)
+    texts, scores = run(str(folder), format, WORDS)
+    assert texts == model.predict(WORDS)
+    expected = [found[0].score for found in model.predict_n_best(WORDS, 1)]
+    np.testing.assert_allclose(scores, expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("format", RUN)
+def test_a_classifier_is_exported_too(format, tmp_path):
+    words, labels = ["ab", "ba", "abb", "a"] * 4, ["p", "q", "p", "q"] * 4
+    model = SequenceClassifier(units=8, epochs=2, random_state=0).fit(words, labels)
+    length = 6 if format == "litert" else None
+    folder = model.export(tmp_path / "out", format, max_source_length=length)
+    found = run(str(folder), format, words[:4])
+    np.testing.assert_allclose(found, model.predict_proba(words[:4]), atol=1e-5)
+
+
+@pytest.mark.slow
+def test_the_command_exports_and_replaces_what_it_made(fitted, tmp_path, capsys):
+    model, folder = fitted.save(tmp_path / "m.kseq2seq"), tmp_path / "out"
+
+    def command(*options):
+        arguments = ["export", str(model), str(folder), *options]
+        try:
+            sys.argv = ["kseq2seq", *arguments]
+            main()
+        except SystemExit as stop:
+            return stop.code, capsys.readouterr()
+
+    code, shown = command("--beam-size", "2")
+    assert code == 0
+    assert shown.out.split() == [
+        str(folder / "saved_model"),
+        str(folder / "vocabularies.json"),
+    ]
+    code, shown = command()
+    assert code == 1 and "exists and is kept" in shown.err
+    code, shown = command("--overwrite", "--format", "litert")
+    assert code == 1 and "needs max_source_length" in shown.err
+    assert (folder / "saved_model").exists()
+    code, _ = command("--overwrite", "--format", "litert", "--max-source-length", "9")
+    assert code == 0
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "model.tflite",
+        "vocabularies.json",
+    ]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m.kseq2seq", "out"]
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"format": "onxx"}, "Did you mean 'onnx'"),
+        ({"max_source_length": 5}, "is for format='litert'"),
+        ({"format": "litert", "max_source_length": 0}, "max_source_length must be"),
+        ({"path": ""}, "path must be the path"),
+        ({"path": "no/where"}, "does not exist"),
+        ({"overwrite": 1}, "overwrite must be"),
+    ],
+    ids=str,
+)
+def test_bad_arguments_are_refused(arguments, message, fitted, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises((ValueError, TypeError, OSError), match=message):
+        fitted.export(**{"path": "out", **arguments})
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_of_others_is_kept(fitted, tmp_path):
+    with pytest.raises(FileExistsError, match="no export has made"):
+        fitted.export(tmp_path, overwrite=True)
+
+
+def test_drawn_answers_and_models_not_fitted_are_refused(fitted, tmp_path):
+    with pytest.raises(ValueError, match="temperature=1.0 draws"):
+        load(fitted.save(tmp_path / "m")).set_params(temperature=1.0).export("out")
+    with pytest.raises(ValueError, match="not fitted yet"):
+        clone(fitted).export("out")
