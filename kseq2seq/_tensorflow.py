@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -119,6 +119,30 @@ def is_distributed() -> bool:
     import tensorflow as tf
 
     return bool(tf.distribute.has_strategy())
+
+
+def check_shares(batch_sizes: Iterable[int]) -> None:
+    """Raise unless the devices of a strategy get equal shares of each batch."""
+    import tensorflow as tf
+
+    num_devices = tf.distribute.get_strategy().num_replicas_in_sync
+    for size in batch_sizes:
+        if size % num_devices:
+            raise ValueError(
+                f"a batch of {size} cannot be shared evenly by {num_devices} devices. "
+                f"Pass a batch_size that is a multiple of {num_devices}, and no more "
+                "than there are examples."
+            )
+
+
+def sum_of_replicas(value: Any) -> Any:
+    """Return the sum over all devices that share a batch, where there are several."""
+    import tensorflow as tf
+
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return value
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, value)
 
 
 def gather(table: Any, ids: Any) -> Any:

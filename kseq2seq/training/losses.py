@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from kseq2seq import _tensorflow
 from kseq2seq.arguments import check_rate
 from kseq2seq.vocabulary import PAD
 
@@ -34,6 +35,14 @@ class Crossentropy(keras.losses.Loss):
         )
         self.label_smoothing = check_rate("label_smoothing", label_smoothing)
 
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Return the weighted mean; weights are one for each target."""
+        losses = self.call(y_true, y_pred)
+        weights = ops.ones_like(losses)
+        if sample_weight is not None:
+            weights = weights * ops.cast(sample_weight, losses.dtype)
+        return _mean(losses, weights)
+
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the loss of every position, of the shape of the targets."""
         log_probs = ops.log_softmax(ops.cast(y_pred, "float32"))
@@ -46,6 +55,18 @@ class Crossentropy(keras.losses.Loss):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "label_smoothing": self.label_smoothing}
+
+
+def _mean(losses: Any, weights: Any) -> Any:
+    """Return the weighted mean over the whole batch, 0 where nothing has a weight.
+
+    On TensorFlow several devices may have a part of the batch each; they add up what
+    they return.
+    """
+    total = ops.sum(weights)
+    if keras.backend.backend() == "tensorflow":
+        total = _tensorflow.sum_of_replicas(total)
+    return ops.sum(losses * weights) / ops.where(ops.equal(total, 0), 1.0, total)
 
 
 def least_loss(label_smoothing: float, num_classes: int) -> float:
@@ -101,8 +122,7 @@ class MaskedCrossentropy(Crossentropy):
         """Return the weighted mean over tokens; weights are per pair or per token."""
         losses = self.call(y_true, y_pred)  # (batch, target_len)
         weights = _token_weights(y_true, sample_weight, losses.dtype)
-        total = ops.sum(weights)
-        return ops.sum(losses * weights) / ops.where(ops.equal(total, 0), 1.0, total)
+        return _mean(losses, weights)
 
 
 @_register

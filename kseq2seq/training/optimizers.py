@@ -155,7 +155,8 @@ class CosineDecay(keras.callbacks.Callback):
         if 0 < epoch < self.epochs:
             factor = self._share(epoch) / self._share(epoch - 1)
             optimizer = self.model.optimizer
-            optimizer.learning_rate = float(optimizer.learning_rate) * factor
+            rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+            optimizer.learning_rate = rate * factor
 
 
 class AveragedWeights(keras.callbacks.Callback):
