@@ -31,12 +31,6 @@ EMBEDDINGS = ("learned", "one_hot")
 MAX_LAYERS = 4
 LARGEST_MATRIX = 2**31 - 1
 """No matrix of weights is larger: 8 GB, and as much again for its gradient."""
-EMBEDDINGS_SCALE = 0.1
-"""The standard deviation of embeddings where nothing else is asked for.
-
-Keras's own ``"uniform"`` is within 0.05: a wide model then starts so near to nothing
-that it learns next to nothing for epochs.
-"""
 _FLAGS = ("bidirectional", "freeze_embeddings", "residual", "layer_normalization")
 
 

@@ -11,7 +11,6 @@ from keras import layers as keras_layers
 
 from kseq2seq.arguments import random_generator
 from kseq2seq.builders.architecture import (
-    EMBEDDINGS_SCALE,
     EncoderArchitecture,
     Initializer,
 )
@@ -24,6 +23,13 @@ from kseq2seq.layers import (
     TiedEmbedding,
     WordDropout,
 )
+
+EMBEDDINGS_SCALE = 0.1
+"""The standard deviation of embeddings where nothing else is asked for.
+
+Keras's own ``"uniform"`` is within 0.05: a wide model then starts so near to nothing
+that it learns next to nothing for epochs.
+"""
 
 
 class Seeded:
