@@ -1,6 +1,8 @@
 """What every test may use; the environment is set before a backend is imported."""
 
 import os
+import sys
+import warnings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MPLBACKEND", "agg")
@@ -47,3 +49,18 @@ def fitted(reversed_words):
         random_state=0,
     )
     return estimator.fit(*reversed_words)
+
+
+@pytest.fixture
+def main_here(monkeypatch, capsys):
+    """Run the command line in this process; return its exit code and what it showed."""
+    from kseq2seq import cli
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["kseq2seq", *map(str, arguments)])
+        monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        return stop.value.code, capsys.readouterr()
+
+    return run

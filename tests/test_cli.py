@@ -224,15 +224,14 @@ def test_a_model_that_exists_is_kept_unless_overwritten(model, pairs):
     ],
 )
 def test_an_error_is_one_sentence_on_standard_error(
-    arguments, message, pairs, tmp_path
+    arguments, message, pairs, tmp_path, main_here
 ):
     arguments = [str(pairs) if a == "PAIRS" else a for a in arguments]
     if arguments[0] == "train":
         arguments += ["--model", str(tmp_path / "m")]
-    result = main(*arguments)
-    assert result.returncode == 1
-    assert message in result.stderr and "Traceback" not in result.stderr
-    assert len(result.stderr.strip().splitlines()) == 1
+    code, shown = main_here(*arguments)
+    assert code == 1
+    assert message in shown.err and len(shown.err.strip().splitlines()) == 1
 
 
 def test_a_description_without_its_parts_is_damaged(tmp_path):

@@ -9,7 +9,6 @@ import pytest
 from sklearn.base import clone
 
 from kseq2seq import SequenceClassifier, load
-from kseq2seq.cli import main
 
 WORDS = ["abcd", "ca", "d", "bbb"]
 RUN = {
@@ -92,16 +91,11 @@ def test_a_classifier_is_exported_too(format, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_command_exports_and_replaces_what_it_made(fitted, tmp_path, capsys):
+def test_the_command_exports_and_replaces_what_it_made(fitted, tmp_path, main_here):
     model, folder = fitted.save(tmp_path / "m.kseq2seq"), tmp_path / "out"
 
     def command(*options):
-        arguments = ["export", str(model), str(folder), *options]
-        try:
-            sys.argv = ["kseq2seq", *arguments]
-            main()
-        except SystemExit as stop:
-            return stop.code, capsys.readouterr()
+        return main_here("export", model, folder, *options)
 
     code, shown = command("--beam-size", "2")
     assert code == 0
