@@ -481,7 +481,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         self.source_vocabulary_ = self._source.vocabulary
         probabilities = keras.layers.Softmax(dtype="float32")(self.model_.output)
         self._probability_model = keras.Model(
-            self.model_.inputs, {"probabilities": probabilities}
+            self.model_.inputs[0], {"probabilities": probabilities}
         )
 
 
