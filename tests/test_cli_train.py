@@ -34,11 +34,11 @@ def app():
 
 @pytest.fixture
 def run(app):
-    def run(*arguments):
+    def run(*arguments, code=0):
         result = CliRunner().invoke(app, [str(a) for a in arguments])
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception
-        assert result.exit_code == 0, result.output
+        assert result.exit_code == code, result.output
         return result.stdout
 
     return run
@@ -391,11 +391,12 @@ def test_after_an_interrupt_the_same_command_goes_on(run, folder, monkeypatch):
         broken.setattr(
             EpochLines, "look", lambda *_: signal.raise_signal(signal.SIGINT)
         )
-        shown = run(*command)
-    assert "the same command goes on from run.kseq2seq" in shown
+        shown = run(*command, code=130)
+    assert "interrupted: the same command again goes on from run.kseq2seq" in shown
     assert json.loads(shown.splitlines()[-1])["model"] == "run.kseq2seq"
     assert not Path("model.kseq2seq").exists()
     shown = run(*command)
+    assert "going on from run.kseq2seq after epoch 1" in shown
     assert [line[:9] for line in shown.splitlines() if "loss" in line][:2] == [
         "epoch   2",
         "epoch   3",
@@ -419,3 +420,23 @@ def test_a_training_goes_on_from_its_checkpoint(run, folder):
         np.testing.assert_array_equal(a, b)
     with pytest.raises(ValueError, match="dropout was 0.3 and is 0.1"):
         run(*command, "--overwrite", "--dropout", 0.1)
+
+
+def test_an_interrupt_in_the_first_epoch_leaves_nothing_in_the_way(
+    run, folder, monkeypatch
+):
+    command = ("train", "pairs.tsv", *SMALL, "--checkpoint", "run.kseq2seq")
+    with monkeypatch.context() as broken, pytest.warns(match="interrupted"):
+        broken.setattr(
+            EpochLines,
+            "on_train_batch_end",
+            lambda *_, **__: signal.raise_signal(signal.SIGINT),
+        )
+        shown = run(*command, "--batch-size", 2, code=130)
+    assert "nothing is kept" in shown
+    assert not Path("model.kseq2seq").exists() and not Path("run.kseq2seq").exists()
+
+
+def test_a_models_config_has_its_shared_vocabulary(run, folder):
+    run("train", "pairs.tsv", *SMALL, "--shared-vocabulary")
+    assert "shared_vocabulary = true" in run("info", "model.kseq2seq", "--config")

@@ -181,7 +181,7 @@ def test_a_pass_needs_answers():
 
 @BOTH
 def test_a_file_with_the_optimizer_goes_on_as_if_there_were_none(make, tmp_path):
-    estimator, y = make(optimizer=keras.optimizers.Adam(0.05))
+    estimator, y = make(optimizer=keras.optimizers.Adam(0.05), dropout=0.3)
     estimator.partial_fit(X, y)
     with_it = estimator.save(tmp_path / "with.kseq2seq", include_optimizer=True)
     without = kseq2seq.load(estimator.save(tmp_path / "without.kseq2seq"))

@@ -129,7 +129,9 @@ def export(
     ] = None,
     beam_size: BeamSize = None,
     length_penalty: LengthPenalty = None,
-    overwrite: Overwrite = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the folder of an export.")
+    ] = False,
 ) -> None:
     """Write a model with its search for a runtime that has no kseq2seq."""
     from kseq2seq.persistence import read_description

@@ -26,6 +26,8 @@ _NAMES = {
     list: "a list",
     NoneType: repr(NONE),
 }
+_NOT_OF_FILES = ("source_vocabulary", "target_vocabulary")
+"""None, or given in Python."""
 _NOT_SETTINGS = ("callbacks", "verbose")
 """Parameters that do not say how to train a model."""
 
@@ -106,7 +108,7 @@ def config_lines(parameters: Mapping[str, Any]) -> Iterator[str]:
             value = value["tokenizer"]
         if isinstance(value, dict):
             yield f"# {name}: given in Python ({', '.join(value)})"
-        elif not name.endswith("_vocabulary"):  # None, or given in Python
+        elif name not in _NOT_OF_FILES:
             yield f"{name} = {_toml(value)}"
 
 

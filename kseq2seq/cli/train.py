@@ -18,6 +18,8 @@ from kseq2seq.cli.commands import (
 )
 from kseq2seq.cli.data import Limit, PairFiles, Pairs, TooLong, limit_lengths
 
+_INTERRUPTED = 130
+"""What a shell makes of a command that Ctrl-C has ended."""
 _LIMIT = "or words, where subwords are learned; see --too-long."
 
 
@@ -95,11 +97,17 @@ def train(
     X, y = limit_lengths(files.load_filled(), limits, too_long)
     typer.echo(f"{len(X):,} pairs")
     before = Progress.of(checkpoint)
+    if before.epochs and not before.ended:
+        typer.echo(f"going on from {checkpoint} after epoch {before.epochs}")
     estimator, seconds = _fit(parameters, X, y, validation_data, checkpoint)
     after = Progress.of(checkpoint)
-    if after.epochs and not after.ended:
+    interrupted = checkpoint is not None and not after.ended
+    if interrupted and not after.epochs:
+        typer.echo("interrupted in the first epoch: nothing is kept")
+        raise typer.Exit(_INTERRUPTED)
+    if interrupted:
         model = checkpoint  # type: ignore[assignment]
-        typer.echo(f"the same command goes on from {model}, a model file already")
+        typer.echo(f"interrupted: the same command again goes on from {model}")
     else:
         estimator.save(model, overwrite=overwrite)
         typer.echo(f"wrote {model} after {seconds:.0f} s of training")
@@ -112,6 +120,8 @@ def train(
         report |= {f"validation_{name}": n for name, n in measured.report.items()}
     if json_line:
         typer.echo(json.dumps(report))
+    if interrupted:
+        raise typer.Exit(_INTERRUPTED)
 
 
 def _load_validation(files: PairFiles) -> Pairs | None:

@@ -56,6 +56,7 @@ MIN_EPOCHS, MAX_EPOCHS = 10, 100
 
 _WEIGHTS = "weights/"
 """What the names of weights begin with in a model file."""
+_SEEDS = "optimizer/seeds/"
 _NOT_SAVED = ("callbacks", "loss", "metrics")
 _NOT_PICKLED = ("callbacks_", "_last_optimizer")
 _ONE_PASS = {
@@ -424,8 +425,9 @@ class SequenceEstimator(BaseEstimator):
         overwrite : bool, default False
             Whether a file that exists is replaced.
         include_optimizer : bool, default False
-            Whether the file has the optimizer's state too, some two times the weights:
-            then `partial_fit` goes on, after loading, as if there had been no file.
+            Whether the file has the optimizer's state too, some two times the weights,
+            and where dropout's random numbers stand: then `partial_fit` goes on, after
+            loading, as if there had been no file.
 
         Returns
         -------
@@ -448,9 +450,21 @@ class SequenceEstimator(BaseEstimator):
             state = self._optimizer_state()
             artifact = persistence.Artifact(
                 {**artifact.description, "optimizer": state.kind},
-                {**artifact.arrays, **state.arrays},
+                {**artifact.arrays, **state.arrays, **self._seeds()},
             )
         return persistence.write_artifact(path, artifact, overwrite=overwrite)
+
+    def _seeds(self) -> dict[str, np.ndarray]:
+        """Return where dropout's seeds stand, as the optimizer's state has them."""
+        return {
+            f"{_SEEDS}{i}": keras.ops.convert_to_numpy(variable)
+            for i, variable in enumerate(_seed_variables(self._network))
+        }
+
+    def _set_seeds(self, arrays: Mapping[str, np.ndarray]) -> None:
+        for i, variable in enumerate(_seed_variables(self._network)):
+            if f"{_SEEDS}{i}" in arrays:
+                variable.assign(arrays[f"{_SEEDS}{i}"])
 
     def _optimizer_state(self) -> OptimizerState:
         """Return the state of the optimizer that a pass would go on with."""
@@ -587,6 +601,7 @@ class SequenceEstimator(BaseEstimator):
         estimator._loaded_optimizer = OptimizerState.read(artifact)
         estimator._rebuild()
         estimator._set_weights(artifact.arrays)
+        estimator._set_seeds(artifact.arrays)
         estimator.callbacks_ = []
         return estimator
 
@@ -606,6 +621,12 @@ class SequenceEstimator(BaseEstimator):
             self._rebuild()
             self._network.set_weights(weights)
             self.callbacks_ = []
+
+
+def _seed_variables(network: keras.Model) -> list[Any]:
+    """Return the variables that are no weights: the states of random generators."""
+    weights = {id(weight) for weight in network.weights}
+    return [v for v in network.non_trainable_variables if id(v) not in weights]
 
 
 def updates_per_epoch(num_examples: int, batch_size: int) -> int:

@@ -66,6 +66,15 @@ def check_loss_and_metrics(loss: Any, metrics: Any) -> None:
             "metrics must be a list of keras.metrics.Metric objects, or None; got "
             f"{shown(metrics)}."
         )
+    for name, value in (("loss", loss), ("metrics", metrics)):
+        try:
+            copy.deepcopy(value)
+        except Exception as error:
+            raise TypeError(
+                f"{name} cannot be copied for this fit, as Keras does not know its "
+                "class: put @keras.saving.register_keras_serializable() above it "
+                f"({type(error).__name__}: {error!s:.80})."
+            ) from None
 
 
 def new_callbacks(callbacks: Sequence[Callback | Callable[[], Callback]]) -> list[Any]:

@@ -100,6 +100,8 @@ embeddings_initializer : str or keras.initializers.Initializer
         logits ``(batch, n_classes)`` and weights.
     metrics : sequence of keras.metrics.Metric, optional
         More to measure in training and validation, of the same; copied for each fit.
+        Keras must know a class of your own
+        (``@keras.saving.register_keras_serializable()``).
     batch_size : int, default 64
         Sequences an update.
     epochs : int, optional

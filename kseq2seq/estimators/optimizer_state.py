@@ -61,10 +61,9 @@ class OptimizerState:
             return
         optimizer.build(variables)
         own = OptimizerState.of(optimizer).arrays
-        if {n: a.shape for n, a in own.items()} != {
-            n: a.shape for n, a in self.arrays.items()
-        }:
-            return
+        for name, array in own.items():
+            if name not in self.arrays or self.arrays[name].shape != array.shape:
+                return
         for i, variable in enumerate(optimizer.variables):
             if variable is not optimizer.learning_rate:
                 variable.assign(self.arrays[f"{_PREFIX}{i}"])

@@ -66,9 +66,11 @@ def _keras_object_to_json(name: str, value: Any) -> dict[str, Any]:
             config = value.get_config()
             config.pop("name", None)  # Keras counts: a second "adam" is "adam_1"
             return {kind: {"class_name": class_name, "config": config}}
+    kinds = " or ".join(kind for kind in _KERAS_OBJECTS if name.endswith(kind))
+    instead = f"one of Keras's own {kinds}s" if kinds else "what has a name"
     raise TypeError(
         f"a model file holds no code, so this {name} cannot be saved: {value!r}. Use "
-        "one of Keras's own, or pickle the estimator."
+        f"{instead}, or pickle the estimator."
     )
 
 

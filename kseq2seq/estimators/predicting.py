@@ -101,8 +101,11 @@ class AnsweringEstimator(SequenceEstimator):
                 "what is exported searches for the best answer, and temperature="
                 f"{self.temperature!r} draws. set_params(temperature=None)."
             )
-        sides = {"source": self._source.to_json(), "target": self._target.to_json()}
-        return self.generator_, sides
+        return self.generator_, {
+            "source": self._source.to_json(),
+            "target": self._target.to_json(),
+            "max_length": self.max_length_,
+        }
 
     def predict(self, X: Any) -> Any:
         """Return the answers, decoded without teacher forcing.

@@ -185,6 +185,8 @@ embeddings_initializer : str or keras.initializers.Initializer
         reduction ``"mean_with_sample_weight"`` it is a mean over tokens.
     metrics : sequence of keras.metrics.Metric, optional
         More to measure in training and validation, of the same; copied for each fit.
+        Keras must know a class of your own
+        (``@keras.saving.register_keras_serializable()``).
     batch_size : int, default 64
         Pairs a batch.
     batch_tokens : int, optional
