@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from strategies import label, make_models
 
+from kseq2seq import build_seq2seq
 from kseq2seq.batching import Batches
 from kseq2seq.training import (
     SCHEDULES,
@@ -644,3 +645,12 @@ def test_accumulated_gradients_update_as_one_larger_batch():
 def test_settings_of_an_optimizer_that_cannot_be_are_refused(changes, match):
     with pytest.raises(ValueError, match=match):
         make_optimizer(**{"optimizer": "sgd", "learning_rate": 1.0, **changes})
+
+
+def test_the_models_can_be_saved_after_teacher_forcing(tmp_path):
+    models = build_seq2seq(9, 8, units=4, random_state=0)
+    with_teacher_forcing(models, 0.5)
+    models.training.save(tmp_path / "training.keras")
+    again = keras.models.load_model(tmp_path / "training.keras")
+    for one, other in zip(again.weights, models.training.weights, strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -62,7 +62,7 @@ class Seq2SeqModels:
     @property
     def has_attention(self) -> bool:
         """Whether the decoder looks back at the encoder outputs."""
-        return any(given.name == "source_mask" for given in self.decoder.inputs)
+        return len(self.decoder.outputs) > 1 + self.num_states  # the weights come last
 
     @property
     def num_states(self) -> int:

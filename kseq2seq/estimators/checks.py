@@ -121,7 +121,8 @@ def check_sizes(
         name = "attention_units"
         products[f"{name}={size(name):,}"] = size(name) * size("units")
     for side, num_ids in vocabulary_sizes.items():
-        if settings.get(f"{side}_embedding") == "learned":
+        embedding = settings.get(f"{side}_embedding")
+        if isinstance(embedding, str) and embedding == "learned":
             name = f"embedding_dim={size('embedding_dim'):,}"
             products[name] = size("embedding_dim") * max(num_ids, size("units"))
     for setting, product in products.items():

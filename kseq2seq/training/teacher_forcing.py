@@ -117,7 +117,9 @@ def with_teacher_forcing(
     source, gold = models.training.inputs
     memory = models.encoder.outputs
     # The part of the training model behind the encoder, as a model of its own.
+    history = gold._keras_history
     decoder = keras.Model([*memory, gold], models.training.outputs, name="decoder")
+    gold._keras_history = history  # Keras sets it anew, and could not save `training`
     source, gold = (
         keras.Input(given.shape[1:], name=given.name, dtype=given.dtype)
         for given in (source, gold)
