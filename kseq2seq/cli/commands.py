@@ -137,20 +137,9 @@ def export(
     from kseq2seq.persistence import read_description
 
     _describe(model, read_description(model))
-    load_backend()
-    from kseq2seq.estimators import load
-
-    search = {"beam_size": beam_size, "length_penalty": length_penalty}
-    given = {name: value for name, value in search.items() if value is not None}
-    made = (
-        load(model)
-        .set_params(**given)
-        .export(
-            folder,
-            format,
-            max_source_length=max_source_length,
-            overwrite=overwrite,
-        )
+    estimator = _load(model, beam_size=beam_size, length_penalty=length_penalty)
+    made = estimator.export(
+        folder, format, max_source_length=max_source_length, overwrite=overwrite
     )
     for path in sorted(made.iterdir()):
         typer.echo(str(path))
@@ -201,6 +190,10 @@ def load_text_model(path: Path, **search: Any) -> Any:
             f"{path} does not answer text with text; use it from Python: "
             f"kseq2seq.load({str(path)!r})."
         )
+    return _load(path, **search)
+
+
+def _load(path: Path, **search: Any) -> Any:
     load_backend()
     from kseq2seq.estimators import load
 

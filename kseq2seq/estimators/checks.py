@@ -120,11 +120,15 @@ def check_sizes(
     if settings.get("attention") is not None:
         name = "attention_units"
         products[f"{name}={size(name):,}"] = size(name) * size("units")
-    for side, num_ids in vocabulary_sizes.items():
-        embedding = settings.get(f"{side}_embedding")
-        if isinstance(embedding, str) and embedding == "learned":
-            name = f"embedding_dim={size('embedding_dim'):,}"
-            products[name] = size("embedding_dim") * max(num_ids, size("units"))
+    learned = [
+        num_ids
+        for side, num_ids in vocabulary_sizes.items()
+        if isinstance(settings.get(f"{side}_embedding"), str)
+        and settings[f"{side}_embedding"] == "learned"
+    ]
+    if learned:
+        dim = size("embedding_dim")
+        products[f"embedding_dim={dim:,}"] = dim * max(*learned, size("units"))
     for setting, product in products.items():
         if product > _ROOM * largest:
             raise ValueError(
