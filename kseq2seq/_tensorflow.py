@@ -115,7 +115,9 @@ def predict_function(model: Any, *, jit_compile: bool) -> Callable[[Any], Any]:
 
 
 def is_distributed() -> bool:
-    """Whether a strategy spreads what is built now over several devices."""
+    """Whether a strategy of TensorFlow spreads what is built now over its devices."""
+    if keras.backend.backend() != "tensorflow":
+        return False
     import tensorflow as tf
 
     return bool(tf.distribute.has_strategy())
@@ -137,10 +139,12 @@ def check_shares(batch_sizes: Iterable[int]) -> None:
 
 def sum_of_replicas(value: Any) -> Any:
     """Return the sum over all devices that share a batch, where there are several."""
+    if not is_distributed():
+        return value
     import tensorflow as tf
 
     context = tf.distribute.get_replica_context()
-    if context is None or context.num_replicas_in_sync == 1:
+    if context is None:
         return value
     return context.all_reduce(tf.distribute.ReduceOp.SUM, value)
 

@@ -81,22 +81,20 @@ def kill_some(checkpoint, kills):
 
 
 def finish(checkpoint):
-    """Train to the end, and return the weights."""
+    """Train to the end."""
     process, told = fork(checkpoint)
     told.read()
     _, status = os.waitpid(process, 0)
     assert status == 0
-    return load(checkpoint.with_suffix(".end"))
 
 
 def main(folder, kills):
     checkpoint = Path(folder) / "killed.kseq2seq"
     killed = list(kill_some(checkpoint, int(kills)))
-    process, told = fork(Path(folder) / "whole.kseq2seq")
-    told.read()
-    os.waitpid(process, 0)
-    ended = finish(checkpoint)  # the last: it makes models in this process
-    whole = load(Path(folder) / "whole.end")
+    finish(checkpoint)
+    finish(Path(folder) / "whole.kseq2seq")
+    # Loading comes last: it makes models in this process, which then must not fork.
+    ended, whole = (load(Path(folder) / f"{name}.end") for name in ("killed", "whole"))
     same = all(
         (one == other).all()
         for one, other in zip(

@@ -232,7 +232,8 @@ def test_an_error_is_one_sentence_on_standard_error(
         arguments += ["--model", str(tmp_path / "m")]
     code, shown = main_here(*arguments)
     assert code == 1
-    assert message in shown.err and len(shown.err.strip().splitlines()) == 1
+    assert message in shown.err and "Traceback" not in shown.err
+    assert len(shown.err.strip().splitlines()) == 1
 
 
 def test_a_description_without_its_parts_is_damaged(tmp_path):

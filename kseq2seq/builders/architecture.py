@@ -62,10 +62,9 @@ class EncoderArchitecture:
     def __post_init__(self) -> None:
         self.check_side("source")
         self.check_sizes("units", "encoder_units", "embedding_dim")
-        if callable(self.cell):
-            count_states(self.cell, self.units)
-        else:
+        if not callable(self.cell):
             check_choice("cell", self.cell, CELLS)
+        _ = self.state_names  # a cell of one's own is made, or refused, once
         self.check_matrices("source", "units", "encoder_units", "embedding_dim")
         check_whole("num_layers", self.num_layers, maximum=MAX_LAYERS)
         for name in _FLAGS:

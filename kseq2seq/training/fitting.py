@@ -134,7 +134,7 @@ def fit_batches(
         batches.run_length = length
     if any(map(_wants_batches, callbacks)):
         length = 1
-    if _is_distributed():
+    if _tensorflow.is_distributed():
         sized = isinstance(batches, BucketedBatches)
         _tensorflow.check_shares(batches.batch_sizes if sized else [batches.batch_size])
         length = 1
@@ -203,14 +203,8 @@ def _can_run(batches: BucketedBatches | StreamBatches) -> bool:
     return (
         keras.backend.backend() == "tensorflow"
         and isinstance(batches, BucketedBatches)
-        and not _is_distributed()
+        and not _tensorflow.is_distributed()
     )
-
-
-def _is_distributed() -> bool:
-    """Whether TensorFlow spreads the training over several devices."""
-    on_tensorflow = keras.backend.backend() == "tensorflow"
-    return on_tensorflow and _tensorflow.is_distributed()
 
 
 def _run_by_run(

@@ -63,9 +63,7 @@ def _mean(losses: Any, weights: Any) -> Any:
     On TensorFlow several devices may have a part of the batch each; they add up what
     they return.
     """
-    total = ops.sum(weights)
-    if keras.backend.backend() == "tensorflow":
-        total = _tensorflow.sum_of_replicas(total)
+    total = _tensorflow.sum_of_replicas(ops.sum(weights))
     return ops.sum(losses * weights) / ops.where(ops.equal(total, 0), 1.0, total)
 
 
