@@ -4,7 +4,7 @@ Run ``python -m benchmarks.translation_speed DATA [--rounds 5] [--pairs 5120]``,
 the folder with Multi30k's ``train.de.gz`` and ``train.en.gz``. The model is that of
 :mod:`benchmarks.multi30k` with additive attention, of the published size. All train on
 whole batches of 128, taken evenly from those that an epoch over all captions has:
-kseq2seq's from its twelve length buckets; PyTorch's from the captions in the order of
+kseq2seq's from its 24 length buckets; PyTorch's from the captions in the order of
 their lengths, each batch padded to its own longest. Ratios are of the peer's median
 seconds a target token to those of kseq2seq: above 1, kseq2seq trains more tokens a
 second. The tutorial's model is another one, with attention inside the decoder's loop.
@@ -39,7 +39,7 @@ RATIOS = {
     "translation_training_vs_torch_tutorial": ("torch tutorial", "kseq2seq"),
 }
 BATCH_SIZE = 128
-NUM_BUCKETS = 12
+NUM_BUCKETS = 24
 SIZES = {"units": 512, "embedding_dim": 256, "dropout": 0.5}
 ATTENTION_UNITS = 1024
 LABEL_SMOOTHING = 0.1
@@ -90,7 +90,7 @@ class Portion:
     """
 
     rows: np.ndarray
-    widths: tuple[int, int]
+    widths: tuple[int, ...]
 
 
 def spread(rows: np.ndarray, number: int) -> np.ndarray:
@@ -100,18 +100,19 @@ def spread(rows: np.ndarray, number: int) -> np.ndarray:
 
 
 def bucket_portions(captions: Captions, num_pairs: int) -> list[Portion]:
-    """Return whole batches of each length bucket of all captions, one at least."""
+    """Return whole batches of the length buckets of all captions."""
     from kseq2seq.batching.lengths import group_by_length
 
     lengths = captions.sources.lengths, captions.targets.lengths
-    share = num_pairs / len(lengths[0])
-    portions = []
-    for rows in group_by_length(lengths, NUM_BUCKETS):
-        source_width, target_width = (int(side[rows].max()) + 1 for side in lengths)
-        widths = source_width, target_width
-        num_batches = max(round(share * len(rows) / BATCH_SIZE), 1)
-        portions.append(Portion(spread(rows, num_batches * BATCH_SIZE), widths))
-    return portions
+    groups = group_by_length(lengths, NUM_BUCKETS, batch_size=BATCH_SIZE)
+    boxes = [tuple(int(side[rows].max()) + 1 for side in lengths) for rows in groups]
+    order = sorted(range(len(groups)), key=lambda g: boxes[g][::-1])
+    batch_numbers = np.repeat(order, [len(groups[g]) // BATCH_SIZE for g in order])
+    taken = spread(batch_numbers, max(round(num_pairs / BATCH_SIZE), 1))
+    return [
+        Portion(spread(groups[g], number * BATCH_SIZE), boxes[g])
+        for g, number in zip(*np.unique(taken, return_counts=True), strict=True)
+    ]
 
 
 def sorted_batches(captions: Captions, num_pairs: int) -> list[np.ndarray]:

@@ -350,6 +350,24 @@ def test_two_groups_take_the_fewest_places(pairs):
     assert places(group_by_length(sides, 2), sides) == best
 
 
+@given(lengths, st.integers(1, 6), st.integers(1, 5))
+def test_a_group_has_whole_batches_unless_none_is_wide_enough(pairs, groups, size):
+    sides = np.array(pairs).T
+    groups = group_by_length(sides, groups, batch_size=size)
+    assert sorted(np.concatenate(groups)) == list(range(len(pairs)))
+    widths = [[max(side[rows]) for side in sides] for rows in groups]
+    for g, rows in enumerate(groups):
+        others = widths[:g] + widths[g + 1 :]
+        if len(rows) % size:
+            assert not any(np.all(np.greater(other, widths[g])) for other in others)
+
+
+def test_the_longest_rows_that_fill_no_batch_go_to_the_next_group():
+    sides = [np.array([1, 2, 9, 1, 9, 1])]
+    groups = group_by_length(sides, 2, batch_size=3)
+    assert [sides[0][rows].tolist() for rows in groups] == [[1, 1, 1], [2, 9, 9]]
+
+
 @given(lengths.filter(lambda pairs: len(pairs) > 1), st.integers(2, 5))
 def test_two_batches_that_come_first_show_what_varies(pairs, num_buckets):
     sources, targets = ([[4] * n for n in side] for side in zip(*pairs, strict=True))

@@ -378,9 +378,9 @@ def test_bad_optimizers_are_refused(arguments, message):
 def test_small_jobs_get_one_bucket_and_large_ones_few():
     sizes = {"batch_size": 64, "epochs": 10}
     assert plan_buckets(100, num_weights=10**5, **sizes) == 1
-    assert 1 < plan_buckets(10**6, num_weights=10**5, **sizes) <= 12
+    assert 1 < plan_buckets(10**6, num_weights=10**5, **sizes) <= 24
     few = plan_buckets(10**4, num_weights=10**5, **sizes)
-    assert few < plan_buckets(10**4, num_weights=10**7, **sizes) <= 12
+    assert few < plan_buckets(10**4, num_weights=10**7, **sizes) <= 24
     assert plan_buckets(600, num_weights=10**7, **sizes) == 1  # of ten batches
 
 

@@ -347,7 +347,8 @@ class Batches(BucketedBatches):
         sides = RaggedIds.of(sources), RaggedIds.of(targets)
         lengths = [side.lengths for side in sides]
         buckets = []
-        for rows in group_by_length(lengths, num_buckets):
+        whole = 1 if batch_tokens is not None else batch_size
+        for rows in group_by_length(lengths, num_buckets, batch_size=whole):
             source_width, target_width = (int(side[rows].max()) + 1 for side in lengths)
             widths = source_width, target_width
             buckets.append(PairBucket(*sides, rows, weights[rows], widths))
@@ -397,14 +398,16 @@ class LabelBatches(BucketedBatches):
         random_state: int | np.random.Generator | None = None,
     ) -> None:
         check_sides(len(sources), len(labels), "labels")
+        check_batch_size(batch_size)
         weights = check_sample_weight(sample_weight, len(sources))
         labels = _check_labels(labels)
         sources = RaggedIds.of(sources)
         buckets = []
-        for rows in group_by_length([sources.lengths], num_buckets):
+        lengths = [sources.lengths]
+        for rows in group_by_length(lengths, num_buckets, batch_size=batch_size):
             inputs = {"source_ids": sources.padded(rows, closed=True)}
             buckets.append(Bucket(inputs, labels[rows], weights[rows]))
-        sizes = [check_batch_size(batch_size)] * len(buckets)
+        sizes = [batch_size] * len(buckets)
         super().__init__(buckets, sizes, shuffle=shuffle, random_state=random_state)
 
 

@@ -33,10 +33,10 @@ BATCHES_A_BUCKET = 8
 def plan_buckets(
     num_pairs: int, *, batch_size: int, epochs: int, num_weights: int
 ) -> int:
-    """Return into how many length buckets to sort: 1 to 12, each worth compiling."""
+    """Return into how many length buckets to sort: 1 to 24, each worth compiling."""
     batches = num_pairs / batch_size
     worth = epochs * batches / _steps_worth_compiling(num_weights)
-    return int(min(max(min(worth, batches / BATCHES_A_BUCKET), 1), 12))
+    return int(min(max(min(worth, batches / BATCHES_A_BUCKET), 1), 24))
 
 
 def _steps_worth_compiling(num_weights: int) -> float:
