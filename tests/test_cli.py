@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import kseq2seq
 from kseq2seq import Seq2SeqEstimator, load
 from kseq2seq.cli import make_app
 
@@ -66,6 +67,18 @@ def main(*arguments, stdin=""):
 )
 def test_every_command_has_help(run, command):
     assert "Usage" in run(*command, "--help")
+
+
+def test_the_version_is_shown_and_the_package_is_a_command():
+    command = [sys.executable, "-m", "kseq2seq", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == f"kseq2seq {kseq2seq.__version__}\n"
+
+
+def test_no_name_of_an_option_is_cut(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = run("train", "--help")
+    assert "--layer-normalization / --no-layer-normalization" in shown
 
 
 def test_help_loads_no_backend():

@@ -17,6 +17,7 @@ FLOORS = [
     {"persistence"},
     {"estimators"},
     {"cli"},
+    {"__main__"},
 ]
 # Within a floor: the vocabulary has the ids that layers, search and sequences use; the
 # search steps draw their random numbers as layers do.

@@ -5,14 +5,21 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
+import kseq2seq
 from kseq2seq.cli.commands import evaluate, export, info, predict
 from kseq2seq.cli.options import with_estimator_options
 from kseq2seq.cli.quickstart import quickstart
 from kseq2seq.cli.train import train
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"kseq2seq {kseq2seq.__version__}")
+        raise typer.Exit
 
 
 def make_app(*, train_options: bool = True) -> typer.Typer:
@@ -25,12 +32,13 @@ def make_app(*, train_options: bool = True) -> typer.Typer:
         to be imported for that.
     """
     app = typer.Typer(
-        help="Train recurrent sequence-to-sequence models, and use them.",
         no_args_is_help=True,
         add_completion=False,
+        rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
+    app.callback()(_about)
     app.command()(quickstart)
     app.command()(with_estimator_options(train) if train_options else train)
     app.command()(predict)
@@ -38,6 +46,15 @@ def make_app(*, train_options: bool = True) -> typer.Typer:
     app.command()(info)
     app.command()(export)
     return app
+
+
+def _about(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_show_version),
+    ] = False,
+) -> None:
+    """Train recurrent sequence-to-sequence models, and use them."""
 
 
 def main() -> None:

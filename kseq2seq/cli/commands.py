@@ -80,7 +80,7 @@ def evaluate(
     length_penalty: LengthPenalty = None,
     json_line: Json = False,
 ) -> None:
-    """Compare a model's answers, decoded without teacher forcing, with the targets."""
+    """Compare a model's decoded answers with the targets."""
     X, y = PairFiles(pairs, source, target).load()
     estimator = load_text_model(
         model, beam_size=beam_size, length_penalty=length_penalty
@@ -99,7 +99,7 @@ def info(
     ] = False,
     json_line: Json = False,
 ) -> None:
-    """Describe a model file, without loading a backend: its settings as TOML."""
+    """Describe a model file: its settings as TOML."""
     from kseq2seq.persistence import read_description
 
     report = _describe(model, read_description(model))
@@ -133,7 +133,7 @@ def export(
         bool, typer.Option("--overwrite", help="Replace the folder of an export.")
     ] = False,
 ) -> None:
-    """Write a model with its search for a runtime that has no kseq2seq."""
+    """Write a model with its search for another runtime."""
     from kseq2seq.persistence import read_description
 
     _describe(model, read_description(model))

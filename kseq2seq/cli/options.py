@@ -28,7 +28,6 @@ _FORMS_OF_PAIRS = (
     ("validation", "validation_source", "validation_target"),
 )
 """Options that say the same in two ways."""
-_PANEL = "Parameters of the estimator (none for None)"
 _TYPES = {"str": str, "int": int, "float": float, "bool": bool}
 
 
@@ -104,7 +103,7 @@ def _annotation(annotation: str, help_text: str) -> Any:
     names = annotation.split(" | ")
     kind = next((_TYPES[name] for name in names if name in _TYPES), None)
     plain = kind or str
-    extra: dict[str, Any] = {"help": help_text, "rich_help_panel": _PANEL}
+    extra: dict[str, Any] = {"help": help_text}
     if "None" in names:
         extra |= {"parser": _or_none(plain), "metavar": f"<{plain.__name__}>"}
     option = typer.Option(**extra)

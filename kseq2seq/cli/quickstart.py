@@ -74,7 +74,7 @@ def quickstart(
     overwrite: Overwrite = False,
     json_line: Json = False,
 ) -> None:
-    """Train a model with attention on a small task, and show what it can do."""
+    """Train a model on a small task, and show what it can do."""
     from kseq2seq.persistence import check_can_write
 
     recipe = _RECIPES[task]

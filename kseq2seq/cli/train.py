@@ -75,7 +75,10 @@ def train(
     json_line: Json = False,
     parameters: Any = None,
 ) -> None:
-    """Train a model on pairs and write it to a file."""
+    """Train a model on pairs and write it to a file.
+
+    Every parameter of the estimator is an option; none stands for Python's None.
+    """
     from kseq2seq.estimators.checkpoints import Progress
     from kseq2seq.persistence import check_can_write
 

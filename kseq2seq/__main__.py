@@ -1,0 +1,5 @@
+"""The command line, as ``python -m kseq2seq``."""
+
+from kseq2seq.cli import main
+
+main()
