@@ -78,8 +78,10 @@ def generate(
     _prepare(generator, compiles=compiles)
     order = np.argsort(sources.lengths, kind="stable")
     groups = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
-    size = batch_size if compiles else None
-    batches = (_batch(sources, rows, size) for rows in groups)
+    batches = (
+        _batch(sources, rows, _num_rows(len(rows), batch_size, compiles=compiles))
+        for rows in groups
+    )
     shows = verbose and len(groups) >= LONG_RUN
     bar = keras.utils.Progbar(len(sources), unit_name="source", verbose=int(shows))
     parts = []
@@ -165,6 +167,18 @@ def _mapper(
         return
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         yield lambda batches: pool.map(generator.predict_on_batch, batches)
+
+
+def _num_rows(num_sources: int, batch_size: int, *, compiles: bool) -> int | None:
+    """Return to how many rows a batch is filled up, so that few shapes are compiled.
+
+    None is for as it is. JAX compiles every search.
+    """
+    if compiles:
+        return batch_size
+    if keras.backend.backend() == "jax":
+        return min(1 << (num_sources - 1).bit_length(), batch_size)
+    return None
 
 
 def _batch(sources: RaggedIds, rows: np.ndarray, size: int | None) -> np.ndarray:

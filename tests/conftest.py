@@ -15,6 +15,20 @@ settings.register_profile("ci", derandomize=True, deadline=None, max_examples=50
 settings.load_profile("ci")
 
 
+def pytest_collection_modifyitems(config, items):
+    """Leave out what another backend than this cannot do."""
+    import keras
+
+    backend = keras.backend.backend()
+    others = [
+        item
+        for item in items
+        if any(backend not in mark.args for mark in item.iter_markers("backends"))
+    ]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if item not in others]
+
+
 @pytest.fixture(autouse=True)
 def close_figures():
     yield

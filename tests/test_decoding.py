@@ -61,6 +61,7 @@ def test_a_compiled_search_answers_as_a_plain_one_in_few_shapes(generator, sourc
     assert shapes == {(8, 8), (8, 16)}
 
 
+@pytest.mark.backends("tensorflow")
 def test_many_sources_are_compiled_for_and_few_are_not(generator, sources, monkeypatch):
     monkeypatch.setattr(decoding, "SOURCES_WORTH_COMPILING", 20)
     for num_sources, compiles in ((19, False), (20, True)):
@@ -68,6 +69,7 @@ def test_many_sources_are_compiled_for_and_few_are_not(generator, sources, monke
         assert generator.jit_compile is compiles
 
 
+@pytest.mark.backends("tensorflow")
 def test_nothing_is_traced_again_as_lengths_and_batches_vary(sources):
     models = make_models(seed=1)
     traces = []
@@ -87,6 +89,25 @@ def test_nothing_is_traced_again_as_lengths_and_batches_vary(sources):
     assert not traces
 
 
+@pytest.mark.backends("jax")
+def test_few_shapes_are_compiled(generator, sources):
+    shapes = set()
+    predict = generator.predict_on_batch
+
+    def watched(source_ids):
+        shapes.add(source_ids.shape)
+        return predict(source_ids)
+
+    generator.predict_on_batch = watched
+    try:
+        for number in range(1, len(sources) + 1):
+            generate(generator, sources[:number], batch_size=12)
+    finally:
+        del generator.predict_on_batch
+    assert shapes <= {(rows, width) for rows in (1, 2, 4, 8, 12) for width in (8, 16)}
+
+
+@pytest.mark.backends("tensorflow")
 def test_a_single_source_is_compiled_for_in_the_background(
     generator, sources, monkeypatch
 ):

@@ -39,8 +39,8 @@ def export_model(
     check_choice("format", format, FORMATS)
     check_flag("overwrite", overwrite)
     _check_length(format, max_source_length)
-    _check_runtime(format)
     path = _check_folder(path, overwrite=overwrite)
+    _check_runtime(format)
     name, keras_format = FORMATS[format]
     shape = (None, None) if max_source_length is None else (1, max_source_length)
     source = keras.InputSpec("int32", shape=shape, name="source_ids")

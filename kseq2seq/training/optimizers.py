@@ -178,6 +178,7 @@ class AveragedWeights(keras.callbacks.Callback):
         if self.weights is None:
             self.weights = [keras.ops.convert_to_numpy(v) for v in variables]
             self.model.optimizer.finalize_variable_values(variables)
+            self._own_arrays()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Put the averages in place, if no validation has."""
@@ -191,3 +192,12 @@ class AveragedWeights(keras.callbacks.Callback):
             ):
                 variable.assign(weight)
             self.weights = None
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        """Leave the averages in place, as Keras has put them there."""
+        self._own_arrays()
+
+    def _own_arrays(self) -> None:
+        """Copy the averages: JAX would give up the optimizer's with the model's."""
+        for variable in self.model.trainable_variables:
+            variable.assign(keras.ops.copy(variable))
