@@ -563,7 +563,7 @@ class SequenceEstimator(BaseEstimator):
 
     def _weights(self) -> dict[str, np.ndarray]:
         return {
-            f"{_WEIGHTS}{variable.path}": np.asarray(variable)
+            f"{_WEIGHTS}{variable.path}": keras.ops.convert_to_numpy(variable)
             for variable in self._network.weights
         }
 

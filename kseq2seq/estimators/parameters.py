@@ -62,7 +62,9 @@ def _is_plain_list(value: Any) -> bool:
 def _keras_object_to_json(name: str, value: Any) -> dict[str, Any]:
     for kind, (module, _) in _KERAS_OBJECTS.items():
         class_name = type(value).__name__
-        if getattr(module, class_name, None) is type(value):
+        found = getattr(module, class_name, None)
+        is_kerass = type(value).__module__.partition(".")[0] == "keras"
+        if inspect.isclass(found) and issubclass(type(value), found) and is_kerass:
             config = value.get_config()
             config.pop("name", None)  # Keras counts: a second "adam" is "adam_1"
             return {kind: {"class_name": class_name, "config": config}}

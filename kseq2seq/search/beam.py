@@ -114,7 +114,7 @@ class BeamSearch(TokenSearch):
         beam = ops.repeat(
             ops.zeros_like(state[:, :1], dtype="int32"), self.beam_size, 1
         )
-        is_first = np.arange(self.beam_size) == 0
+        is_first = ops.equal(ops.arange(self.beam_size), 0)
         rows = ops.reshape(beam, (-1, 1))
         carried = {
             "last_ids": ops.full_like(rows, START),
@@ -195,7 +195,7 @@ class BeamSearch(TokenSearch):
         size = ranking.shape[-1]
         _, greedy = ops.top_k(allowed[:, 0], k=1)  # (batch, 1)
         ranking = ops.reshape(ranking, (-1, self.beam_size * size))
-        every_choice = np.arange(self.beam_size * size, dtype="int32")
+        every_choice = ops.arange(self.beam_size * size, dtype="int32")
         is_greedy = ops.equal(every_choice, ops.cast(greedy, "int32"))
         _, choices = ops.top_k(ops.where(is_greedy, np.inf, ranking), self.beam_size)
         return ops.cast(choices, "int32")
@@ -212,7 +212,7 @@ class BeamSearch(TokenSearch):
             carried["coverage"] = ops.take(carried["coverage"], parents, axis=0)
         if self.no_repeat_ngram_size:
             history = ops.take(carried["history"], parents, axis=0)
-            here = ops.equal(np.arange(self.max_length, dtype="int32"), step)
+            here = ops.equal(ops.arange(self.max_length, dtype="int32"), step)
             carried["history"] = ops.where(here, new_ids, history)
         return carried
 
@@ -284,8 +284,8 @@ class BeamSearch(TokenSearch):
 
 def _frozen(log_probs: Any, ended: Any) -> Any:
     """Leave rows that have ended nothing but PAD, at no cost."""
-    is_pad = np.arange(log_probs.shape[-1]) == PAD
-    return ops.where(ended, np.where(is_pad, 0.0, NEVER).astype("float32"), log_probs)
+    is_pad = ops.equal(ops.arange(log_probs.shape[-1]), PAD)
+    return ops.where(ended, ops.where(is_pad, 0.0, NEVER), log_probs)
 
 
 def _flat(index: Any, width: int) -> Any:

@@ -23,14 +23,14 @@ def forbid(log_probs: Any, forbidden_ids: Sequence[int]) -> Any:
     if not len(forbidden_ids):
         return log_probs
     forbidden = np.isin(np.arange(log_probs.shape[-1]), forbidden_ids)
-    return ops.where(forbidden, NEVER, log_probs)
+    return ops.where(ops.convert_to_tensor(forbidden), NEVER, log_probs)
 
 
 def end_not_before(log_probs: Any, step: Any, min_length: int) -> Any:
     """Take out END until `min_length` ids stand."""
     if not min_length:
         return log_probs
-    is_end = np.arange(log_probs.shape[-1]) == END
+    is_end = ops.equal(ops.arange(log_probs.shape[-1]), END)
     return ops.where(is_end & ops.less(step, min_length), NEVER, log_probs)
 
 
@@ -38,8 +38,9 @@ def force_prefix(log_probs: Any, step: Any, prefix: Sequence[int]) -> Any:
     """Leave ``prefix[step]`` alone, as long as the prefix lasts."""
     if not len(prefix):
         return log_probs
-    forced = ops.take(np.array(prefix, "int32"), ops.minimum(step, len(prefix) - 1))
-    others = ops.not_equal(np.arange(log_probs.shape[-1], dtype="int32"), forced)
+    prefix_ids = ops.convert_to_tensor(prefix, "int32")
+    forced = ops.take(prefix_ids, ops.minimum(step, len(prefix) - 1))
+    others = ops.not_equal(ops.arange(log_probs.shape[-1], dtype="int32"), forced)
     return ops.where(others & ops.less(step, len(prefix)), NEVER, log_probs)
 
 
@@ -68,7 +69,7 @@ def no_ngram_twice(log_probs: Any, ids: Any, step: Any, size: int) -> Any:
         return log_probs
     size_of_vocabulary = log_probs.shape[-1]
     last = ids[:, size - 1 :]  # (rows, num_windows), the last id of each n-gram
-    counts = ops.less(np.arange(size - 1, ids.shape[1]), step) & _is_token(last)
+    counts = ops.less(ops.arange(size - 1, ids.shape[1]), step) & _is_token(last)
     for i in range(size - 1):
         # The i-th id of each n-gram against the i-th of those that now stand last.
         position = ops.maximum(step - (size - 1) + i, 0)
@@ -117,7 +118,7 @@ def keep_top_p(log_probs: Any, p: float) -> Any:
     best, ids = ops.top_k(log_probs, log_probs.shape[-1])  # all, sorted
     probs = ops.exp(ops.log_softmax(best))
     before = ops.cumsum(probs, axis=-1) - probs
-    is_first = np.arange(log_probs.shape[-1]) == 0
+    is_first = ops.equal(ops.arange(log_probs.shape[-1]), 0)
     kept = ops.less(before, p) | is_first
     return _keep(log_probs, ops.where(kept, best, NEVER), ids)
 

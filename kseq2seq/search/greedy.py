@@ -34,7 +34,7 @@ class OnePath(TokenSearch):
         states, constants = self._split(memory)
         last_ids = ops.full_like(memory[0][:, :1], START, dtype="int32")  # (batch, 1)
         draws = self._draws(last_ids)
-        buffers = self._buffers(last_ids, constants)
+        buffers = self._results(last_ids, constants)
         scores = ops.cast(ops.zeros_like(last_ids[:, 0]), "float32")
 
         def unfinished(step: Any, last_ids: Any, *_: Any) -> Any:
@@ -55,7 +55,7 @@ class OnePath(TokenSearch):
         weights = ops.transpose(carried[1], (1, 0, 2))
         return self._named([ids, scores, without_ended(weights, ids)])
 
-    def _buffers(self, last_ids: Any, constants: list[Any]) -> list[Any]:
+    def _results(self, last_ids: Any, constants: list[Any]) -> list[Any]:
         """Return empty ids ``(max_length, batch)`` and weights, to be filled."""
         row = ops.transpose(ops.zeros_like(last_ids))  # (1, batch)
         buffers = [ops.repeat(row, self.max_length, axis=0)]

@@ -115,5 +115,5 @@ def drawn(log_probs: Any, draw: Any) -> Any:
     sums = ops.where(is_choice, sums, 0.0)
     bound = draw * ops.max(sums, axis=-1, keepdims=True)
     passes = is_choice & ops.greater(sums, bound)
-    every_id = np.arange(size, dtype="int32")
+    every_id = ops.arange(size, dtype="int32")
     return ops.min(ops.where(passes, every_id, size - 1), axis=-1, keepdims=True)

@@ -138,12 +138,13 @@ def fit_batches(
         sized = isinstance(batches, BucketedBatches)
         _tensorflow.check_shares(batches.batch_sizes if sized else [batches.batch_size])
         length = 1
+    one_a_call = by_runs or keras.backend.backend() == "torch"
     model.compile(
         optimizer,
         loss=loss,
         weighted_metrics=list(metrics),
         jit_compile=True if compiles and _supports_jit(model) else "auto",
-        steps_per_execution=1 if by_runs else length,
+        steps_per_execution=1 if one_a_call else length,
     )
     history = keras.callbacks.History()
     own: list[keras.callbacks.Callback] = [history]
