@@ -61,6 +61,11 @@ def as_sequences(name: str, values: Any) -> tuple[list[Any], str]:
             f"{name} must hold strings, token lists or rows of integers; got "
             f"{shown(values)}. For a single one pass a list: [{name}]."
         )
+    if hasattr(values, "columns"):
+        raise TypeError(
+            f"{name} must hold strings, token lists or rows of integers; got "
+            f"{shown(values)}, a table. Pass one of its columns: {name}[column]."
+        )
     sequences = [_as_sequence(name, i, value) for i, value in enumerate(values)]
     if not sequences:
         raise ValueError(f"{name} is empty; expected at least one sequence.")

@@ -16,6 +16,11 @@ TRAIN = [
     *("train", "--units", "8", "--epochs", "1", "--random-state", "0"),
     *("--no-bidirectional", "--validation-fraction", "0"),
 ]
+DIVERGES = [
+    *("--optimizer", "sgd", "--learning-rate", "1e38", "--clip-norm", "none"),
+    *("--cell", "rnn", "--attention-kind", "none", "--units", "8", "--epochs", "2"),
+    *("--batch-size", "4"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -231,6 +236,7 @@ def test_a_model_that_exists_is_kept_unless_overwritten(model, pairs):
         (["train", "PAIRS", "--cell", "lsmt"], "Did you mean 'lstm'?"),
         (["train", "PAIRS", "--units", "0"], "units must be a whole number"),
         (["train", "PAIRS", "--source-embedding", "no.npy"], "no.npy"),
+        (["train", "PAIRS", *DIVERGES], "the loss was nan after epoch 1"),
         (["predict", "no.kseq2seq"], "there is no file no.kseq2seq"),
         (["predict", "PAIRS"], "is not a kseq2seq model file"),
         (["info", "PAIRS"], "is not a kseq2seq model file"),

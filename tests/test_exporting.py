@@ -3,12 +3,14 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.base import clone
 
 from kseq2seq import SequenceClassifier, load
+from kseq2seq.estimators.exporting import _check_folder, _put_in_place
 
 WORDS = ["abcd", "ca", "d", "bbb"]
 RUN = {
@@ -70,7 +72,8 @@ def run(folder, format, words):
 @pytest.mark.parametrize("beam_size", [1, 3])
 @pytest.mark.parametrize("format", RUN)
 def test_each_runtime_answers_as_the_estimator(format, beam_size, fitted, tmp_path):
-    model = load(fitted.save(tmp_path / "m.kseq2seq")).set_params(beam_size=beam_size)
+    model = load(fitted.save(tmp_path / "m.kseq2seq"))
+    model.set_params(beam_size=beam_size, no_repeat_ngram_size=beam_size - 1)
     length = 12 if format == "litert" else None
     folder = model.export(tmp_path / "out", format, max_source_length=length)
     texts, scores = run(str(folder), format, WORDS)
@@ -139,6 +142,60 @@ def test_bad_arguments_are_refused(arguments, message, fitted, tmp_path, monkeyp
 def test_a_folder_of_others_is_kept(fitted, tmp_path):
     with pytest.raises(FileExistsError, match="no export has made"):
         fitted.export(tmp_path, overwrite=True)
+
+
+@pytest.mark.parametrize("stranger", ["vocabularies.json", "thesis.txt"])
+def test_a_folder_with_files_of_others_is_kept(stranger, fitted, tmp_path):
+    names = {"vocabularies.json": '{"model": "saved_model"}', stranger: "[]"}
+    (tmp_path / "saved_model").mkdir()
+    for name, text in names.items():
+        (tmp_path / name).write_text(text)
+    with pytest.raises(FileExistsError, match="other files are in"):
+        fitted.export(tmp_path, overwrite=True)
+    assert len(list(tmp_path.iterdir())) == len(names) + 1
+
+
+def test_a_file_in_the_way_is_kept(fitted, tmp_path):
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(FileExistsError, match="is no folder, and is kept"):
+        fitted.export(tmp_path / "out", overwrite=True)
+    assert (tmp_path / "out").read_text() == "mine"
+
+
+@pytest.mark.parametrize("fails", [0, 1])
+def test_what_fails_at_the_end_leaves_the_export_before(fails, tmp_path, monkeypatch):
+    made, path = tmp_path / "made", tmp_path / "out"
+    for folder in (made, path):
+        folder.mkdir()
+        (folder / folder.name).touch()
+    rename, calls = Path.rename, []
+
+    def failing(self, target):
+        calls.append(target)
+        if len(calls) == fails + 1:
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", failing)
+    with pytest.raises(KeyboardInterrupt):
+        _put_in_place(path, made, before=tmp_path / "before")
+    assert (path / "out").exists() and not (tmp_path / "before").exists()
+
+
+def test_an_export_may_be_replaced_from_inside(tmp_path, monkeypatch):
+    made, path = tmp_path / "made", tmp_path / "out"
+    for folder in (made, path):
+        folder.mkdir()
+    (path / "saved_model").mkdir()
+    (path / "vocabularies.json").write_text('{"model": "saved_model"}')
+    monkeypatch.chdir(path)
+    assert _check_folder(".", overwrite=True) == path.resolve()
+
+
+def test_tokens_of_the_source_cannot_be_exported(fitted, tmp_path):
+    model = load(fitted.save(tmp_path / "m")).set_params(replace_unknown=True)
+    with pytest.raises(ValueError, match=r"set_params\(replace_unknown=False\)"):
+        model.export(tmp_path / "out")
 
 
 def test_drawn_answers_and_models_not_fitted_are_refused(fitted, tmp_path):

@@ -63,6 +63,22 @@ class Unregistered(TwoStates):
     """Keras could not copy it."""
 
 
+@registered
+class Returning(TwoStates):
+    """A cell that returns no states."""
+
+    def call(self, inputs, states):
+        return inputs, []
+
+
+@registered
+class First(Cosine):
+    """Attention that looks at the first two queries alone."""
+
+    def call(self, queries, encoder_outputs, source_mask):
+        return super().call(queries[:, :2], encoder_outputs, source_mask)
+
+
 OWN = {"cell": TwoStates, "units": 16}
 
 
@@ -129,7 +145,9 @@ def test_an_estimator_learns_with_own_parts_and_is_pickled(reversed_words, tmp_p
     "cell, message",
     [
         (lambda units: None, "should have a `call` method"),
-        (lambda units: keras.layers.LSTMCell(3), r"gives states of \[3, 3\]"),
+        (lambda units: keras.layers.LSTMCell(3), r"has states of \[3, 3\]"),
+        (lambda units: keras.layers.GRUCell(8), r"at width 16, .* has states of \[8\]"),
+        (Returning, r"gives an output and states of \[\(None, 8\)\]"),
         (lambda units: keras.layers.Dense(units), "should have a `state_size`"),
         (lambda: None, "takes 0 positional arguments"),
         (Unregistered, "register_keras_serializable"),
@@ -145,7 +163,8 @@ def test_a_cell_that_is_none_is_refused(cell, message):
     "attention, message",
     [
         (lambda: None, "'NoneType' object is not callable"),
-        (lambda: lambda *inputs: (inputs[0], inputs[1]), "for 2 queries and a source"),
+        (lambda: lambda *inputs: (inputs[0], inputs[1]), "'function' object"),
+        (First, "for 5 queries and a source of 4 tokens .* gives"),
         (lambda: keras.layers.Dense(3), "failed: "),
         ("dott", "Did you mean 'dot'"),
     ],
@@ -211,3 +230,42 @@ def test_what_is_no_loss_or_metric_is_refused(parameters):
     (name,) = parameters
     with pytest.raises(TypeError, match=rf"^{name} must be .*keras\.{name[:4]}"):
         Seq2SeqEstimator(**SMALL, **parameters).fit(X, Y)
+
+
+@registered
+class NoNumber(keras.losses.Loss):
+    """A loss that is as many numbers as there are pairs."""
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        return ops.zeros(2)
+
+
+@pytest.mark.parametrize(
+    "parameters, message",
+    [
+        ({"loss": keras.losses.CategoricalCrossentropy()}, "loss cannot measure"),
+        ({"loss": keras.losses.Loss()}, "NotImplementedError"),
+        ({"loss": NoNumber()}, "loss must make one number"),
+        ({"metrics": [keras.metrics.AUC(name="auc")]}, "metrics: auc cannot measure"),
+        ({"metrics": [keras.metrics.Mean("loss")]}, "'loss' is taken"),
+        ({"metrics": [keras.metrics.Mean("a"), keras.metrics.Mean("a")]}, "is taken"),
+    ],
+    ids=str,
+)
+def test_what_cannot_measure_the_model_is_refused(parameters, message):
+    with pytest.raises(ValueError, match=message):
+        Seq2SeqEstimator(units=4, epochs=1, **parameters).fit(X, Y)
+
+
+def test_a_checkpoint_is_of_one_loss(tmp_path):
+    def fit(**parameters):
+        estimator = Seq2SeqEstimator(units=4, epochs=1, random_state=0, **parameters)
+        return estimator.fit(X, Y, checkpoint=tmp_path / "run.kseq2seq").history_
+
+    metrics = [keras.metrics.SparseCategoricalAccuracy(name="own")]
+    history = fit(loss=Focal(reduction="mean_with_sample_weight"), metrics=metrics)
+    assert fit(loss=Focal(reduction="mean_with_sample_weight"), metrics=metrics) == (
+        history
+    )
+    with pytest.raises(ValueError, match="another loss or other metrics: .*Focal"):
+        fit(metrics=metrics)

@@ -7,6 +7,12 @@ from kseq2seq.vocabulary import Vocabulary
 NAN = float("nan")
 
 
+class Table(list):
+    """What passes for a DataFrame, without its package."""
+
+    columns = ("a", "b")
+
+
 @pytest.mark.parametrize(
     ("values", "kind"),
     [
@@ -50,6 +56,7 @@ def test_kinds_are_told_apart(values, kind):
         (np.array(3), "X must hold"),
         ({"a", "b"}, "X must hold"),
         ({"a": 1}, "X must hold"),
+        (Table(), r"a table. Pass one of its columns: X\[column\]"),
     ],
 )
 def test_other_data_is_refused_with_its_place(values, message):

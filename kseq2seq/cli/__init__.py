@@ -15,6 +15,11 @@ from kseq2seq.cli.options import with_estimator_options
 from kseq2seq.cli.quickstart import quickstart
 from kseq2seq.cli.train import train
 
+_ERRORS = (
+    *(ValueError, TypeError, OSError, ImportError),
+    *(FloatingPointError, RuntimeError),
+)
+
 
 def _show_version(asked: bool) -> None:
     if asked:
@@ -63,7 +68,7 @@ def main() -> None:
     warnings.showwarning = _show_warning  # type: ignore[assignment]
     try:
         make_app(train_options=sys.argv[1:2] == ["train"])()
-    except (ValueError, TypeError, OSError, ImportError) as error:
+    except _ERRORS as error:
         typer.secho("error: ", fg="red", bold=True, nl=False, err=True)
         typer.echo(str(error), err=True)
         sys.exit(1)

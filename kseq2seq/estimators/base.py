@@ -31,6 +31,7 @@ from kseq2seq.estimators.checkpoints import Checkpoint
 from kseq2seq.estimators.checks import (
     check_callbacks,
     check_loss_and_metrics,
+    check_on_example,
     check_sizes,
 )
 from kseq2seq.estimators.exporting import export_model
@@ -324,6 +325,8 @@ class SequenceEstimator(BaseEstimator):
                 f"more than the {num_batches} batches of this fit, which would update "
                 "nothing. Pass fewer, smaller batches or more epochs."
             )
+        metrics = [metric, *copy.deepcopy(list(self.metrics or ()))]
+        check_on_example(self.loss, metrics, model.output_shape)
         optimizer = self._optimizer_for(
             model, num_updates=num_batches // self.gradient_accumulation_steps
         )
@@ -338,7 +341,7 @@ class SequenceEstimator(BaseEstimator):
             batches,
             optimizer=optimizer,
             loss=self.loss or loss,
-            metrics=[metric, *copy.deepcopy(list(self.metrics or ()))],
+            metrics=metrics,
             epochs=epochs,
             validation_batches=validation_batches,
             callbacks=[
@@ -367,6 +370,7 @@ class SequenceEstimator(BaseEstimator):
         checkpoint.check_parameters(
             *parameters_to_json(self._own_parameters()), free=self._not_of_training()
         )
+        checkpoint.check_objective(self.loss, self.metrics or ())
         return checkpoint
 
     def _not_of_training(self) -> Sequence[str]:
@@ -463,8 +467,12 @@ class SequenceEstimator(BaseEstimator):
 
     def _set_seeds(self, arrays: Mapping[str, np.ndarray]) -> None:
         for i, variable in enumerate(_seed_variables(self._network)):
-            if f"{_SEEDS}{i}" in arrays:
-                variable.assign(arrays[f"{_SEEDS}{i}"])
+            seeds = arrays.get(f"{_SEEDS}{i}")
+            if seeds is None:
+                continue
+            if seeds.shape != tuple(variable.shape) or seeds.dtype.kind not in "iu":
+                raise ValueError(f"{_SEEDS}{i} holds no seeds.")
+            variable.assign(seeds)
 
     def _optimizer_state(self) -> OptimizerState:
         """Return the state of the optimizer that a pass would go on with."""
@@ -576,10 +584,10 @@ class SequenceEstimator(BaseEstimator):
             raise ValueError(f"the weights do not fit the parameters: {differing[:3]}.")
         for variable in self._network.weights:
             array = arrays[f"{_WEIGHTS}{variable.path}"]
-            if array.shape != tuple(variable.shape):
+            if array.shape != tuple(variable.shape) or array.dtype.kind not in "biuf":
                 raise ValueError(
-                    f"{variable.path} must be of shape {tuple(variable.shape)}; got "
-                    f"{array.shape}."
+                    f"{variable.path} must be numbers {tuple(variable.shape)}; got "
+                    f"{array.dtype} {array.shape}."
                 )
             variable.assign(array)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,7 @@ class Checkpoint:
             generator.bit_generator.state = self._kept(self.artifact)["began"]
         self._began = dict(generator.bit_generator.state)
         self._data = ""
+        self._objective: list[str] = []
 
     def _kept(self, artifact: Artifact) -> dict[str, Any]:
         """Return what the file holds beside the model."""
@@ -123,6 +124,19 @@ class Checkpoint:
                 "another path to begin anew."
             )
 
+    def check_objective(self, loss: Any, metrics: Sequence[Any]) -> None:
+        """Raise unless a loss and metrics of one's own are those of the file."""
+        self._objective = [_described(one) for one in (loss, *metrics)]
+        before = self._objective
+        if self.artifact is not None:
+            before = self._kept(self.artifact).get("objective", before)
+        if before != self._objective:
+            raise ValueError(
+                f"{self.path} was written by a fit with another loss or other metrics: "
+                f"{before} then, and {self._objective} now. Set them back to go on "
+                "from it, or choose another path to begin anew."
+            )
+
     def check_data(self, sides: Iterable[RaggedIds], *others: np.ndarray) -> None:
         """Raise unless the data, ids and what goes with them, are those of the file."""
         digest = hashlib.sha256()
@@ -147,7 +161,12 @@ class Checkpoint:
 
     def save(self, model: Artifact, state: TrainingState) -> None:
         """Write the model and where its training stands."""
-        kept = {"began": self._began, "data": self._data, "state": state.description}
+        kept = {
+            "began": self._began,
+            "data": self._data,
+            "objective": self._objective,
+            "state": state.description,
+        }
         persistence.write_artifact(
             self.path,
             Artifact(
@@ -156,3 +175,13 @@ class Checkpoint:
             ),
             overwrite=True,
         )
+
+
+def _described(one: Any) -> str:
+    """Return the class of a loss or a metric, with its config if it has one."""
+    try:
+        config = {} if one is None else dict(one.get_config())
+    except NotImplementedError:
+        config = {}
+    config.pop("name", None)  # Keras counts: a second one is "loss_1"
+    return f"{type(one).__qualname__}({config})"

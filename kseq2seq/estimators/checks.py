@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from numbers import Integral
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from keras.callbacks import Callback
 from keras.losses import Loss
 from keras.metrics import Metric
+from keras.ops import convert_to_numpy
 
 from kseq2seq.arguments import shown
 
@@ -75,6 +77,54 @@ def check_loss_and_metrics(loss: Any, metrics: Any) -> None:
                 "class: put @keras.saving.register_keras_serializable() above it "
                 f"({type(error).__name__}: {error!s:.80})."
             ) from None
+
+
+def check_on_example(
+    loss: Loss | None, metrics: Sequence[Metric], output_shape: tuple[int | None, ...]
+) -> None:
+    """Raise unless a loss and metrics can measure outputs of a shape.
+
+    The first metric is our own, whose name no other may have.
+    """
+    names = ["loss", *(metric.name for metric in metrics)]
+    taken = [name for name in names if names.count(name) > 1]
+    if taken:
+        raise ValueError(
+            f"metrics: the name {taken[0]!r} is taken, by the loss or another metric. "
+            "Give each a name of its own."
+        )
+    shape = (2, 3)[: len(output_shape) - 1]
+    example = (
+        np.ones(shape, dtype="int32"),
+        np.zeros((*shape, output_shape[-1] or 1), dtype="float32"),
+        np.ones(shape, dtype="float32"),
+    )
+    given = f"targets {shape}, logits {example[1].shape} and weights {shape}"
+    measuring: dict[str, Callable[..., list[Any]]] = {
+        f"metrics: {one.name}": partial(_measure, one) for one in metrics[1:]
+    }
+    if loss is not None:
+        measuring["loss"] = lambda *example: [loss(*example)]
+    for name, measure in measuring.items():
+        try:
+            shapes = [np.shape(convert_to_numpy(one)) for one in measure(*example)]
+        except Exception as error:
+            reason = str(error).splitlines() or [""]
+            raise ValueError(
+                f"{name} cannot measure this model: of {given} it makes "
+                f"{type(error).__name__}: {reason[0]:.200}"
+            ) from None
+        if any(shapes):
+            raise ValueError(f"{name} must make one number of {given}; got {shapes}.")
+
+
+def _measure(metric: Metric, *example: np.ndarray) -> list[Any]:
+    """Return a metric's values of an example; leave the metric as it was."""
+    targets, logits, weights = example
+    metric.update_state(targets, logits, sample_weight=weights)
+    result = metric.result()
+    metric.reset_state()
+    return list(result.values()) if isinstance(result, dict) else [result]
 
 
 def new_callbacks(callbacks: Sequence[Callback | Callable[[], Callback]]) -> list[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import tempfile
 import warnings
 from collections.abc import Mapping
@@ -44,7 +45,7 @@ def export_model(
     name, keras_format = FORMATS[format]
     shape = (None, None) if max_source_length is None else (1, max_source_length)
     source = keras.InputSpec("int32", shape=shape, name="source_ids")
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as work:
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".kseq2seq.") as work:
         made = Path(work) / "made"
         made.mkdir()
         with warnings.catch_warnings():
@@ -64,10 +65,20 @@ def export_model(
             **description,
         }
         (made / VOCABULARIES).write_text(json.dumps(described), encoding="utf-8")
-        if path.exists():
-            path.rename(Path(work) / "before")
-        made.rename(path)
+        _put_in_place(path, made, before=Path(work) / "before")
     return path
+
+
+def _put_in_place(path: Path, made: Path, *, before: Path) -> None:
+    """Give a made folder its path; what fails leaves the folder that was there."""
+    try:
+        if path.exists():
+            path.rename(before)
+        made.rename(path)
+    except BaseException:
+        if before.exists() and not path.exists():
+            before.rename(path)
+        raise
 
 
 def _check_length(format: str, max_source_length: int | None) -> None:
@@ -98,15 +109,32 @@ def _check_runtime(format: str) -> None:
 
 def _check_folder(path: str | Path, *, overwrite: bool) -> Path:
     """Return the path of a folder to make, or of one that an export made."""
-    if not isinstance(path, str | Path) or not str(path) or not Path(path).is_dir():
-        return check_can_write(path, overwrite=False)
+    is_path = isinstance(path, str | os.PathLike) and str(path)
+    if not is_path or not os.path.lexists(path):
+        return check_can_write(path).absolute()
+    path = Path(path).resolve()
+    if not path.is_dir():
+        raise FileExistsError(
+            f"{path} is no folder, and is kept. Choose another path for the folder."
+        )
     if not overwrite:
         raise FileExistsError(
             f"{path} exists and is kept. Pass overwrite=True (--overwrite), or another "
             "path."
         )
-    if not (Path(path) / VOCABULARIES).exists():
+    if not _is_export(path):
         raise FileExistsError(
-            f"{path} is a folder that no export has made, and is kept. Choose another."
+            f"{path} is a folder that no export has made, or that other files are in, "
+            "and is kept. Choose another."
         )
-    return Path(path)
+    return path
+
+
+def _is_export(folder: Path) -> bool:
+    """Whether an export made all that is in a folder."""
+    try:
+        described = json.loads((folder / VOCABULARIES).read_text(encoding="utf-8"))
+        made = {VOCABULARIES, described["model"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return {path.name for path in folder.iterdir()} == made

@@ -62,7 +62,8 @@ class OptimizerState:
         optimizer.build(variables)
         own = OptimizerState.of(optimizer).arrays
         for name, array in own.items():
-            if name not in self.arrays or self.arrays[name].shape != array.shape:
+            given = self.arrays.get(name, np.empty(0, "str"))
+            if (given.shape, given.dtype) != (array.shape, array.dtype):
                 return
         for i, variable in enumerate(optimizer.variables):
             if variable is not optimizer.learning_rate:

@@ -101,6 +101,11 @@ class AnsweringEstimator(SequenceEstimator):
                 "what is exported searches for the best answer, and temperature="
                 f"{self.temperature!r} draws. set_params(temperature=None)."
             )
+        if self.replace_unknown:
+            raise ValueError(
+                "what is exported gives ids, and replace_unknown=True takes tokens of "
+                "the source for them. set_params(replace_unknown=False)."
+            )
         return self.generator_, {
             "source": self._source.to_json(),
             "target": self._target.to_json(),

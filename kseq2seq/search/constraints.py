@@ -80,9 +80,11 @@ def no_ngram_twice(log_probs: Any, ids: Any, step: Any, size: int) -> Any:
     column = ops.where(counts, last, size_of_vocabulary)
     row = ops.zeros_like(column) + ops.expand_dims(ops.arange(ops.shape(ids)[0]), 1)
     where = ops.reshape(ops.stack([row, column], axis=-1), (-1, 2))
-    padded = ops.concatenate([log_probs, log_probs[:, :1]], axis=1)
-    never = ops.full_like(where[:, 0], NEVER, dtype="float32")
-    left = ops.scatter_update(padded, where, never)[:, :size_of_vocabulary]
+    repeats = ops.zeros_like(log_probs[:, :1], dtype="int32")
+    repeats = ops.repeat(repeats, size_of_vocabulary + 1, axis=1)
+    repeats = ops.scatter_update(repeats, where, ops.ones_like(where[:, 0]))
+    repeats = ops.greater(repeats[:, :size_of_vocabulary], 0)
+    left = ops.where(repeats, NEVER, log_probs)
     is_choice = ops.any(ops.greater(left, NEVER), axis=-1, keepdims=True)
     return ops.where(is_choice, left, log_probs)
 
