@@ -84,9 +84,9 @@ def no_ngram_twice(log_probs: Any, ids: Any, step: Any, size: int) -> Any:
     repeats = ops.repeat(repeats, size_of_vocabulary + 1, axis=1)
     repeats = ops.scatter_update(repeats, where, ops.ones_like(where[:, 0]))
     repeats = ops.greater(repeats[:, :size_of_vocabulary], 0)
-    left = ops.where(repeats, NEVER, log_probs)
-    is_choice = ops.any(ops.greater(left, NEVER), axis=-1, keepdims=True)
-    return ops.where(is_choice, left, log_probs)
+    left = ops.greater(log_probs, NEVER) & ~repeats
+    is_choice = ops.any(left, axis=-1, keepdims=True)
+    return ops.where(repeats & is_choice, NEVER, log_probs)
 
 
 def _is_token(ids: Any) -> Any:
