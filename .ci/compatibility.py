@@ -1,6 +1,6 @@
 """Test kseq2seq with its dependencies at their lowest and at their newest versions.
 
-Run ``python .ci/compatibility.py``; it takes some ten minutes. Each set of versions
+Run ``python .ci/compatibility.py``; it takes about half an hour. Each set of versions
 gets a virtual environment of its own, where the tests of TESTS are run. What was
 installed and what came out is written to ``docs/compatibility.md``. With arguments,
 such as ``keras==3.14.1``, only these versions are tried, others at their newest, and

@@ -250,7 +250,6 @@ class NoNumber(keras.losses.Loss):
         ({"metrics": [keras.metrics.Mean("loss")]}, "'loss' is taken"),
         ({"metrics": [keras.metrics.Mean("a"), keras.metrics.Mean("a")]}, "is taken"),
     ],
-    ids=str,
 )
 def test_what_cannot_measure_the_model_is_refused(parameters, message):
     with pytest.raises(ValueError, match=message):

@@ -261,6 +261,8 @@ def _plain(history: keras.callbacks.History) -> dict[str, list[float]]:
 
 def _supports_jit(model: keras.Model) -> bool:
     """Whether XLA can take every layer; on a GPU the cuDNN layers prefer otherwise."""
+    if keras.backend.backend() == "torch":  # whose compiler cannot take Keras's models
+        return False
     layers = model._flatten_layers()  # Keras has no public way down into Bidirectional
     return all(layer.supports_jit for layer in layers)
 
