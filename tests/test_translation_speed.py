@@ -45,14 +45,17 @@ def test_rows_are_taken_at_even_distances():
     assert speed.spread(np.arange(3), 4).tolist() == [0, 1, 2]
 
 
-def test_a_round_has_whole_batches_of_every_bucket_in_its_widths(captions):
+def test_a_round_has_whole_batches_of_buckets_in_their_widths(captions):
     sides = captions.sources, captions.targets
     batches = Batches(*sides, batch_size=128, num_buckets=speed.NUM_BUCKETS)
     portions = speed.bucket_portions(captions, 2560)
-    assert [one.widths for one in portions] == [b.widths for b in batches._buckets]
-    for portion, bucket in zip(portions, batches._buckets, strict=True):
-        share = round(2560 / 5000 * len(bucket) / 128)
-        assert len(portion.rows) == 128 * max(share, 1)
+    buckets = {bucket.widths: bucket for bucket in batches._buckets}
+    assert sum(len(portion.rows) for portion in portions) == 2560
+    for portion in portions:
+        bucket = buckets[portion.widths]
+        share = len(bucket) // 128 * 20 / (5000 // 128)
+        assert len(portion.rows) % 128 == 0
+        assert abs(len(portion.rows) / 128 - share) < 1.5
         assert set(portion.rows) <= set(bucket._rows)
         assert len(set(portion.rows)) == len(portion.rows)
 
