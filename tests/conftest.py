@@ -16,7 +16,7 @@ settings.load_profile("ci")
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave out what another backend than this cannot do."""
+    """Leave out what this backend cannot do; put first what takes long."""
     import keras
 
     backend = keras.backend.backend()
@@ -27,6 +27,7 @@ def pytest_collection_modifyitems(config, items):
     ]
     config.hook.pytest_deselected(items=others)
     items[:] = [item for item in items if item not in others]
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(autouse=True)
