@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, overload
 
 import numpy as np
@@ -53,6 +53,8 @@ class RaggedIds(Sequence):
         """
         if isinstance(sequences, cls):
             return sequences
+        if not isinstance(sequences, Iterable):
+            raise TypeError(f"expected sequences of ids; got {shown(sequences)}.")
         flat, lengths = array("i"), array("q")
         for i, sequence in enumerate(sequences):
             try:

@@ -161,6 +161,14 @@ def test_what_makes_no_batches_is_refused():
     assert batches.num_buckets == 1
     with pytest.raises(IndexError, match="from 0; got -1"):
         batches[-1]
+    with pytest.raises(ValueError, match="length must be a whole number of at least 1"):
+        batches.runs(0)
+    with pytest.raises(TypeError, match="expected sequences of ids; got None"):
+        Batches([[4]], None)
+    with pytest.raises(TypeError, match="expected sequences of ids; got None"):
+        LabelBatches(None, [1])
+    with pytest.raises(ValueError, match="labels must be whole numbers"):
+        LabelBatches([[4]], None)
 
 
 def test_no_pairs_or_unequal_sides_are_refused():
@@ -310,6 +318,13 @@ def test_what_made_a_stream_fail_is_kept():
     with pytest.raises(OSError, match="connection lost"):
         batches[1]
     assert isinstance(batches.error, OSError)
+
+
+@pytest.mark.parametrize("batch", [3, ([[4]],), ([[4]], None), ([[4]], [[-1]])])
+def test_what_a_stream_gives_must_be_two_sides_of_ids(batch):
+    batches = StreamBatches(repeat(batch), batch_size=1, steps=2)
+    with pytest.raises((ValueError, TypeError), match="must be|expected sequences"):
+        batches[0]
 
 
 @pytest.mark.parametrize("steps", [0, 1, 2.5])

@@ -110,7 +110,7 @@ def test_command_line_before_config_before_preset_before_defaults(settings, fold
         ("\nunits = 4.5\n", r"line 2: units must be a whole number; got 4.5 \(float\)"),
         ("units = true\n", "line 1: units must be a whole number; got True"),
         ("lowercase = 1\n", "line 1: lowercase must be true or false; got 1"),
-        ("patience = 'no'\n", "patience must be a whole number or 'none'"),
+        ("patience = 'no'\n", "patience must be a whole number or 'none'; got"),
         ("source = 3\n", "source must be a file's path or 'none'; got 3"),
         ("cell = ['gru']\n", "cell must be text; got"),
         ("too_long = 'keep'\n", "too_long must be 'cut', 'drop' or 'error'"),

@@ -243,6 +243,7 @@ class BucketedBatches(keras.utils.PyDataset):
 
     def runs(self, length: int) -> Runs:
         """Return the same batches, so many of a run stacked at most."""
+        check_whole("length", length)
         return Runs(self, length)
 
 
@@ -341,10 +342,10 @@ class Batches(BucketedBatches):
         shuffle: bool = True,
         random_state: int | np.random.Generator | None = None,
     ) -> None:
-        check_sides(len(sources), len(targets), "targets")
+        sides = RaggedIds.of(sources), RaggedIds.of(targets)
+        check_sides(len(sides[0]), len(sides[1]), "targets")
         check_batch_size(batch_size)
         weights = check_sample_weight(sample_weight, len(sources))
-        sides = RaggedIds.of(sources), RaggedIds.of(targets)
         lengths = [side.lengths for side in sides]
         buckets = []
         whole = 1 if batch_tokens is not None else batch_size
@@ -397,11 +398,11 @@ class LabelBatches(BucketedBatches):
         shuffle: bool = True,
         random_state: int | np.random.Generator | None = None,
     ) -> None:
-        check_sides(len(sources), len(labels), "labels")
+        sources = RaggedIds.of(sources)
+        check_sides(len(sources), np.size(labels), "labels")
         check_batch_size(batch_size)
         weights = check_sample_weight(sample_weight, len(sources))
         labels = _check_labels(labels)
-        sources = RaggedIds.of(sources)
         buckets = []
         lengths = [sources.lengths]
         for rows in group_by_length(lengths, num_buckets, batch_size=batch_size):

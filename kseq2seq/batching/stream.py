@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import keras
 import numpy as np
 
-from kseq2seq.arguments import check_batch_size, check_whole
+from kseq2seq.arguments import check_batch_size, check_whole, shown
 from kseq2seq.batching.buckets import Batch, PairBucket, check_sides
 from kseq2seq.ragged import RaggedIds
 
@@ -96,11 +96,10 @@ class StreamBatches(keras.utils.PyDataset):
 
     def _draw(self) -> Batch:
         try:
-            sources, targets = self._next()
+            sides = self._next()
         except BaseException as error:  # an interrupt, too, would get lost in a backend
             self.error = error
             raise
-        sides = RaggedIds.of(sources), RaggedIds.of(targets)
         widths = _rounded(sides[0]), _rounded(sides[1])
         if self._num_drawn == 1:
             # Wider than the first batch, to show that widths vary.
@@ -111,12 +110,18 @@ class StreamBatches(keras.utils.PyDataset):
         elif not self._num_drawn:
             self._first_widths = widths
         self._num_drawn += 1
-        rows = np.arange(len(sources))
+        rows = np.arange(len(sides[0]))
         bucket = PairBucket(*sides, rows, np.ones(len(rows)), widths)
         return bucket.batch(rows, self.batch_size)
 
-    def _next(self) -> tuple[Ids, Ids]:
-        for sources, targets in self._drawn:
+    def _next(self) -> tuple[RaggedIds, RaggedIds]:
+        for batch in self._drawn:
+            if not isinstance(batch, (tuple, list)) or len(batch) != 2:
+                raise TypeError(
+                    f"a batch of a stream must be (sources, targets); got "
+                    f"{shown(batch)}."
+                )
+            sources, targets = map(RaggedIds.of, batch)
             check_sides(len(sources), len(targets), "targets")
             return sources, targets
         raise ValueError(

@@ -109,7 +109,7 @@ def _annotation(annotation: str, help_text: str) -> Any:
     option = typer.Option(**extra)
     # What no plain type describes may be a list in a config.
     lists = (list,) if kind is None else ()
-    nothing = (NoneType,) if "None" in names or kind is None else ()
+    nothing = (NoneType,) if kind is None and "None" not in names else ()
     return Annotated[
         plain | None if "None" in names else plain, option, lists + nothing
     ]
