@@ -1,3 +1,5 @@
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -43,8 +45,9 @@ def test_answers_depend_on_no_padding_and_no_batch_mate(generator, sources):
         assert_same(row, alone)
 
 
-def test_a_compiled_search_answers_as_a_plain_one_in_few_shapes(generator, sources):
-    plain = generate(generator, sources, batch_size=8, compiles=False)
+@contextmanager
+def shapes_of_batches(generator):
+    """Collect the shapes that the generator is called with."""
     shapes = set()
     predict = generator.predict_on_batch
 
@@ -54,9 +57,15 @@ def test_a_compiled_search_answers_as_a_plain_one_in_few_shapes(generator, sourc
 
     generator.predict_on_batch = watched
     try:
-        compiled = generate(generator, sources, batch_size=8, compiles=True)
+        yield shapes
     finally:
         del generator.predict_on_batch
+
+
+def test_a_compiled_search_answers_as_a_plain_one_in_few_shapes(generator, sources):
+    plain = generate(generator, sources, batch_size=8, compiles=False)
+    with shapes_of_batches(generator) as shapes:
+        compiled = generate(generator, sources, batch_size=8, compiles=True)
     assert_same(plain, compiled)
     assert shapes == {(8, 8), (8, 16)}
 
@@ -91,19 +100,9 @@ def test_nothing_is_traced_again_as_lengths_and_batches_vary(sources):
 
 @pytest.mark.backends("jax")
 def test_few_shapes_are_compiled(generator, sources):
-    shapes = set()
-    predict = generator.predict_on_batch
-
-    def watched(source_ids):
-        shapes.add(source_ids.shape)
-        return predict(source_ids)
-
-    generator.predict_on_batch = watched
-    try:
+    with shapes_of_batches(generator) as shapes:
         for number in range(1, len(sources) + 1):
             generate(generator, sources[:number], batch_size=12)
-    finally:
-        del generator.predict_on_batch
     assert shapes <= {(rows, width) for rows in (1, 2, 4, 8, 12) for width in (8, 16)}
 
 
