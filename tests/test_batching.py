@@ -167,8 +167,9 @@ def test_what_makes_no_batches_is_refused():
         Batches([[4]], None)
     with pytest.raises(TypeError, match="expected sequences of ids; got None"):
         LabelBatches(None, [1])
-    with pytest.raises(ValueError, match="labels must be whole numbers"):
-        LabelBatches([[4]], None)
+    for labels in (None, [["a"], "b"], [1.5], [-1], [2**31]):
+        with pytest.raises(ValueError, match="labels must be whole numbers"):
+            LabelBatches([[4]], labels)
 
 
 def test_no_pairs_or_unequal_sides_are_refused():

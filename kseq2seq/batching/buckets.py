@@ -17,6 +17,7 @@ from kseq2seq.arguments import (
     check_sample_weight,
     check_whole,
     random_generator,
+    shown,
 )
 from kseq2seq.batching.lengths import group_by_length
 from kseq2seq.batching.padding import shift, shift_values
@@ -399,10 +400,10 @@ class LabelBatches(BucketedBatches):
         random_state: int | np.random.Generator | None = None,
     ) -> None:
         sources = RaggedIds.of(sources)
-        check_sides(len(sources), np.size(labels), "labels")
+        labels = _check_labels(labels)
+        check_sides(len(sources), len(labels), "labels")
         check_batch_size(batch_size)
         weights = check_sample_weight(sample_weight, len(sources))
-        labels = _check_labels(labels)
         buckets = []
         lengths = [sources.lengths]
         for rows in group_by_length(lengths, num_buckets, batch_size=batch_size):
@@ -469,12 +470,15 @@ class ValueBatches(BucketedBatches):
 
 def _check_labels(labels: Sequence[int] | np.ndarray) -> np.ndarray:
     """Return labels as int32, or raise unless they are class numbers."""
-    array = np.asarray(labels)
-    whole = array.ndim == 1 and array.dtype.kind in "iu"
-    if not whole or array.min() < 0 or array.max() > np.iinfo(np.int32).max:
+    try:
+        array = np.asarray(labels)
+    except ValueError:  # lists of different lengths
+        array = np.array(None)
+    whole = array.ndim == 1 and (array.dtype.kind in "iu" or not array.size)
+    largest = np.iinfo(np.int32).max
+    if not whole or array.min(initial=0) < 0 or array.max(initial=0) > largest:
         raise ValueError(
-            "labels must be whole numbers from 0, of shape (n,); got "
-            f"{array.dtype} {array.shape}: {str(array)[:40]}."
+            f"labels must be whole numbers from 0, of shape (n,); got {shown(labels)}."
         )
     return array.astype(np.int32)
 
