@@ -38,7 +38,7 @@ def make_model(layer, num_states, *, masked=False, with_states=True):
         initial_state=states if with_states else None,
         mask=mask if masked else None,
     )
-    model = keras.Model([sequences, mask], list(outputs))
+    model = keras.Model([sequences, mask][: 1 + masked], list(outputs))
     set_weights(model)
     return model
 
@@ -50,7 +50,7 @@ def weigh(y_true, y_pred):
 
 def learned(model):
     """Return what a model gives, and its weights after a step along the gradient."""
-    inputs = [values(ROWS, LENGTH, WIDTH, seed=8), MASK]
+    inputs = [values(ROWS, LENGTH, WIDTH, seed=8), MASK][: len(model.inputs)]
     outputs = [np.asarray(output) for output in model(inputs)]
     targets = [values(*output.shape, seed=9) for output in outputs]
     model.compile(keras.optimizers.SGD(0.1), loss=[weigh] * len(outputs))
