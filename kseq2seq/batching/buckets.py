@@ -346,7 +346,7 @@ class Batches(BucketedBatches):
         sides = RaggedIds.of(sources), RaggedIds.of(targets)
         check_sides(len(sides[0]), len(sides[1]), "targets")
         check_batch_size(batch_size)
-        weights = check_sample_weight(sample_weight, len(sources))
+        weights = check_sample_weight(sample_weight, len(sides[0]))
         lengths = [side.lengths for side in sides]
         buckets = []
         whole = 1 if batch_tokens is not None else batch_size
