@@ -38,6 +38,11 @@ def shown(value: Any) -> str:
     return f"{text} ({type(value).__name__})"
 
 
+def is_pair(value: Any) -> bool:
+    """Whether a value is a tuple or a list of two."""
+    return isinstance(value, tuple | list) and len(value) == 2
+
+
 def _short(number: Any) -> str:
     text = repr(number)
     return text if len(text) <= 30 else f"{text[:27]}... ({len(text)} characters)"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import keras
 import numpy as np
 
-from kseq2seq.arguments import check_batch_size, check_whole, shown
+from kseq2seq.arguments import check_batch_size, check_whole, is_pair, shown
 from kseq2seq.batching.buckets import Batch, PairBucket, check_sides
 from kseq2seq.ragged import RaggedIds
 
@@ -116,9 +116,9 @@ class StreamBatches(keras.utils.PyDataset):
 
     def _next(self) -> tuple[RaggedIds, RaggedIds]:
         for batch in self._drawn:
-            if not isinstance(batch, (tuple, list)) or len(batch) != 2:
+            if not is_pair(batch):
                 raise TypeError(
-                    f"a batch of a stream must be (sources, targets); got "
+                    "a batch of a stream must be (sources, targets); got "
                     f"{shown(batch)}."
                 )
             sources, targets = map(RaggedIds.of, batch)

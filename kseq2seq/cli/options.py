@@ -107,12 +107,9 @@ def _annotation(annotation: str, help_text: str) -> Any:
     if "None" in names:
         extra |= {"parser": _or_none(plain), "metavar": f"<{plain.__name__}>"}
     option = typer.Option(**extra)
-    # What no plain type describes may be a list in a config.
-    lists = (list,) if kind is None else ()
-    nothing = (NoneType,) if kind is None and "None" not in names else ()
-    return Annotated[
-        plain | None if "None" in names else plain, option, lists + nothing
-    ]
+    # What no plain type describes may be a list or nothing in a config.
+    more = (list, NoneType) if kind is None else ()
+    return Annotated[plain | None if "None" in names else plain, option, more]
 
 
 def _or_none(kind: type) -> Callable[[Any], Any]:
@@ -135,7 +132,7 @@ def _types(annotation: Any) -> Types:
     """Return the types that a config may give an option."""
     kind, *others = get_args(annotation)
     listed = next((one for one in others if isinstance(one, tuple)), ())
-    return (*(get_args(kind) or (kind,)), *listed)
+    return tuple(dict.fromkeys((*(get_args(kind) or (kind,)), *listed)))
 
 
 def _parameter_helps(docstring: str) -> dict[str, str]:

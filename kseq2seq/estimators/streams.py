@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kseq2seq.arguments import shown
+from kseq2seq.arguments import is_pair, shown
 from kseq2seq.batching.stream import check_steps
 
 Pairs = tuple[list[Any], list[Any]]
@@ -88,7 +88,7 @@ def _batches_of_iterator(pairs: Iterator[Any], batch_size: int) -> Iterator[Pair
     position = 0
     while batch := list(islice(pairs, batch_size)):
         for i, pair in enumerate(batch, position):
-            if not isinstance(pair, tuple | list) or len(pair) != 2:
+            if not is_pair(pair):
                 raise TypeError(
                     "a stream must yield pairs (source, target); pair "
                     f"{i} is {shown(pair)}."
@@ -111,8 +111,9 @@ def _batches_of_dataset(dataset: keras.utils.PyDataset) -> Iterator[Pairs]:
 
 def _pairs_of_batch(i: int, batch: Any) -> Pairs:
     """Return the two sides of a batch as lists."""
-    is_pair = isinstance(batch, tuple | list) and len(batch) == 2
-    if not is_pair or not all(isinstance(side, _SIDES) and len(side) for side in batch):
+    if not is_pair(batch) or not all(
+        isinstance(side, _SIDES) and len(side) for side in batch
+    ):
         raise TypeError(
             "a PyDataset must give batches (X, y) of sources and targets, each a list "
             f"or an array; batch {i} is {shown(batch)}."
