@@ -148,7 +148,7 @@ def check_flag(name: str, value: Any) -> bool:
     return bool(value)
 
 
-def random_generator(
+def make_rng(
     random_state: int | np.random.Generator | np.random.RandomState | None,
 ) -> np.random.Generator:
     """Return a generator of its own for a seed; the global state is never touched.

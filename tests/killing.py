@@ -18,7 +18,7 @@ import keras
 import tensorflow  # noqa: F401 - so that no process that is forked imports it again
 
 from kseq2seq import Seq2SeqEstimator, load
-from kseq2seq.estimators.checkpoints import Progress
+from kseq2seq.estimators.checkpoint_file import Progress
 
 WORDS = ["ab", "ba", "abb", "a", "bb", "aab"] * 8
 EPOCHS = 130
@@ -72,7 +72,7 @@ def kill_some(checkpoint, kills):
         process, told = fork(checkpoint)
         for _ in range(generator.randint(1, 6)):
             begun = int(told.readline())
-        time.sleep(generator.uniform(0, 0.06))
+        time.sleep(rng.uniform(0, 0.06))
         os.kill(process, signal.SIGKILL)
         os.waitpid(process, 0)
         ended = int([begun, *told.read().split()][-1])  # before the one that began last

@@ -16,7 +16,7 @@ from kseq2seq import (
     SequenceClassifier,
     batching,
     datasets,
-    decoding,
+    generation,
     metrics,
     plotting,
     tokenizers,
@@ -180,7 +180,7 @@ def calls(fitted, classifier, folder):
         ),
         (training.with_teacher_forcing, {"models": models, "teacher_forcing": 0.5}),
         (
-            decoding.generate,
+            source_batches.generate,
             {"generator": fitted.generator_, "sources": IDS, "batch_size": 2},
         ),
     ]
@@ -217,15 +217,15 @@ def test_a_bad_call_is_answered_or_refused_by_us(
 
     monkeypatch.setattr(base, "fit_batches", lambda *_, **__: {"loss": [0.0]})
     monkeypatch.chdir(tmp_path)
-    generator = np.random.default_rng(part)
+    rng = np.random.default_rng(part)
     functions = calls(fitted, classifier, tmp_path)
     signal.signal(signal.SIGALRM, too_long)
     for _ in range(1000):
-        function, right = functions[generator.integers(len(functions))]
+        function, right = functions[rng.integers(len(functions))]
         names = [name for name in right if name not in LEFT]
         wrong = {
-            str(name): BAD[generator.integers(len(BAD))]
-            for name in generator.choice(names, size=generator.integers(1, 3))
+            str(name): BAD[rng.integers(len(BAD))]
+            for name in rng.choice(names, size=rng.integers(1, 3))
         }
         signal.alarm(30)
         try:

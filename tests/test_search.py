@@ -24,10 +24,10 @@ def array(value):
 
 
 def sources(rows=4, source_features=None, **_):
-    generator = np.random.default_rng(3)
+    rng = np.random.default_rng(3)
     if source_features:
-        return generator.normal(size=(rows, 5, source_features)).astype("float32")
-    return random_ids(generator, generator.integers(1, 6, size=rows), 12)
+        return rng.normal(size=(rows, 5, source_features)).astype("float32")
+    return random_ids(rng, rng.integers(1, 6, size=rows), 12)
 
 
 def remembered(models, source):
@@ -114,13 +114,13 @@ def sample(models, probability, gold, source, *, seed=0, training=True):
 
 
 def gold_ids(rows=4):
-    generator = np.random.default_rng(1)
-    return shift(random_ids(generator, [STEPS] * rows, 9))
+    rng = np.random.default_rng(1)
+    return shift(random_ids(rng, [STEPS] * rows, 9))
 
 
 def gold_values(rows=4, features=3):
-    generator = np.random.default_rng(1)
-    values = generator.normal(size=(rows, STEPS, features)).astype("float32")
+    rng = np.random.default_rng(1)
+    values = rng.normal(size=(rows, STEPS, features)).astype("float32")
     return shift_values(values)
 
 

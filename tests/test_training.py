@@ -32,14 +32,14 @@ def log_softmax(logits):
 
 
 def example():
-    generator = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     target_ids = np.array([[4, 5, 3], [6, 3, 0]])
-    return target_ids, generator.normal(size=(2, 3, 8)).astype("float32")
+    return target_ids, rng.normal(size=(2, 3, 8)).astype("float32")
 
 
 def make_batches(n=40, **options):
-    generator = np.random.default_rng(0)
-    sources = [generator.integers(4, 12, size=i % 5).tolist() for i in range(n)]
+    rng = np.random.default_rng(0)
+    sources = [rng.integers(4, 12, size=i % 5).tolist() for i in range(n)]
     targets = [[4 + len(s) % 5] * (1 + len(s) % 3) for s in sources]
     return Batches(sources, targets, batch_size=8, random_state=0, **options)
 
@@ -426,9 +426,9 @@ def test_the_least_loss_is_that_of_the_best_logits(smoothing, num_classes):
     loss, label = Crossentropy(smoothing), np.array([1])
     least = least_loss(smoothing, num_classes)
     assert float(loss(label, best)) == pytest.approx(least, abs=1e-5)
-    generator = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for scale in (0.01, 0.1, 1.0):
-        other = best + generator.normal(0, scale, best.shape).astype("float32")
+        other = best + rng.normal(0, scale, best.shape).astype("float32")
         assert float(loss(label, other)) >= least - 1e-6
 
 
@@ -608,8 +608,8 @@ def test_a_warm_up_rises_along_a_line_and_then_falls_along_half_a_cosine():
 def test_accumulated_gradients_update_as_one_larger_batch():
     weights = []
     for batch_size, steps in ((8, 1), (4, 2)):
-        generator = np.random.default_rng(0)
-        sides = [generator.integers(4, 8, size=(16, 3)).tolist() for _ in range(2)]
+        rng = np.random.default_rng(0)
+        sides = [rng.integers(4, 8, size=(16, 3)).tolist() for _ in range(2)]
         batches = Batches(*sides, batch_size=batch_size, shuffle=False)
         optimizer = make_optimizer(
             "sgd", learning_rate=0.5, gradient_accumulation_steps=steps

@@ -16,7 +16,7 @@ from kseq2seq.arguments import (
     check_flag,
     check_sample_weight,
     check_whole,
-    random_generator,
+    make_rng,
     shown,
 )
 from kseq2seq.batching.lengths import group_by_length
@@ -171,7 +171,7 @@ class BucketedBatches(keras.utils.PyDataset):
         super().__init__()
         self.batch_sizes = list(batch_sizes)
         self.shuffle = check_flag("shuffle", shuffle)
-        self._generator = random_generator(random_state)
+        self._rng = make_rng(random_state)
         self._buckets = buckets
         self._telling = _most_different([bucket.widths for bucket in buckets])
         self.run_length = run_length(len(self))
@@ -203,23 +203,23 @@ class BucketedBatches(keras.utils.PyDataset):
             step = self.run_length * size
             rows = np.arange(len(bucket))
             if shuffle:
-                rows = self._generator.permutation(rows)
+                rows = self._rng.permutation(rows)
             if b in self._telling:
                 first.append((b, rows[:size]))
                 rows = rows[size:]
             plan += [(b, rows[i : i + step]) for i in range(0, len(rows), step)]
         if shuffle:
-            plan = [plan[i] for i in self._generator.permutation(len(plan))]
+            plan = [plan[i] for i in self._rng.permutation(len(plan))]
         return first + plan
 
     @property
     def random_state(self) -> dict[str, Any]:
-        """Where the generator of the epochs' orders stands, as JSON values."""
-        return dict(self._generator.bit_generator.state)
+        """Where the random numbers of the epochs' orders stand, as JSON values."""
+        return dict(self._rng.bit_generator.state)
 
     @random_state.setter
     def random_state(self, state: dict[str, Any]) -> None:
-        self._generator.bit_generator.state = state
+        self._rng.bit_generator.state = state
 
     @property
     def num_buckets(self) -> int:

@@ -7,7 +7,7 @@ from kseq2seq.builders.autoencoder import (
 )
 from kseq2seq.builders.classifier import build_sequence_classifier
 from kseq2seq.builders.ensemble import build_ensemble
-from kseq2seq.builders.own_parts import MakeAttention, MakeCell
+from kseq2seq.builders.custom_parts import MakeAttention, MakeCell
 from kseq2seq.builders.seq2seq import (
     Seq2SeqModels,
     build_attention_seq2seq,

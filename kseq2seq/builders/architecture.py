@@ -18,7 +18,7 @@ from kseq2seq.arguments import (
     nearest,
     quoted_choices,
 )
-from kseq2seq.builders.own_parts import MakeAttention, MakeCell, count_states
+from kseq2seq.builders.custom_parts import MakeAttention, MakeCell, count_states
 from kseq2seq.layers import RECURRENT_LAYERS
 
 Embedding = str | np.ndarray

@@ -13,7 +13,7 @@ from kseq2seq.builders.architecture import (
 )
 from kseq2seq.builders.components import Components
 from kseq2seq.builders.encoder import join_directions, read_source
-from kseq2seq.builders.own_parts import MakeCell
+from kseq2seq.builders.custom_parts import MakeCell
 
 
 def build_sequence_classifier(

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import layers as keras_layers
 
-from kseq2seq.arguments import random_generator
+from kseq2seq.arguments import make_rng
 from kseq2seq.builders.architecture import (
     EncoderArchitecture,
     Initializer,
@@ -38,11 +38,11 @@ class Seeded:
     def __init__(
         self, random_state: int | np.random.Generator | np.random.RandomState | None
     ) -> None:
-        self._generator = random_generator(random_state)
+        self._rng = make_rng(random_state)
 
     def seed(self) -> int:
         """Return the next seed."""
-        return int(self._generator.integers(2**31))
+        return int(self._rng.integers(2**31))
 
     def initializer(self, initializer: Initializer) -> keras.initializers.Initializer:
         """Return the initializer; one without a seed gets the next one of ours."""

@@ -10,7 +10,7 @@ import keras
 
 from kseq2seq.builders.architecture import Architecture
 from kseq2seq.builders.components import Components
-from kseq2seq.builders.own_parts import make_attention
+from kseq2seq.builders.custom_parts import make_attention
 from kseq2seq.layers import AdditiveAttention, DotAttention, RepeatAlong, StepCell
 
 

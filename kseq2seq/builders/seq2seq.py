@@ -25,7 +25,7 @@ from kseq2seq.builders.architecture import (
 from kseq2seq.builders.components import Components
 from kseq2seq.builders.decoder import Decoder
 from kseq2seq.builders.encoder import build_encoder
-from kseq2seq.builders.own_parts import MakeAttention, MakeCell
+from kseq2seq.builders.custom_parts import MakeAttention, MakeCell
 
 
 @dataclass(frozen=True)

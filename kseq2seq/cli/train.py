@@ -79,7 +79,7 @@ def train(
 
     Every parameter of the estimator is an option; none stands for Python's None.
     """
-    from kseq2seq.estimators.checkpoints import Progress
+    from kseq2seq.estimators.checkpoint_file import Progress
     from kseq2seq.persistence import check_can_write
 
     check_can_write(model, overwrite=overwrite)

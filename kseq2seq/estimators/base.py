@@ -27,18 +27,18 @@ from kseq2seq.arguments import (
     check_whole,
 )
 from kseq2seq.batching import BucketedBatches, StreamBatches
-from kseq2seq.estimators.checkpoints import Checkpoint
-from kseq2seq.estimators.checks import (
+from kseq2seq.estimators.checkpoint_file import Checkpoint
+from kseq2seq.training.objectives import (
     check_callbacks,
     check_loss_and_metrics,
     check_on_example,
     check_sizes,
 )
 from kseq2seq.estimators.exporting import export_model
-from kseq2seq.estimators.optimizer_state import OptimizerState, kind_of
+from kseq2seq.training.optimizer_state import OptimizerState, kind_of
 from kseq2seq.estimators.parameters import parameters_from_json, parameters_to_json
 from kseq2seq.ragged import RaggedIds
-from kseq2seq.sequences import SequenceCodec
+from kseq2seq.codec import SequenceCodec
 from kseq2seq.tokenizers import UNICODE_NORMALIZATIONS, check_tokenizer
 from kseq2seq.training import (
     AveragedWeights,
@@ -283,10 +283,10 @@ class SequenceEstimator(BaseEstimator):
         return {name: getattr(self, name) for name in names}
 
     def _split(
-        self, num_examples: int, generator: np.random.Generator
+        self, num_examples: int, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the rows to train on and the rows to hold back."""
-        rows = generator.permutation(num_examples)
+        rows = rng.permutation(num_examples)
         num_held_back = int(self.validation_fraction * num_examples)
         return np.sort(rows[num_held_back:]), np.sort(rows[:num_held_back])
 
@@ -361,12 +361,12 @@ class SequenceEstimator(BaseEstimator):
         )
 
     def _open_checkpoint(
-        self, path: str | Path | None, generator: np.random.Generator
+        self, path: str | Path | None, rng: np.random.Generator
     ) -> Checkpoint | None:
         """Return the checkpoint at the path, if one is asked for, of this fit."""
         if path is None:
             return None
-        checkpoint = Checkpoint(path, generator)
+        checkpoint = Checkpoint(path, rng)
         checkpoint.check_parameters(
             *parameters_to_json(self._own_parameters()), free=self._not_of_training()
         )

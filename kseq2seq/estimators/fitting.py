@@ -14,7 +14,7 @@ import numpy as np
 from kseq2seq.arguments import (
     check_choice,
     check_sample_weight,
-    random_generator,
+    make_rng,
     shown,
 )
 from kseq2seq.batching import Batches, StreamBatches
@@ -23,10 +23,10 @@ from kseq2seq.builders import (
     build_attention_seq2seq,
     build_seq2seq,
 )
-from kseq2seq.estimators.answering import Generators
+from kseq2seq.answering.streams import Generators
 from kseq2seq.estimators.base import updates_per_epoch
-from kseq2seq.estimators.checkpoints import Checkpoint
-from kseq2seq.estimators.checks import check_lengths
+from kseq2seq.estimators.checkpoint_file import Checkpoint
+from kseq2seq.training.objectives import check_lengths
 from kseq2seq.estimators.pairs import (
     Pairs,
     batch_validation,
@@ -34,7 +34,7 @@ from kseq2seq.estimators.pairs import (
     encoded_stream,
     no_pairs,
 )
-from kseq2seq.estimators.predicting import (
+from kseq2seq.answering.answerer import (
     SEARCH,
     AnsweringEstimator,
     check_same_tokens,
@@ -43,7 +43,7 @@ from kseq2seq.estimators.streams import PairStream, is_stream
 from kseq2seq.generation import build_generator
 from kseq2seq.metrics import FALLING_METRICS, METRICS, TEXT_METRICS
 from kseq2seq.ragged import RaggedIds
-from kseq2seq.sequences import KINDS, SequenceCodec, as_sequences
+from kseq2seq.codec import KINDS, SequenceCodec, as_sequences
 from kseq2seq.tokenizers import is_trained
 from kseq2seq.training import (
     FreeRunningValidation,
@@ -82,7 +82,7 @@ class FittingEstimator(AnsweringEstimator):
                 "with y, X and y must be lists or arrays; got an iterator or a data "
                 "set. If X is a stream of pairs, leave y out."
             )
-        generator = random_generator(self.random_state)
+        generator = make_rng(self.random_state)
         checkpoint = self._open_checkpoint(checkpoint_path, generator)
         (source, sources), (target, targets) = self._learn(X, y, checkpoint)
         check_lengths(len(sources), len(targets))
@@ -172,7 +172,7 @@ class FittingEstimator(AnsweringEstimator):
         validation = no_pairs()
         if validation_data is not None:
             validation = encode_pairs(source, target, validation_data)
-        generator = random_generator(self.random_state)
+        generator = make_rng(self.random_state)
         self._start(source, target, targets, generator)
         epochs = self._num_epochs(stream.steps)
         batch_size = len(first_X)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from kseq2seq import persistence
-from kseq2seq.estimators.classifier import SequenceClassifier
-from kseq2seq.estimators.seq2seq import Seq2SeqEstimator
+from kseq2seq.estimators.sequence_classifier import SequenceClassifier
+from kseq2seq.estimators.seq2seq_estimator import Seq2SeqEstimator
 
 _ESTIMATORS = {
     "Seq2SeqEstimator": Seq2SeqEstimator,

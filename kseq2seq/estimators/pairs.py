@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from kseq2seq.batching import Batches
-from kseq2seq.estimators.checks import check_lengths
+from kseq2seq.training.objectives import check_lengths
 from kseq2seq.estimators.streams import PairStream
 from kseq2seq.ragged import RaggedIds
-from kseq2seq.sequences import SequenceCodec
+from kseq2seq.codec import SequenceCodec
 
 Pairs = tuple[RaggedIds, RaggedIds]
 

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kseq2seq.sequences import as_vocabulary
+from kseq2seq.codec import as_vocabulary
 from kseq2seq.tokenizers import tokenizer_from_json, tokenizer_to_json
 
 _PLAIN = (str, int, float, bool, type(None))

@@ -22,7 +22,7 @@ from kseq2seq.batching import (
     run_length,
 )
 from kseq2seq.training.callbacks import RefuseDivergence
-from kseq2seq.training.checkpoints import Checkpointing, TrainingState
+from kseq2seq.training.state import Checkpointing, TrainingState
 
 STEPS_WORTH_COMPILING = 800
 """So many steps of one shape repay the seconds that XLA takes to compile it."""

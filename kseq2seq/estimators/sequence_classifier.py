@@ -15,19 +15,19 @@ from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
-from kseq2seq.arguments import check_sample_weight, random_generator
+from kseq2seq.arguments import check_sample_weight, make_rng
 from kseq2seq.batching import LabelBatches
 from kseq2seq.builders import MakeCell, build_sequence_classifier
-from kseq2seq.decoding import generate
+from kseq2seq.answering.source_batches import generate
 from kseq2seq.estimators.base import SequenceEstimator, updates_per_epoch
-from kseq2seq.estimators.checks import (
+from kseq2seq.training.objectives import (
     check_lengths,
     check_validation_data,
     new_callbacks,
 )
 from kseq2seq.estimators.streams import is_stream
 from kseq2seq.ragged import RaggedIds
-from kseq2seq.sequences import SequenceCodec
+from kseq2seq.codec import SequenceCodec
 from kseq2seq.training import Crossentropy, plan_buckets
 from kseq2seq.training.callbacks import AnswerCallback
 from kseq2seq.vocabulary import Token, Vocabulary
@@ -334,7 +334,7 @@ embeddings_initializer : str or keras.initializers.Initializer
         if is_stream(X):
             raise TypeError("X must be a list or an array; got an iterator.")
         self.callbacks_ = new_callbacks(self.callbacks or ())
-        generator = random_generator(self.random_state)
+        generator = make_rng(self.random_state)
         checkpoint = self._open_checkpoint(checkpoint_path, generator)
         codec = self._known_codec("source", "X", checkpoint)
         source, sources = self._learn_source(X, codec)

@@ -13,13 +13,13 @@ import keras
 import numpy as np
 
 from kseq2seq.arguments import shown
-from kseq2seq.decoding import (
+from kseq2seq.answering.source_batches import (
     BATCH_SIZE,
     SOURCES_WORTH_COMPILING,
     generate,
     sampling_layers,
 )
-from kseq2seq.sequences import SequenceCodec
+from kseq2seq.codec import SequenceCodec
 
 SOURCES_A_BLOCK = 32 * BATCH_SIZE
 """So many sources of a stream are answered, sorted by length, at once."""

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import make_models
 
-from kseq2seq import build_generator, decoding
-from kseq2seq.decoding import generate
+from kseq2seq import build_generator
+from kseq2seq.answering import source_batches
+from kseq2seq.answering.source_batches import generate
 
 MAX_LENGTH = 7
 
@@ -72,7 +73,7 @@ def test_a_compiled_search_answers_as_a_plain_one_in_few_shapes(generator, sourc
 
 @pytest.mark.backends("tensorflow")
 def test_many_sources_are_compiled_for_and_few_are_not(generator, sources, monkeypatch):
-    monkeypatch.setattr(decoding, "SOURCES_WORTH_COMPILING", 20)
+    monkeypatch.setattr(source_batches, "SOURCES_WORTH_COMPILING", 20)
     for num_sources, compiles in ((19, False), (20, True)):
         generate(generator, sources[:num_sources])
         assert generator.jit_compile is compiles
@@ -110,9 +111,9 @@ def test_few_shapes_are_compiled(generator, sources):
 def test_a_single_source_is_compiled_for_in_the_background(
     generator, sources, monkeypatch
 ):
-    monkeypatch.setattr(decoding, "CALLS_WORTH_COMPILING", 3)
-    one_by_one = decoding.OneByOne(generator)
-    source_ids = decoding.RaggedIds.of(sources[:1]).padded(width=8, closed=True)
+    monkeypatch.setattr(source_batches, "CALLS_WORTH_COMPILING", 3)
+    one_by_one = source_batches.OneByOne(generator)
+    source_ids = source_batches.RaggedIds.of(sources[:1]).padded(width=8, closed=True)
     answers = [one_by_one(source_ids) for _ in range(3)]
     (thread,) = one_by_one.threads
     thread.join()
@@ -136,7 +137,7 @@ def test_n_best_answers_are_joined_too(sources):
 def test_long_runs_show_progress_if_asked(generator, sources, capsys, monkeypatch):
     generate(generator, sources, batch_size=4, verbose=True)
     assert not capsys.readouterr().out
-    monkeypatch.setattr(decoding, "LONG_RUN", 5)
+    monkeypatch.setattr(source_batches, "LONG_RUN", 5)
     generate(generator, sources, batch_size=4)
     assert not capsys.readouterr().out
     generate(generator, sources, batch_size=4, verbose=True)

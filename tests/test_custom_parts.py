@@ -93,7 +93,7 @@ OWN = {"cell": TwoStates, "units": 16}
     ],
     ids=str,
 )
-def test_a_step_of_own_parts_is_a_step_of_training(options):
+def test_a_step_of_custom_parts_is_a_step_of_training(options):
     build = build_attention_seq2seq if "attention" in options else build_seq2seq
     models = build(9, 9, **OWN, **options)
     assert models.has_attention == ("attention" in options)
@@ -119,7 +119,7 @@ def test_a_classifier_takes_a_cell_of_ones_own():
 
 
 @pytest.mark.slow
-def test_an_estimator_learns_with_own_parts_and_is_pickled(reversed_words, tmp_path):
+def test_an_estimator_learns_with_custom_parts_and_is_pickled(reversed_words, tmp_path):
     words, answers = reversed_words
     estimator = Seq2SeqEstimator(
         cell=TwoStates,
@@ -182,7 +182,7 @@ def test_an_attention_that_is_none_is_refused(attention, message):
     ],
     ids=str,
 )
-def test_what_own_parts_do_themselves_is_not_asked_of_us(options):
+def test_what_custom_parts_do_themselves_is_not_asked_of_us(options):
     with pytest.raises(ValueError, match="your own drops inside itself. Leave it out"):
         build_attention_seq2seq(9, 9, units=8, **options)
 

@@ -22,7 +22,7 @@ from kseq2seq.builders import (
     MakeAttention,
     MakeCell,
 )
-from kseq2seq.estimators.checks import check_validation_data, new_callbacks
+from kseq2seq.training.objectives import check_validation_data, new_callbacks
 from kseq2seq.estimators.fitting import FittingEstimator
 from kseq2seq.generation import LONGEST
 from kseq2seq.metrics import METRICS, check_metrics

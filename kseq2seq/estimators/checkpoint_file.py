@@ -13,7 +13,7 @@ import numpy as np
 from kseq2seq import persistence
 from kseq2seq.persistence import Artifact
 from kseq2seq.ragged import RaggedIds
-from kseq2seq.sequences import SequenceCodec
+from kseq2seq.codec import SequenceCodec
 from kseq2seq.training import TrainingState
 
 _TRAINING = "training"
@@ -52,7 +52,7 @@ class Checkpoint:
     Parameters
     ----------
     path : str or path
-    generator : numpy.random.Generator
+    rng : numpy.random.Generator
         That of the fit, which nothing was drawn from yet. It is set to where that of
         the fit which wrote the file began.
 
@@ -64,14 +64,14 @@ class Checkpoint:
         When there is a file, and it is no checkpoint.
     """
 
-    def __init__(self, path: str | Path, generator: np.random.Generator) -> None:
+    def __init__(self, path: str | Path, rng: np.random.Generator) -> None:
         self.path = persistence.check_can_write(path, overwrite=True, name="checkpoint")
         persistence.remove_unfinished(self.path)
         self.artifact: Artifact | None = None
         if self.path.exists():
             self.artifact = persistence.read_artifact(self.path)
-            generator.bit_generator.state = self._kept(self.artifact)["began"]
-        self._began = dict(generator.bit_generator.state)
+            rng.bit_generator.state = self._kept(self.artifact)["began"]
+        self._began = dict(rng.bit_generator.state)
         self._data = ""
         self._objective: list[str] = []
 

@@ -9,9 +9,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from kseq2seq.arguments import check_flag, check_whole, random_generator, shown
+from kseq2seq.arguments import check_flag, check_whole, make_rng, shown
 from kseq2seq.builders import Seq2SeqModels
-from kseq2seq.estimators.answering import (
+from kseq2seq.answering.streams import (
     Generators,
     Hypothesis,
     answer_ids,
@@ -19,16 +19,16 @@ from kseq2seq.estimators.answering import (
     prefix_ids,
     token_ids,
 )
-from kseq2seq.estimators.attention_maps import (
+from kseq2seq.answering.attention_maps import (
     AttentionMap,
     attention_maps,
     tokens_looked_at,
 )
 from kseq2seq.estimators.base import SequenceEstimator
-from kseq2seq.estimators.checks import check_lengths
+from kseq2seq.training.objectives import check_lengths
 from kseq2seq.generation import LONGEST
 from kseq2seq.metrics import exact_match
-from kseq2seq.sequences import SequenceCodec
+from kseq2seq.codec import SequenceCodec
 from kseq2seq.vocabulary import UNK, Vocabulary
 
 _AS_THEY_ARE = (
@@ -92,7 +92,7 @@ class AnsweringEstimator(SequenceEstimator):
             "forbidden_ids": sorted({*self._forbidden_ids, *forbidden}),
         }
         if self.temperature is not None and self.random_state is not None:
-            options["seed"] = int(random_generator(self.random_state).integers(2**31))
+            options["seed"] = int(make_rng(self.random_state).integers(2**31))
         return options | others
 
     def _exported(self) -> tuple[keras.Model, dict[str, Any]]:

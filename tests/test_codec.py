@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from kseq2seq.sequences import SequenceCodec, as_sequences, as_vocabulary
+from kseq2seq.codec import SequenceCodec, as_sequences, as_vocabulary
 from kseq2seq.vocabulary import Vocabulary
 
 NAN = float("nan")

@@ -1,17 +1,16 @@
-"""Sequences as users have them (texts, token lists, integer arrays) to ids and back."""
+"""The codec of one side: sequences to ids, and ids to answers of the same kind."""
 
 from __future__ import annotations
 
-import math
-from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 
 from kseq2seq.arguments import check_choice, shown
+from kseq2seq.codec.numbering import is_integer_array, number_rows, number_tokens
+from kseq2seq.codec.sequences import KINDS, as_sequences, as_vocabulary
 from kseq2seq.ragged import RaggedIds
 from kseq2seq.tokenizers import (
     get_tokenizer,
@@ -22,106 +21,6 @@ from kseq2seq.tokenizers import (
     train_tokenizer,
 )
 from kseq2seq.vocabulary import FIRST_TOKEN, UNK, Token, Vocabulary
-
-KINDS = {
-    "text": "strings",
-    "tokens": "token lists",
-    "integers": "rows of integers",
-}
-"""What sequences may be, and what to call them."""
-
-
-def as_sequences(name: str, values: Any) -> tuple[list[Any], str]:
-    """Return the sequences as a list, and their kind.
-
-    Parameters
-    ----------
-    name : str
-        What to call the values in an error.
-    values : iterable of str, iterable of token lists, or integers ``(n, len)``
-
-    Returns
-    -------
-    sequences : list
-        Strings, or lists of tokens.
-    kind : {"text", "tokens", "integers"}
-        ``"integers"`` when every sequence is of integers and all are as long.
-
-    Raises
-    ------
-    ValueError, TypeError
-        When there are none, or one is None, NaN or of another kind than the first; the
-        message names its position.
-    """
-    if isinstance(values, np.ndarray) and values.ndim == 0:
-        values = values.item()
-    unordered = isinstance(values, str | bytes | Set | Mapping)
-    if unordered or not isinstance(values, Iterable):
-        raise TypeError(
-            f"{name} must hold strings, token lists or rows of integers; got "
-            f"{shown(values)}. For a single one pass a list: [{name}]."
-        )
-    if hasattr(values, "columns"):
-        raise TypeError(
-            f"{name} must hold strings, token lists or rows of integers; got "
-            f"{shown(values)}, a table. Pass one of its columns: {name}[column]."
-        )
-    sequences = [_as_sequence(name, i, value) for i, value in enumerate(values)]
-    if not sequences:
-        raise ValueError(f"{name} is empty; expected at least one sequence.")
-    kinds = [_kind(sequence) for sequence in sequences]
-    named = [kind for kind in kinds if kind != "empty"]
-    kind = named[0] if named else "tokens"
-    for i, other in enumerate(kinds):
-        if other not in (kind, "empty") or (other == "empty" and kind == "text"):
-            raise TypeError(
-                f"{name} must hold one kind of sequence; {name}[{kinds.index(kind)}] "
-                f"is {shown(sequences[kinds.index(kind)])} and {name}[{i}] is "
-                f"{shown(sequences[i])}."
-            )
-    if kind == "integers" and len({len(sequence) for sequence in sequences}) > 1:
-        kind = "tokens"  # rows of different lengths make no array
-    return sequences, kind
-
-
-def _as_sequence(name: str, i: int, value: Any) -> str | list[Token]:
-    """Return a string, or a list of tokens that are all str or all int."""
-    if isinstance(value, str):
-        return str(value)
-    if not isinstance(value, list | tuple | np.ndarray):
-        raise TypeError(
-            f"{name} must hold strings, token lists or rows of integers; {name}[{i}] "
-            f"is {shown(value)}."
-        )
-    tokens = [_as_token(token) for token in value]
-    types = {type(token) for token in tokens}
-    if types <= {str} or types <= {int}:
-        return tokens
-    expected = type(tokens[0]) if type(tokens[0]) in (str, int) else None
-    wrong = next(token for token in tokens if type(token) is not expected)
-    hint = ""
-    if isinstance(wrong, float | np.floating) and math.isfinite(wrong):
-        hint = " Real values are for build_seq2seq(source_features=...)."
-    raise TypeError(
-        f"tokens must be all strings or all integers; {name}[{i}] holds "
-        f"{shown(wrong)}.{hint}"
-    )
-
-
-def _as_token(token: Any) -> Any:
-    if isinstance(token, str):
-        return str(token)
-    if isinstance(token, Integral) and not isinstance(token, bool | np.bool_):
-        return int(token)
-    return token
-
-
-def _kind(sequence: str | list[Token]) -> str:
-    if isinstance(sequence, str):
-        return "text"
-    if not sequence:
-        return "empty"
-    return "integers" if isinstance(sequence[0], int) else "tokens"
 
 
 class SequenceCodec:
@@ -190,8 +89,8 @@ class SequenceCodec:
         With a vocabulary given, every token must be in it. A tokenizer that is named
         with a size is trained on the values.
         """
-        if _is_integer_array(values):
-            kind, (numbers, tokens) = "integers", _number_array(values)
+        if is_integer_array(values):
+            kind, (numbers, tokens) = "integers", number_rows(values)
         else:
             sequences, kind = as_sequences(name, values)
             if kind == "text":
@@ -199,7 +98,7 @@ class SequenceCodec:
                 if is_trained(tokenizer):
                     _check_unicode(name, sequences)
                 tokenizer = train_tokenizer(tokenizer, sequences)
-            numbers, tokens = _number(_tokenize(sequences, kind, tokenizer))
+            numbers, tokens = number_tokens(_tokenize(sequences, kind, tokenizer))
         given = vocabulary
         if given is None:
             counts = np.bincount(numbers.ids, minlength=len(tokens)).tolist()
@@ -276,10 +175,10 @@ class SequenceCodec:
 
     def _numbered(self, values: Any) -> tuple[RaggedIds, list[Token]]:
         """Return numbers in place of tokens, and the token of each number."""
-        if self.has_integer_tokens and _is_integer_array(values):
-            return _number_array(values)
+        if self.has_integer_tokens and is_integer_array(values):
+            return number_rows(values)
         sequences = self.sequences(values)
-        return _number(_tokenize(sequences, self.kind, self.tokenizer))
+        return number_tokens(_tokenize(sequences, self.kind, self.tokenizer))
 
     def _ids(self, numbers: RaggedIds, tokens: list[Token], unknown: str) -> RaggedIds:
         """Return the ids of numbered tokens."""
@@ -364,27 +263,6 @@ class SequenceCodec:
         )
 
 
-def as_vocabulary(name: str, tokens: Any) -> Vocabulary:
-    """Return the vocabulary of tokens given up front, in the order of their ids.
-
-    Raises
-    ------
-    ValueError, TypeError
-        When they are no distinct strings or integers.
-    """
-    if isinstance(tokens, Vocabulary):
-        return tokens
-    ordered = isinstance(tokens, Sequence | np.ndarray)
-    listed = [_as_token(token) for token in tokens] if ordered else []
-    types = {type(token) for token in listed}
-    if types not in ({str}, {int}):
-        raise TypeError(
-            f"the vocabulary of {name} must be a list of strings, or of integers, or a "
-            f"string of characters; got {shown(tokens)}."
-        )
-    return Vocabulary(listed)
-
-
 def _prepared(texts: list[str], preparation: Mapping[str, Any]) -> list[str]:
     """Return texts as the model is to see them; the same list where all are so."""
     if not any(preparation.values()):
@@ -402,34 +280,6 @@ def _tokenize(
     encode = get_tokenizer(tokenizer).encode
     for text in sequences:
         yield _split(encode, text)
-
-
-def _number(token_lists: Iterable[list[Token]]) -> tuple[RaggedIds, list[Token]]:
-    """Return numbers in place of tokens, from 0 as they come, and their tokens."""
-    numbers: dict[Token, int] = {}
-    flat, lengths = array("i"), array("q")
-    for tokens in token_lists:
-        flat.extend([numbers.setdefault(token, len(numbers)) for token in tokens])
-        lengths.append(len(tokens))
-    ragged = RaggedIds(np.array(flat, np.int32), np.array(lengths, np.int64))
-    return ragged, list(numbers)
-
-
-def _is_integer_array(values: Any) -> bool:
-    """Whether these are rows of integers that need no look at each one."""
-    return (
-        isinstance(values, np.ndarray)
-        and values.ndim == 2
-        and values.size > 0
-        and values.dtype.kind in "iu"
-    )
-
-
-def _number_array(values: np.ndarray) -> tuple[RaggedIds, list[Token]]:
-    """Do as `_number` does, for rows of integers."""
-    tokens, numbers = np.unique(values, return_inverse=True)
-    lengths = np.full(len(values), values.shape[1])
-    return RaggedIds(numbers.ravel().astype(np.int32), lengths), tokens.tolist()
 
 
 def _check_unicode(name: str, texts: Sequence[str]) -> None:

@@ -1,0 +1,6 @@
+"""Sequences as users have them (texts, token lists, integer arrays) to ids and back."""
+
+from kseq2seq.codec.sequence_codec import SequenceCodec
+from kseq2seq.codec.sequences import KINDS, as_sequences, as_vocabulary
+
+__all__ = ["KINDS", "SequenceCodec", "as_sequences", "as_vocabulary"]
