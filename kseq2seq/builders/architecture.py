@@ -19,13 +19,13 @@ from kseq2seq.arguments import (
     quoted_choices,
 )
 from kseq2seq.builders.custom_parts import MakeAttention, MakeCell, count_states
-from kseq2seq.layers import RECURRENT_LAYERS
+from kseq2seq.layers import ATTENTION_KINDS, CELL_KINDS, AttentionKind, CellKind
 
 Embedding = str | np.ndarray
 Initializer = Any
 
-CELLS = tuple(RECURRENT_LAYERS)
-ATTENTIONS = ("dot", "scaled_dot", "general", "additive")
+CELLS = tuple(CELL_KINDS)
+ATTENTIONS = tuple(ATTENTION_KINDS)
 DECODERS = ("autoregressive", "repeat")
 EMBEDDINGS = ("learned", "one_hot")
 MAX_LAYERS = 4
@@ -85,8 +85,7 @@ class EncoderArchitecture:
             initializer = getattr(self, f"{name}_initializer")
             if name != "embeddings" or initializer is not None:
                 check_initializer(f"{name}_initializer", initializer, (3, 6))
-        # Keras's GRU has two biases, for the inputs and for the states.
-        shape = (2, 6) if self.cell == "gru" else (6,)
+        shape = self.cell_kind.bias_shape(6) if self.cell_kind else (6,)
         check_initializer("bias_initializer", self.bias_initializer, shape)
 
     def check_sizes(self, *names: str, minimum: int = 1) -> None:
@@ -142,16 +141,21 @@ class EncoderArchitecture:
 
     @property
     def cell_name(self) -> str:
-        """What the names of the recurrent layers have."""
+        """What the names of the recurrent layers contain: the cell's, or "cell"."""
         return self.cell if isinstance(self.cell, str) else "cell"
+
+    @property
+    def cell_kind(self) -> CellKind | None:
+        """The kind of a cell that is known by name; None for one of the user's own."""
+        return CELL_KINDS[self.cell] if isinstance(self.cell, str) else None
 
     @cached_property
     def state_names(self) -> tuple[str, ...]:
-        """The names of a layer's states; of a cell of one's own they have numbers."""
+        """The names of a layer's states; of a user's own cell they are h, s2, s3 ..."""
         if callable(self.cell):
             num_states = count_states(self.cell, self.units)
             return ("h", *(f"s{i}" for i in range(2, num_states + 1)))
-        return ("h", "c") if self.cell == "lstm" else ("h",)
+        return CELL_KINDS[self.cell].state_names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,6 +191,13 @@ class Architecture(EncoderArchitecture):
         self.check_matrices("target", *widths)
         if check_flag("tied_embeddings", self.tied_embeddings):
             self._check_tie()
+
+    @property
+    def attention_kind(self) -> AttentionKind | None:
+        """The kind of attention that is known by name; None for others, or without."""
+        if not isinstance(self.attention, str):
+            return None
+        return ATTENTION_KINDS[self.attention]
 
     @property
     def output_width(self) -> int:

@@ -15,7 +15,7 @@ from kseq2seq.builders.architecture import (
     Initializer,
 )
 from kseq2seq.layers import (
-    RECURRENT_LAYERS,
+    CELL_KINDS,
     Dense,
     Dropout,
     Embedding,
@@ -140,7 +140,7 @@ class Components(Seeded):
                 go_backwards=backward,
                 name=name,
             )
-        return RECURRENT_LAYERS[architecture.cell](
+        return CELL_KINDS[architecture.cell].layer(
             units,
             kernel_initializer=self.initializer(architecture.kernel_initializer),
             recurrent_initializer=self.initializer(architecture.recurrent_initializer),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -144,5 +146,39 @@ class LSTM(_Projecting, keras.layers.LSTM):
         return state_h, ops.expand_dims(state_h, 1), [state_h, state_c]
 
 
-RECURRENT_LAYERS = {"rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}
-"""The cells by the names that builders know."""
+@dataclass(frozen=True)
+class CellKind:
+    """What is known of a kind of cell; builders, layers and checks read it here.
+
+    Attributes
+    ----------
+    name : str
+        What users call it, and what the names of its layers contain.
+    layer : callable
+        Makes the recurrent layer.
+    state_names : tuple of str
+        The layer's states in their order, h first.
+    num_biases : int, default 1
+        How many vectors its bias holds: Keras's GRU has one for the inputs and one for
+        the states.
+    """
+
+    name: str
+    layer: Callable[..., keras.layers.RNN]
+    state_names: tuple[str, ...]
+    num_biases: int = 1
+
+    def bias_shape(self, width: int) -> tuple[int, ...]:
+        """Return the shape of the bias; the width is that of all gates together."""
+        return (width,) if self.num_biases == 1 else (self.num_biases, width)
+
+
+CELL_KINDS = {
+    kind.name: kind
+    for kind in (
+        CellKind("rnn", SimpleRNN, ("h",)),
+        CellKind("gru", GRU, ("h",), num_biases=2),
+        CellKind("lstm", LSTM, ("h", "c")),
+    )
+}
+"""The kinds of cells by their names."""
