@@ -1,4 +1,4 @@
-"""Tokens to numbers, counted from 0 as they come, before a vocabulary is there."""
+"""Tokens to numbers from 0 on, as long as there is no vocabulary that has their ids."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from kseq2seq.vocabulary import Token
 def number_tokens(token_lists: Iterable[list[Token]]) -> tuple[RaggedIds, list[Token]]:
     """Return the sequences with a number for each token, and the token of each number.
 
-    The tokens are numbered from 0 in the order in which they first occur; a vocabulary
-    then has to look up each distinct token once, not each place where it stands.
+    The tokens are numbered in the order in which they first occur. A vocabulary then
+    looks up each distinct token once, and not once for each of its occurrences.
     """
     numbers: dict[Token, int] = {}
     flat, lengths = array("i"), array("q")
@@ -28,7 +28,7 @@ def number_tokens(token_lists: Iterable[list[Token]]) -> tuple[RaggedIds, list[T
 
 
 def is_integer_array(values: Any) -> bool:
-    """Whether these are rows of integers, all of one type, so that none needs a check."""
+    """Whether these are rows of integers in an array, where none needs a check."""
     return (
         isinstance(values, np.ndarray)
         and values.ndim == 2
@@ -38,7 +38,7 @@ def is_integer_array(values: Any) -> bool:
 
 
 def number_rows(values: np.ndarray) -> tuple[RaggedIds, list[Token]]:
-    """Return what :func:`number_tokens` does, of an array; numbered in sorted order."""
+    """Return what :func:`number_tokens` does; tokens are numbered in sorted order."""
     tokens, numbers = np.unique(values, return_inverse=True)
     lengths = np.full(len(values), values.shape[1])
     return RaggedIds(numbers.ravel().astype(np.int32), lengths), tokens.tolist()

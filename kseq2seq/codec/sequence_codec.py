@@ -155,9 +155,10 @@ class SequenceCodec:
         return list(_tokenize(self.sequences(values), self.kind, self.tokenizer))
 
     def encode(self, values: Any, *, unknown: str | None = None) -> RaggedIds:
-        """Return the ids of each sequence; unknown tokens become UNK, or an error.
+        """Return the ids of each sequence.
 
-        As `unknown` says, or the codec itself when None.
+        Unknown tokens become UNK, or raise an error, as `unknown` says; when it is
+        None, as the codec's own `unknown` says.
         """
         return self._ids(*self._numbered(values), unknown or self.unknown)
 
@@ -174,7 +175,7 @@ class SequenceCodec:
         return self._ids(numbers, tokens, "error")
 
     def _numbered(self, values: Any) -> tuple[RaggedIds, list[Token]]:
-        """Return numbers in place of tokens, and the token of each number."""
+        """Return sequences of numbers for tokens, and the token of each number."""
         if self.has_integer_tokens and is_integer_array(values):
             return number_rows(values)
         sequences = self.sequences(values)
@@ -203,7 +204,7 @@ class SequenceCodec:
     ) -> Any:
         """Return answers in the kind that was learned: a list, or an array.
 
-        `unknown` are, for each answer, the tokens that stand in place of its UNKs.
+        `unknown` holds, for each answer, the tokens to put in place of its UNKs.
         """
         if self.kind == "integers":
             integers = np.array(self.vocabulary.tokens, dtype=np.int64)
@@ -220,7 +221,7 @@ class SequenceCodec:
 
     @property
     def kind_of_tokens(self) -> str:
-        """What tokens are, in words: those of two codecs of one kind are alike."""
+        """A name for the tokens; codecs with the same one have tokens of one kind."""
         if self.kind != "text":
             return "integers" if self.has_integer_tokens else "strings"
         if isinstance(self.tokenizer, str):
@@ -230,7 +231,7 @@ class SequenceCodec:
 
     @property
     def has_integer_tokens(self) -> bool:
-        """Whether tokens are numbers, among which UNK has no place."""
+        """Whether tokens are integers, none of which can be written for UNK."""
         return any(isinstance(token, int) for token in self.vocabulary.tokens[:1])
 
     def to_json(self) -> dict[str, Any]:
@@ -264,7 +265,7 @@ class SequenceCodec:
 
 
 def _prepared(texts: list[str], preparation: Mapping[str, Any]) -> list[str]:
-    """Return texts as the model is to see them; the same list where all are so."""
+    """Return the prepared texts; the same list where there is nothing to prepare."""
     if not any(preparation.values()):
         return texts
     return [prepare_text(text, **preparation) for text in texts]

@@ -1,4 +1,4 @@
-"""What sequences may be as users have them: texts, token lists, rows of integers."""
+"""The sequences that users bring: texts, token lists, rows of integers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KINDS = {
     "tokens": "token lists",
     "integers": "rows of integers",
 }
-"""What sequences may be, and what to call them."""
+"""The kinds of sequences, and what messages call them."""
 
 
 def as_sequences(name: str, values: Any) -> tuple[list[Any], str]:
@@ -34,7 +34,7 @@ def as_sequences(name: str, values: Any) -> tuple[list[Any], str]:
     sequences : list
         Strings, or lists of tokens.
     kind : {"text", "tokens", "integers"}
-        ``"integers"`` when every sequence is of integers and all are as long.
+        ``"integers"`` when every sequence is of integers and all have one length.
 
     Raises
     ------
@@ -119,7 +119,7 @@ def as_vocabulary(name: str, tokens: Any) -> Vocabulary:
     Raises
     ------
     ValueError, TypeError
-        When they are no distinct strings or integers.
+        When they are not strings, or integers, all of them distinct.
     """
     if isinstance(tokens, Vocabulary):
         return tokens

@@ -14,7 +14,7 @@ from kseq2seq.search.token_search import TokenSearch, has_ended, without_ended
 from kseq2seq.vocabulary import PAD, START
 
 LEAST_COVERAGE = 1e-9
-"""Less attention than this counts as this much: its logarithm stays finite."""
+"""Smaller sums of attention count as this one, so that their logarithm is finite."""
 
 
 @register
@@ -77,7 +77,7 @@ class BeamSearch(TokenSearch):
 
     @property
     def num_answers(self) -> int:
-        """How many hypotheses are handed out."""
+        """How many hypotheses are returned for each row."""
         return self.n_best or 1
 
     def call(self, memory: list[Any]) -> dict[str, Any]:
@@ -109,7 +109,8 @@ class BeamSearch(TokenSearch):
     def _start(self, state: Any, constants: list[Any]) -> dict[str, Any]:
         """Return what the loop carries beside the states, before the first step.
 
-        Rows are ``batch * beam_size``. Of each beam the first hypothesis alone stands.
+        There are ``batch * beam_size`` rows. In each beam only the first hypothesis is
+        alive; the others, equal to it, have a score of -inf.
         """
         beam = ops.repeat(
             ops.zeros_like(state[:, :1], dtype="int32"), self.beam_size, 1
@@ -138,7 +139,7 @@ class BeamSearch(TokenSearch):
         states: list[Any],
         constants: list[Any],
     ) -> tuple[dict[str, Any], list[Any]]:
-        """Take one step for all hypotheses, and let the best live on."""
+        """Take one step for all hypotheses, and keep the best continuations."""
         last_ids = carried["last_ids"]
         log_probs, states, weights = self._step(last_ids, states, constants)
         allowed = self._constrain(log_probs, step, carried.get("history"))
@@ -156,12 +157,13 @@ class BeamSearch(TokenSearch):
         carried["scores"] = scores
         carried["choices"] = write(carried["choices"], step, choices)
         if self.gives_weights:
-            # As they are: what is traced back says which row was whose.
+            # In the order of the rows before the choice: the answers' weights are
+            # looked up at the end, by the parents that tracing back finds.
             carried["weights"] = write(carried["weights"], step, weights)
         return carried, [ops.take(state, parents, axis=0) for state in states]
 
     def _attended(self, carried: dict[str, Any], weights: Any) -> dict[str, Any]:
-        """Return lengths and coverage after one more step of those that live."""
+        """Add one step to the lengths and the coverage of what has not ended."""
         carried = dict(carried)
         ended = has_ended(carried["last_ids"])  # (rows, 1)
         if self.length_penalty:
@@ -174,7 +176,7 @@ class BeamSearch(TokenSearch):
     def _penalized(
         self, scores: Any, carried: dict[str, Any], constants: list[Any]
     ) -> Any:
-        """Rank sums of log-probabilities ``(batch, beam_size, ...)``."""
+        """Return the ranks of sums of log-probabilities ``(batch, beam_size, ...)``."""
         if self.length_penalty:
             scores = scores / self._lp(ops.expand_dims(carried["lengths"], -1))
         if self.coverage_penalty:
@@ -190,7 +192,8 @@ class BeamSearch(TokenSearch):
     def _choose(self, ranking: Any, allowed: Any) -> Any:
         """Return the best continuations, greedy's first: ``(batch, beam_size)``.
 
-        Counted along ``beam_size * vocabulary``. Of equal ones the first counts more.
+        They are indices into an axis of ``beam_size * vocabulary``. Of equally ranked
+        ones the smaller index comes first.
         """
         size = ranking.shape[-1]
         _, greedy = ops.top_k(allowed[:, 0], k=1)  # (batch, 1)
@@ -219,8 +222,9 @@ class BeamSearch(TokenSearch):
     def _is_open(self, carried: dict[str, Any], constants: list[Any]) -> Any:
         """Return which rows may still find a better answer: ``(batch,)``.
 
-        Log-probabilities only fall and coverage costs at least nothing, so that what
-        grows will rank no higher than its score at the greatest length.
+        A hypothesis that still grows can only lose log-probability, and a coverage
+        penalty never adds to its rank. So its present score, at the length penalty of
+        the greatest length, is the best that it can reach.
         """
         scores = carried["scores"]
         ranking = self._penalized(ops.expand_dims(scores, -1), carried, constants)
@@ -237,7 +241,7 @@ class BeamSearch(TokenSearch):
     def _answers(
         self, steps: Any, carried: dict[str, Any], constants: list[Any]
     ) -> dict[str, Any]:
-        """Sort what stands at the end, and trace the best back to their starts."""
+        """Rank the final hypotheses, and trace the best ones back to their starts."""
         scores = ops.expand_dims(carried["scores"], -1)
         ranking = self._penalized(scores, carried, constants)[..., 0]
         scores, best = ops.top_k(ranking, self.num_answers)  # (batch, n)
@@ -283,13 +287,16 @@ class BeamSearch(TokenSearch):
 
 
 def _frozen(log_probs: Any, ended: Any) -> Any:
-    """Leave rows that have ended nothing but PAD, at no cost."""
+    """Return the log-probabilities; rows that have ended get 0 for PAD, else -inf."""
     is_pad = ops.equal(ops.arange(log_probs.shape[-1]), PAD)
     return ops.where(ended, ops.where(is_pad, 0.0, NEVER), log_probs)
 
 
 def _flat(index: Any, width: int) -> Any:
-    """Turn indices into rows ``(batch, n)`` to those into all of them, of one axis."""
+    """Return indices within rows ``(batch, n)`` as indices into the rows joined.
+
+    The rows are `width` long; the indices that are returned have one axis.
+    """
     first = width * ops.expand_dims(ops.arange(ops.shape(index)[0]), 1)
     return ops.reshape(index + ops.cast(first, "int32"), (-1,))
 
