@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ import keras
 from keras import ops
 
 from kseq2seq import _tensorflow
+from kseq2seq.layers.lookup import find_lookup
 
 _register = keras.saving.register_keras_serializable(package="kseq2seq")
 
@@ -54,9 +54,9 @@ class SimpleRNN(_SingleStep, keras.layers.SimpleRNN):
 class _Projecting(_SingleStep):
     """Project the inputs of all steps at once, where that is faster.
 
-    That is on TensorFlow without a GPU; the gradient is written by hand. Where
-    embeddings of few tokens are read, the tokens are projected, and not every place
-    where one stands.
+    That is on TensorFlow without a GPU; the gradient is written by hand. Embeddings of
+    a small vocabulary are projected once for each token of the vocabulary, and not once
+    for each place where it occurs.
     """
 
     def _loop(
@@ -97,16 +97,15 @@ class _Projecting(_SingleStep):
 
         Of one step, if it is given, ``(batch, gates)``.
 
-        The embeddings of a vocabulary that is smaller than the batch has tokens, as
-        far as its shape is known, are projected as a table.
+        Of embeddings that were looked up in a table of no more rows than the batch has
+        tokens, the table is projected; see :mod:`kseq2seq.layers.lookup`.
         """
         kernel, bias = self.cell.kernel, self._input_bias  # type: ignore[attr-defined]
         steps = slice(None) if step is None else step
-        if hasattr(sequences, "_looked_up"):
-            ids, table = sequences._looked_up
-            if table.shape[0] <= math.prod(size or 1 for size in ids.shape):
-                table = ops.matmul(table, kernel) + bias
-                return _tensorflow.gather(table, ids[:, steps])
+        lookup = find_lookup(sequences)
+        if lookup is not None and lookup.is_smaller:
+            table = ops.matmul(lookup.table, kernel) + bias
+            return _tensorflow.gather(table, lookup.ids[:, steps])
         return ops.matmul(sequences[:, steps], kernel) + bias
 
 
