@@ -9,6 +9,7 @@ from strategies import make_models
 from kseq2seq import build_generator
 from kseq2seq.answering import source_batches
 from kseq2seq.answering.source_batches import generate
+from kseq2seq.vocabulary import END
 
 MAX_LENGTH = 7
 
@@ -44,6 +45,13 @@ def test_answers_depend_on_no_padding_and_no_batch_mate(generator, sources):
         assert not row["attention_weights"][..., width:].any()
         row["attention_weights"] = row["attention_weights"][..., :width]
         assert_same(row, alone)
+
+
+def test_a_generator_that_has_answered_still_predicts_as_a_keras_model(sources):
+    generator = build_generator(make_models(seed=5), MAX_LENGTH)
+    answers = generate(generator, sources[:3])
+    source_ids = np.pad(sources[:3], ((0, 0), (0, 1)), constant_values=END)
+    assert_same(answers, generator.predict(source_ids, verbose=0))
 
 
 @contextmanager

@@ -116,4 +116,10 @@ def predict_function(model: Any, *, jit_compile: bool) -> Callable[[Any], Any]:
         jit_compile=jit_compile,
         autograph=False,
     )
-    return lambda data: traced(tf.cast(data[0][0], source.dtype))
+
+    def function(data: Any) -> Any:
+        # Batches come as ``[(inputs,)]`` from predict_on_batch, and as ``[inputs]``
+        # from predict.
+        return traced(tf.cast(tf.nest.flatten(data)[0], source.dtype))
+
+    return function
