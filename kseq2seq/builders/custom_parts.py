@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 
@@ -38,9 +39,7 @@ def count_states(make: MakeCell, units: int) -> int:
     return len(found[0][0])
 
 
-def _shapes(
-    cell: keras.layers.Layer, width: int
-) -> tuple[list[int], list[tuple[int | None, ...]]]:
+def _shapes(cell: Any, width: int) -> tuple[list[int], list[tuple[int | None, ...]]]:
     """Return the sizes of a cell's states, and the shapes of what a step gives."""
     _check_registered(cell)
     keras.layers.RNN(cell)(keras.Input((None, width)))  # builds it

@@ -15,7 +15,7 @@ from kseq2seq.layers.lookup import find_lookup
 _register = keras.saving.register_keras_serializable(package="kseq2seq")
 
 
-class _SingleStep:
+class _SingleStep(keras.layers.RNN):
     """Call the cell itself, with no loop around it, when time has one step.
 
     A decoder step is such a call; a loop of one round costs more than its cell.
@@ -32,18 +32,14 @@ class _SingleStep:
         self, sequences: Any, states: list[Any], training: bool
     ) -> tuple[Any, Any, list[Any]]:
         """Return the output, the same as a sequence, and the new states."""
-        output, states = self.cell(  # type: ignore[attr-defined]
-            sequences[:, 0], states, training=training
-        )
+        output, states = self.cell(sequences[:, 0], states, training=training)
         return output, ops.expand_dims(output, 1), list(states)
 
     def _loop(
         self, sequences: Any, initial_state: Any, mask: Any, training: bool
     ) -> tuple[Any, Any, list[Any]]:
         """Return the last output, all outputs, and the last states."""
-        return super().inner_loop(  # type: ignore[misc]
-            sequences, initial_state, mask, training=training
-        )
+        return super().inner_loop(sequences, initial_state, mask, training=training)
 
 
 @_register
@@ -67,7 +63,7 @@ class _Projecting(_SingleStep):
         projected = ops.transpose(self._project(sequences), (1, 0, 2))
         if mask is not None:
             mask = ops.expand_dims(ops.transpose(mask), -1)  # (len, batch, 1)
-        if self.go_backwards:  # type: ignore[attr-defined]
+        if self.go_backwards:
             projected = ops.flip(projected, axis=0)
             mask = None if mask is None else ops.flip(mask, axis=0)
         outputs, *states = self._recur(projected, initial_state, mask)
@@ -79,11 +75,11 @@ class _Projecting(_SingleStep):
 
     @property
     def _input_bias(self) -> Any:
-        return self.cell.bias  # type: ignore[attr-defined]
+        return self.cell.bias
 
     def _is_plain(self, training: bool) -> bool:
         """Whether the cell is the usual one, with nothing dropped inside."""
-        cell = self.cell  # type: ignore[attr-defined]
+        cell = self.cell
         return (
             not (training and (cell.dropout or cell.recurrent_dropout))
             and cell.activation is keras.activations.tanh
@@ -100,7 +96,7 @@ class _Projecting(_SingleStep):
         Of embeddings that were looked up in a table of no more rows than the batch has
         tokens, the table is projected; see :mod:`kseq2seq.layers.lookup`.
         """
-        kernel, bias = self.cell.kernel, self._input_bias  # type: ignore[attr-defined]
+        kernel, bias = self.cell.kernel, self._input_bias
         steps = slice(None) if step is None else step
         lookup = find_lookup(sequences)
         if lookup is not None and lookup.is_smaller:
