@@ -18,7 +18,7 @@ def group_by_length(
     All rows start as one group. Then, again and again, one group is cut in two by the
     length of one side: of all groups, sides and lengths, those whose cut saves the most
     padding. At last the rows that a group has beyond its whole batches, the longest,
-    move to a wider group, where there is one.
+    move to a wider group, where there is one, so that few batches are incomplete.
 
     Parameters
     ----------

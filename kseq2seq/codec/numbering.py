@@ -1,4 +1,4 @@
-"""Tokens to numbers from 0 on, as long as there is no vocabulary that has their ids."""
+"""Tokens to numbers from 0 on, while no vocabulary has ids for them yet."""
 
 from __future__ import annotations
 

@@ -12,7 +12,9 @@ calls. So it holds
 - with no dropout of embeddings, in training too: there is no layer between the two;
 - with word dropout, which changes the ids before they are looked up;
 - with dropout of embeddings outside training: the layer then returns what it was given;
-- for both directions of a bidirectional layer.
+- for both directions of a bidirectional layer;
+- for a single step of an LSTM, as a search takes it. A single step of a GRU is Keras's
+  own, and reads no note.
 
 It cannot hold where training drops values of the embeddings: it drops others at every
 place, so that equal ids no longer have equal vectors. Nor does it hold where embeddings
@@ -34,14 +36,17 @@ class Lookup:
     table: Any
 
     @property
-    def is_smaller(self) -> bool:
+    def is_small(self) -> bool:
         """Whether the table has at most as many rows as there are ids.
 
-        Only sizes count that are known when a graph is made; an axis of unknown size is
-        taken for 1. Known are both in eager calls, in training on batches of one shape
-        and in compiled predictions; the batch's alone in training on batches of several
-        shapes; the length's alone in Keras's own ``fit`` on such batches of one shape;
-        and neither in predictions that are not compiled.
+        Only sizes that are known when a graph is made count; an axis of unknown size is
+        taken for 1.
+
+        - Both sizes are known in eager calls, in compiled predictions and, where all
+          batches have one shape, in runs of batches.
+        - Runs of batches of several shapes know the size of a batch alone; Keras's own
+          ``fit`` knows the length alone, where all batches have the same.
+        - Predictions that are not compiled know neither.
         """
         num_ids = math.prod(size or 1 for size in self.ids.shape)
         return self.table.shape[0] <= num_ids

@@ -99,7 +99,7 @@ class _Projecting(_SingleStep):
         kernel, bias = self.cell.kernel, self._input_bias
         steps = slice(None) if step is None else step
         lookup = find_lookup(sequences)
-        if lookup is not None and lookup.is_smaller:
+        if lookup is not None and lookup.is_small:
             table = ops.matmul(lookup.table, kernel) + bias
             return _tensorflow.gather(table, lookup.ids[:, steps])
         return ops.matmul(sequences[:, steps], kernel) + bias

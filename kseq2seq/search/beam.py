@@ -163,7 +163,7 @@ class BeamSearch(TokenSearch):
         return carried, [ops.take(state, parents, axis=0) for state in states]
 
     def _attended(self, carried: dict[str, Any], weights: Any) -> dict[str, Any]:
-        """Add one step to the lengths and the coverage of what has not ended."""
+        """Add a step to lengths and coverage, of hypotheses that have not ended."""
         carried = dict(carried)
         ended = has_ended(carried["last_ids"])  # (rows, 1)
         if self.length_penalty:
@@ -176,7 +176,7 @@ class BeamSearch(TokenSearch):
     def _penalized(
         self, scores: Any, carried: dict[str, Any], constants: list[Any]
     ) -> Any:
-        """Return the ranks of sums of log-probabilities ``(batch, beam_size, ...)``."""
+        """Apply both penalties to the scores ``(batch, beam_size, ...)``."""
         if self.length_penalty:
             scores = scores / self._lp(ops.expand_dims(carried["lengths"], -1))
         if self.coverage_penalty:
