@@ -48,13 +48,13 @@ def _short(number: Any) -> str:
     return text if len(text) <= 30 else f"{text[:27]}... ({len(text)} characters)"
 
 
-def check_choice(name: str, value: Any, choices: Iterable[Any]) -> None:
-    """Raise a ``ValueError`` with the nearest right name unless value is a choice."""
+def check_choice(name: str, value: Any, choices: Iterable[Any]) -> Any:
+    """Return value, or raise, with the nearest right name, unless it is a choice."""
     choices = tuple(choices)
     if any(value is choice for choice in choices):
-        return
+        return value
     if isinstance(value, str) and value in choices:
-        return
+        return value
     hint = nearest(value, [choice for choice in choices if isinstance(choice, str)])
     raise ValueError(f"{name} must be {quoted_choices(choices)}; got {value!r}.{hint}")
 

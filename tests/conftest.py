@@ -43,8 +43,7 @@ def reversed_words():
     """Pairs of a word over four letters and the same backwards."""
     rng = np.random.default_rng(0)
     words = [
-        "".join(rng.choice(list("abcd"), size=rng.integers(1, 5)))
-        for _ in range(240)
+        "".join(rng.choice(list("abcd"), size=rng.integers(1, 5))) for _ in range(240)
     ]
     return words, [word[::-1] for word in words]
 

@@ -22,6 +22,7 @@ from kseq2seq import (
     tokenizers,
     training,
 )
+from kseq2seq.answering import source_batches
 
 PACKAGE = Path(kseq2seq.__file__).parent
 OURS = (TypeError, ValueError, OSError, FloatingPointError, NotFittedError)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from strategies import label, make_models, random_ids
 
 from kseq2seq import build_generator
-from kseq2seq.search import BeamSearch, GreedySearch
+from kseq2seq.search import BeamSearch, GreedySearch, SearchOptions
 from kseq2seq.vocabulary import END, PAD, START
 
 SIZE, WIDTH, STEPS = 6, 3, 4
@@ -360,7 +360,7 @@ def test_the_loop_stops_as_soon_as_no_row_can_do_better():
             calls.append(1)
             return decoder(inputs)
 
-    beam = BeamSearch(Counting(), 1, 1000, beam_size=3)
+    beam = BeamSearch(Counting(), 1, 1000, SearchOptions(beam_size=3))
     beam(memory_of(KEYS))
     calls.clear()
     ids = array(beam(memory_of(KEYS))["ids"])

@@ -36,8 +36,7 @@ def words(n, seed):
     """Return words of 1 to 6 letters, and of each the name of its first letter."""
     rng = np.random.default_rng(seed)
     words = [
-        "".join(rng.choice(list("abc"), size=rng.integers(1, 7)))
-        for _ in range(n)
+        "".join(rng.choice(list("abc"), size=rng.integers(1, 7))) for _ in range(n)
     ]
     return words, [{"a": "alpha", "b": "beta", "c": "gamma"}[w[0]] for w in words]
 

@@ -10,7 +10,7 @@ import kseq2seq
 PACKAGE = Path(kseq2seq.__file__).parent
 FLOORS = [
     {"arguments", "_tensorflow", "persistence"},
-    {"metrics", "plotting", "tokenizers", "settings"},
+    {"metrics", "plotting", "tokenizers", "declarations"},
     {"vocabulary", "ragged", "codec", "layers", "datasets"},
     {"batching", "builders", "search"},
     {"training", "generation"},

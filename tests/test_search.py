@@ -5,7 +5,7 @@ from strategies import label, make_models, random_ids
 
 from kseq2seq import build_generator
 from kseq2seq.batching import shift, shift_values
-from kseq2seq.search import GreedySearch, Rollout, ScheduledSampling
+from kseq2seq.search import GreedySearch, Rollout, ScheduledSampling, SearchOptions
 from kseq2seq.training import MaskedCrossentropy, with_teacher_forcing
 from kseq2seq.vocabulary import END, PAD, START
 
@@ -61,7 +61,9 @@ def test_greedy_search_feeds_the_best_token_until_end():
     """From START, 2, a decoder that counts says END, 3, and is not asked again."""
     answers = GreedySearch(counting_decoder(), 1, max_length=4)(start(2))
     assert array(answers["ids"]).tolist() == [[END, PAD, PAD, PAD]] * 2
-    later = GreedySearch(counting_decoder(), 1, max_length=4, forbidden_ids=[END])
+    later = GreedySearch(
+        counting_decoder(), 1, max_length=4, options=SearchOptions(forbidden_ids=[END])
+    )
     ids = array(later(start(1))["ids"])[0]
     assert ids[0] == 0  # all the others are as good; the first wins
 

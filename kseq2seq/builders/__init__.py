@@ -1,6 +1,5 @@
 """Sizes to Keras models that share layers."""
 
-from kseq2seq.builders.architecture import ATTENTIONS, CELLS, DECODERS, EMBEDDINGS
 from kseq2seq.builders.autoencoder import (
     AutoencoderModels,
     build_masked_autoencoder,
@@ -14,6 +13,7 @@ from kseq2seq.builders.seq2seq import (
     build_seq2seq,
     check_seq2seq_models,
 )
+from kseq2seq.builders.settings import ATTENTIONS, CELLS, DECODERS, EMBEDDINGS
 
 __all__ = [
     "ATTENTIONS",

@@ -10,10 +10,8 @@ import numpy as np
 from keras import layers as keras_layers
 
 from kseq2seq.arguments import make_rng
-from kseq2seq.builders.architecture import (
-    EncoderArchitecture,
-    Initializer,
-)
+from kseq2seq.builders.architecture import EncoderArchitecture
+from kseq2seq.builders.settings import Initializer
 from kseq2seq.layers import (
     CELL_KINDS,
     Dense,
