@@ -7,13 +7,13 @@ from kseq2seq.builders.autoencoder import (
 from kseq2seq.builders.classifier import build_sequence_classifier
 from kseq2seq.builders.custom_parts import MakeAttention, MakeCell
 from kseq2seq.builders.ensemble import build_ensemble
-from kseq2seq.builders.settings import ATTENTIONS, CELLS, DECODERS, EMBEDDINGS
 from kseq2seq.builders.seq2seq import (
     Seq2SeqModels,
     build_attention_seq2seq,
     build_seq2seq,
     check_seq2seq_models,
 )
+from kseq2seq.builders.settings import ATTENTIONS, CELLS, DECODERS, EMBEDDINGS
 
 __all__ = [
     "ATTENTIONS",

@@ -18,8 +18,8 @@ from kseq2seq.arguments import (
     quoted_choices,
 )
 from kseq2seq.builders.custom_parts import MakeCell
-from kseq2seq.layers import RECURRENT_LAYERS
 from kseq2seq.declarations import setting, settings
+from kseq2seq.layers import RECURRENT_LAYERS
 
 Embedding = str | np.ndarray
 Initializer = Any

@@ -219,6 +219,11 @@ class SequenceCodec:
         return [_join(decode, [str(t) for t in tokens]) for tokens in token_lists]
 
     @property
+    def num_ids(self) -> int:
+        """How many ids there are, the four special ones included."""
+        return len(self.vocabulary)
+
+    @property
     def kind_of_tokens(self) -> str:
         """What tokens are, in words: those of two codecs of one kind are alike."""
         if self.kind != "text":
