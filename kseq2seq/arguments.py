@@ -162,6 +162,15 @@ def make_rng(
     return np.random.default_rng(check_whole("random_state", random_state, minimum=0))
 
 
+def check_lengths(num_sources: int, num_targets: int) -> None:
+    """Raise unless there are as many targets as sources."""
+    if num_sources != num_targets:
+        raise ValueError(
+            "X and y must be as long, one answer for each source; got "
+            f"{num_sources} in X and {num_targets} in y."
+        )
+
+
 def check_sample_weight(
     sample_weight: Sequence[float] | np.ndarray | None, num_pairs: int
 ) -> np.ndarray:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 
 import keras
 import numpy as np
@@ -19,13 +20,15 @@ from kseq2seq.search import SamplingSearch
 
 BATCH_SIZE = 512
 SOURCES_WORTH_COMPILING = 50_000
-"""So many sources repay the seconds that XLA takes to compile the search."""
+"""This many sources repay the seconds that XLA takes to compile the search."""
 WIDTH_STEP = 8
 """A compiled search sees widths that are multiples of this, so few shapes."""
 CALLS_WORTH_COMPILING = 100
-"""After so many single sources, the search is compiled for one, in the background."""
+"""After this many single sources the search is compiled for one, in the background."""
 LONG_RUN = 20
-"""So many batches are worth a progress bar."""
+"""This many batches are worth a progress bar."""
+_DRAWING = threading.Lock()
+"""Held while answers are drawn."""
 
 
 def generate(
@@ -146,6 +149,28 @@ class OneByOne:
     def _compile(self, source_ids: np.ndarray) -> None:
         self._compiled([(source_ids,)])
         self._ready.add(source_ids.shape[1])
+
+
+def generate_seeded(
+    generator: keras.Model,
+    sources: Sequence[Sequence[int]],
+    *,
+    compiles: bool | None = None,
+    restarts: bool = False,
+    verbose: bool = False,
+) -> dict[str, np.ndarray]:
+    """Do as :func:`generate`; a search that draws may start from its seed again.
+
+    Threads that draw wait for each other, so that they do not share a seed's numbers.
+    """
+    answer = partial(generate, generator, sources, compiles=compiles, verbose=verbose)
+    layers = sampling_layers(generator)
+    if not layers:
+        return answer()
+    with _DRAWING:
+        for layer in layers if restarts else ():
+            layer.reset()
+        return answer()
 
 
 def sampling_layers(generator: keras.Model) -> list[SamplingSearch]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import NoneType
@@ -15,14 +14,6 @@ from kseq2seq.arguments import check_choice
 from kseq2seq.cli.config import NONE, Types, read_config
 from kseq2seq.cli.data import check_file
 
-_NOT_OPTIONS = (
-    "callbacks",
-    "loss",
-    "metrics",
-    "source_vocabulary",
-    "target_vocabulary",
-    "verbose",
-)
 _FORMS_OF_PAIRS = (
     ("pairs", "source", "target"),
     ("validation", "validation_source", "validation_target"),
@@ -85,16 +76,21 @@ def _settings(given: dict[str, Any], accepted: Mapping[str, Types]) -> dict[str,
 
 
 def _options(estimator: type[Any]) -> dict[str, inspect.Parameter]:
-    helps = _parameter_helps(inspect.getdoc(estimator) or "")
+    """Return an option for each parameter that is declared to be one."""
+    from kseq2seq.declarations import about
+
+    declared = about(estimator)
     return {
         name: inspect.Parameter(
             name,
             inspect.Parameter.KEYWORD_ONLY,
             default=parameter.default,
-            annotation=_annotation(str(parameter.annotation), helps[name]),
+            annotation=_annotation(
+                str(parameter.annotation), declared[name].doc.replace("`", "")
+            ),
         )
         for name, parameter in inspect.signature(estimator).parameters.items()
-        if name not in _NOT_OPTIONS
+        if declared[name].from_files
     }
 
 
@@ -133,16 +129,6 @@ def _types(annotation: Any) -> Types:
     kind, *others = get_args(annotation)
     listed = next((one for one in others if isinstance(one, tuple)), ())
     return tuple(dict.fromkeys((*(get_args(kind) or (kind,)), *listed)))
-
-
-def _parameter_helps(docstring: str) -> dict[str, str]:
-    """Return the help of each parameter from a NumPy-style docstring."""
-    section = docstring.split("Parameters\n----------\n")[1].split("\n\n")[0]
-    helps = {}
-    for head, body in re.findall(r"^(\S.*)\n((?:    .*\n?)+)", section, re.MULTILINE):
-        for name in head.split(" : ")[0].split(", "):
-            helps[name] = re.sub(r":\w+:|`", "", " ".join(body.split()))
-    return helps
 
 
 def _with_arrays(parameters: dict[str, Any]) -> dict[str, Any]:

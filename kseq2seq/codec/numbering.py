@@ -28,7 +28,7 @@ def number_tokens(token_lists: Iterable[list[Token]]) -> tuple[RaggedIds, list[T
 
 
 def is_integer_array(values: Any) -> bool:
-    """Whether these are rows of integers in an array, where none needs a check."""
+    """Whether these are rows of integers of one type, which need no check of each."""
     return (
         isinstance(values, np.ndarray)
         and values.ndim == 2

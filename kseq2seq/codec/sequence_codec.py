@@ -220,6 +220,11 @@ class SequenceCodec:
         return [_join(decode, [str(t) for t in tokens]) for tokens in token_lists]
 
     @property
+    def num_ids(self) -> int:
+        """How many ids there are, the four special ones included."""
+        return len(self.vocabulary)
+
+    @property
     def kind_of_tokens(self) -> str:
         """A name for the tokens; codecs with the same one have tokens of one kind."""
         if self.kind != "text":

@@ -1,9 +1,9 @@
-"""A model file that a fit writes after each epoch, and goes on from."""
+"""A model file that a fit writes after each epoch, and resumes from."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from kseq2seq import persistence
+from kseq2seq.codec import SequenceCodec
+from kseq2seq.estimators.examples import Task
 from kseq2seq.persistence import Artifact
 from kseq2seq.ragged import RaggedIds
-from kseq2seq.codec import SequenceCodec
 from kseq2seq.training import TrainingState
 
 _TRAINING = "training"
@@ -53,8 +54,8 @@ class Checkpoint:
     ----------
     path : str or path
     rng : numpy.random.Generator
-        That of the fit, which nothing was drawn from yet. It is set to where that of
-        the fit which wrote the file began.
+        That of the fit, from which nothing was drawn yet. Where there is a file, it is
+        set to the state with which the fit that wrote the file began.
 
     Raises
     ------
@@ -84,14 +85,20 @@ class Checkpoint:
             )
         return dict(artifact.description[_TRAINING])
 
-    def codec(self, side: str, name: str) -> SequenceCodec | None:
-        """Return the codec of a side, None where a fit begins.
+    @property
+    def codecs(self) -> tuple[SequenceCodec | None, SequenceCodec | None]:
+        """The codecs of both sides, None where a fit begins, or a side has none.
 
-        Learning it again need not give the same: training subwords does not.
+        Learning them again need not give the same: training subwords does not.
         """
-        if self.artifact is None:
-            return None
-        return SequenceCodec.from_json(name, self.artifact.description[side])
+        described = {} if self.artifact is None else self.artifact.description
+        source, target = (
+            SequenceCodec.from_json(name, described[side])
+            if side in described
+            else None
+            for side, name in (("source", "X"), ("target", "y"))
+        )
+        return source, target
 
     def check_parameters(
         self,
@@ -137,11 +144,10 @@ class Checkpoint:
                 "from it, or choose another path to begin anew."
             )
 
-    def check_data(self, sides: Iterable[RaggedIds], *others: np.ndarray) -> None:
+    def check_data(self, task: Task) -> None:
         """Raise unless the data, ids and what goes with them, are those of the file."""
         digest = hashlib.sha256()
-        ids = [array for side in sides for array in (side.ids, side.lengths)]
-        for array in (*ids, *others):
+        for array in _arrays(task):
             digest.update(str(array.shape).encode())
             digest.update(np.ascontiguousarray(array).tobytes())
         self._data = digest.hexdigest()
@@ -175,6 +181,20 @@ class Checkpoint:
             ),
             overwrite=True,
         )
+
+
+def _arrays(task: Task) -> list[np.ndarray]:
+    """Return what a task is made of, in the order of the first checkpoints."""
+    sides = (
+        task.training.sources,
+        task.training.targets,
+        task.validation.sources,
+        task.validation.targets,
+    )
+    ragged = [side for side in sides if isinstance(side, RaggedIds)]
+    ids = [array for side in ragged for array in (side.ids, side.lengths)]
+    labels = [side for side in sides if isinstance(side, np.ndarray)]
+    return [*ids, *labels, task.training.weights]
 
 
 def _described(one: Any) -> str:

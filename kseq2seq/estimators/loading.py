@@ -6,13 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from kseq2seq import persistence
-from kseq2seq.estimators.sequence_classifier import SequenceClassifier
+from kseq2seq.estimators.model_file import from_artifact
 from kseq2seq.estimators.seq2seq_estimator import Seq2SeqEstimator
+from kseq2seq.estimators.sequence_classifier import SequenceClassifier
 
-_ESTIMATORS = {
-    "Seq2SeqEstimator": Seq2SeqEstimator,
-    "SequenceClassifier": SequenceClassifier,
-}
+_ESTIMATORS = {kind.__name__: kind for kind in (Seq2SeqEstimator, SequenceClassifier)}
 
 
 def load(path: str | Path) -> Any:
@@ -45,8 +43,7 @@ def load(path: str | Path) -> Any:
     """
     artifact = persistence.read_artifact(path)
     try:
-        estimator = _ESTIMATORS[artifact.description["estimator"]]
-        return estimator.from_artifact(artifact)
+        return from_artifact(_ESTIMATORS[artifact.description["estimator"]], artifact)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(
             f"{path} is damaged: {str(error).rstrip('.')}. Train or copy the model "

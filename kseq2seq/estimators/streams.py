@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count, islice
 from typing import Any
 
@@ -11,8 +11,13 @@ import numpy as np
 
 from kseq2seq.arguments import is_pair, shown
 from kseq2seq.batching.stream import check_steps
-
-Pairs = tuple[list[Any], list[Any]]
+from kseq2seq.codec import SequenceCodec
+from kseq2seq.datasets.pairs import Pairs
+from kseq2seq.estimators.codecs import Encoded, check_given_vocabularies
+from kseq2seq.estimators.examples import Examples, FitData, StreamedExamples, Task
+from kseq2seq.estimators.fitting import encode_validation
+from kseq2seq.estimators.settings import Seq2SeqSettings
+from kseq2seq.ragged import RaggedIds
 
 _SIDES = (list, tuple, np.ndarray)
 
@@ -20,6 +25,89 @@ _SIDES = (list, tuple, np.ndarray)
 def is_stream(X: Any) -> bool:
     """Return whether X is drawn from as fit goes on."""
     return isinstance(X, Iterator | keras.utils.PyDataset)
+
+
+def read_stream(
+    settings: Seq2SeqSettings,
+    data: FitData,
+    known: Sequence[Any],
+    encode: Callable[[FitData, Sequence[Any]], Sequence[Encoded]],
+) -> Task:
+    """Return what `fit` was called with, where X is a stream of pairs.
+
+    Parameters
+    ----------
+    settings : Seq2SeqSettings
+    data : FitData
+    known : pair of codecs or None
+        Those of both sides that are used again.
+    encode : callable
+        From data that is there as a whole, and `known`, to codecs and ids; it gets the
+        first batch.
+    """
+    is_new = known[0] is None
+    _check_stream(settings, data, is_new=is_new)
+    stream = PairStream(data.X, settings.batch_size, data.steps_per_epoch)
+    X, y = stream.first
+    (source, _), (target, targets) = encode(FitData(X, y), known)
+    source.width = None  # only answers make an array
+    if target.width is None and settings.max_length is None and is_new:
+        raise ValueError(
+            "a stream does not tell how long answers may be; pass max_length."
+        )
+    training = StreamedExamples(
+        encoded_stream(stream, source, target, settings.max_length),
+        targets,
+        batch_size=len(X),
+        steps=stream.steps,
+    )
+    if data.validation_data is None:
+        nothing = RaggedIds.of([])
+        return Task(source, target, training, Examples(nothing, nothing, np.ones(0)))
+    validation = encode_validation(source, target, *data.validation_data)
+    return Task(source, target, training, validation, data.validation_data)
+
+
+def _check_stream(settings: Seq2SeqSettings, data: FitData, *, is_new: bool) -> None:
+    """Raise unless X is a stream, and all that it does not tell is given."""
+    if not is_stream(data.X):
+        raise TypeError(
+            "y is missing: pass fit(X, y), or as X a stream, an iterator of pairs "
+            "(iter(pairs), or what a generator function returns when called) or a "
+            f"keras.utils.PyDataset; got {type(data.X).__name__}."
+        )
+    if data.sample_weight is not None:
+        raise TypeError("sample_weight is not for a stream, which has no length.")
+    if settings.batch_tokens is not None:
+        raise ValueError("batch_tokens is not for a stream; pass batch_size.")
+    if is_new:
+        check_given_vocabularies(settings)
+
+
+def encoded_stream(
+    stream: PairStream,
+    source: SequenceCodec,
+    target: SequenceCodec,
+    max_length: int | None,
+) -> Iterator[tuple[RaggedIds, RaggedIds]]:
+    """Yield the stream's batches as ids; say which batch holds what is wrong."""
+    for number, (X, y) in enumerate(stream, 1):
+        try:
+            sources, targets = source.encode_known(X), target.encode_known(y)
+            _check_answers(targets, max_length)
+            yield sources, targets
+        except (ValueError, TypeError) as error:
+            raise type(error)(f"batch {number} of the stream: {error}") from None
+
+
+def _check_answers(targets: RaggedIds, max_length: int | None) -> None:
+    """Raise for an answer that is longer than the model will ever give."""
+    longest = int(targets.lengths.max())
+    if max_length is not None and longest > max_length:
+        raise ValueError(
+            f"an answer has {longest} tokens, and max_length is {max_length}. Pass a "
+            "larger max_length, or leave such answers out."
+        )
 
 
 class PairStream:

@@ -185,7 +185,7 @@ def fit_batches(
             raise
         if not isinstance(cause, Exception):
             raise cause from None  # an interrupt stays one
-        raise StreamError(_said(cause), _plain(history)) from cause
+        raise StreamError(_stream_failure(cause), _plain(history)) from cause
     finally:
         model.train_function = model.test_function = None  # another fit makes its own
     return _plain(history)
@@ -246,10 +246,10 @@ class _Progress(keras.callbacks.ProgbarLogger):
         super().on_train_batch_end(done - 1, logs)
 
 
-def _said(cause: Exception) -> str:
-    """Return what our own errors say, or what failed."""
-    ours = isinstance(cause, ValueError | TypeError) and str(cause)
-    return str(cause) if ours else f"the stream failed: {cause!r}."
+def _stream_failure(cause: Exception) -> str:
+    """Return the message for a stream that failed: its own, where it is one of ours."""
+    is_ours = isinstance(cause, ValueError | TypeError) and str(cause)
+    return str(cause) if is_ours else f"the stream failed: {cause!r}."
 
 
 def _plain(history: keras.callbacks.History) -> dict[str, list[float]]:
@@ -269,6 +269,8 @@ def _supports_jit(model: keras.Model) -> bool:
 
 def _wants_batches(callback: keras.callbacks.Callback) -> bool:
     """Whether a callback does something at every training batch."""
+    if getattr(callback, "takes_runs", False):
+        return False
     if "epoch" in (
         getattr(callback, name, None) for name in ("save_freq", "update_freq")
     ):

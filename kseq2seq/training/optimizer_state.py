@@ -1,4 +1,4 @@
-"""What an optimizer remembers, in a model file."""
+"""What an optimizer remembers: kept between two trainings, and in a model file."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from typing import Any, Self
 import keras
 import numpy as np
 
-from kseq2seq.persistence import Artifact
-
 _PREFIX = "optimizer/"
 
 
 def kind_of(optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
-    """Return, as JSON values, what makes two optimizers alike at any learning rate."""
+    """Return an optimizer's class and config as JSON values, without its rate.
+
+    Of two optimizers of one kind the one can take the other's variables, whatever
+    their learning rates.
+    """
     config = optimizer.get_config()
     for name in ("name", "learning_rate"):
         config.pop(name, None)
@@ -24,12 +26,12 @@ def kind_of(optimizer: keras.optimizers.Optimizer) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class OptimizerState:
-    """The kind of an optimizer and its variables; of none, if it is empty.
+    """The kind of an optimizer and the values of its variables.
 
     Attributes
     ----------
     kind : dict
-        As :func:`kind_of` describes it.
+        As :func:`kind_of` describes it; empty where no optimizer is kept.
     arrays : mapping of str to numpy.ndarray
         By their names in a model file.
     """
@@ -39,7 +41,7 @@ class OptimizerState:
 
     @classmethod
     def of(cls, optimizer: keras.optimizers.Optimizer) -> Self:
-        """Return an optimizer's."""
+        """Return the state of an optimizer."""
         arrays = {
             f"{_PREFIX}{i}": keras.ops.convert_to_numpy(variable)
             for i, variable in enumerate(optimizer.variables)
@@ -47,16 +49,25 @@ class OptimizerState:
         return cls(kind_of(optimizer), arrays)
 
     @classmethod
-    def read(cls, artifact: Artifact) -> Self:
-        """Return a model file's."""
-        kind = artifact.description.get("optimizer", {})
-        arrays = {n: a for n, a in artifact.arrays.items() if n.startswith(_PREFIX)}
-        return cls(kind, arrays)
+    def read(
+        cls, description: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+    ) -> Self:
+        """Return the state that a model file holds."""
+        own = {name: a for name, a in arrays.items() if name.startswith(_PREFIX)}
+        return cls(description.get("optimizer", {}), own)
 
     def give_to(
         self, optimizer: keras.optimizers.Optimizer, variables: Sequence[Any]
     ) -> None:
-        """Give it to a new optimizer of these variables, if it fits."""
+        """Set the variables of a new optimizer of the same kind; leave another alone.
+
+        Parameters
+        ----------
+        optimizer : keras.optimizers.Optimizer
+            A new one.
+        variables : sequence of keras.Variable
+            What it will move: the shapes of its own variables depend on theirs.
+        """
         if kind_of(optimizer) != self.kind:
             return
         optimizer.build(variables)
@@ -68,3 +79,61 @@ class OptimizerState:
         for i, variable in enumerate(optimizer.variables):
             if variable is not optimizer.learning_rate:
                 variable.assign(self.arrays[f"{_PREFIX}{i}"])
+
+
+class KeptOptimizer:
+    """The optimizer of an estimator's last training, for one that continues it.
+
+    Parameters
+    ----------
+    loaded : OptimizerState, optional
+        What a model file holds of one, until there is an optimizer.
+    """
+
+    def __init__(self, loaded: OptimizerState | None = None) -> None:
+        self._loaded = loaded or OptimizerState()
+        self._last: keras.optimizers.Optimizer | None = None
+        self._variables: list[Any] = []
+
+    def keep(
+        self, optimizer: keras.optimizers.Optimizer, variables: Sequence[Any]
+    ) -> None:
+        """Keep an optimizer, and the variables that it moves."""
+        self._last, self._variables = optimizer, list(variables)
+
+    def continued(
+        self,
+        optimizer: keras.optimizers.Optimizer,
+        variables: Sequence[Any],
+        *,
+        rate: float | None,
+    ) -> keras.optimizers.Optimizer:
+        """Return the kept optimizer, or the new one where the kept one does not fit.
+
+        It does not where it is of another kind or moves other variables. Where only a
+        file's state is there, the new one takes that, if it fits.
+
+        Parameters
+        ----------
+        optimizer : keras.optimizers.Optimizer
+            A new one.
+        variables : sequence of keras.Variable
+            What it will move.
+        rate : float, optional
+            The learning rate that the kept one gets; its own when None.
+        """
+        last = self._last
+        if last is None:
+            self._loaded.give_to(optimizer, variables)
+            return optimizer
+        moved = set(map(id, self._variables))
+        if kind_of(last) != kind_of(optimizer) or moved != set(map(id, variables)):
+            return optimizer
+        if rate is not None:
+            last.learning_rate = rate
+        return last
+
+    @property
+    def state(self) -> OptimizerState:
+        """The state that a training would continue with."""
+        return self._loaded if self._last is None else OptimizerState.of(self._last)

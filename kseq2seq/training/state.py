@@ -1,4 +1,4 @@
-"""All that going on with a training takes, after each of its epochs."""
+"""The state of a training after each epoch, and how a training resumes from it."""
 
 from __future__ import annotations
 
@@ -126,12 +126,15 @@ class Checkpointing(keras.callbacks.Callback):
         self.save(TrainingState(described, arrays))
 
     def _named_callbacks(self) -> Iterator[tuple[str, keras.callbacks.Callback]]:
-        """Yield each callback after its class, and its number among those of it.
+        """Yield each callback that is remembered, after a name that it keeps.
 
-        So others may be added between two runs, or left out.
+        The name is its class and its number among those of the class, so that others
+        may be added between two runs, or left out.
         """
         seen: Counter[str] = Counter()
         for callback in self.callbacks:
+            if not getattr(callback, "is_remembered", True):
+                continue
             kind = type(callback).__name__
             yield f"{kind}_{seen[kind]}", callback
             seen[kind] += 1

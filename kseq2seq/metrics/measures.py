@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from rapidfuzz.distance import Levenshtein
-from sklearn.metrics import make_scorer
 
 from kseq2seq.arguments import (
     check_choice,
@@ -69,11 +68,16 @@ def exact_match(
     return float(np.average(right, weights=weights))
 
 
-def token_accuracy(y_true: Sequence[Any], y_pred: Sequence[Any]) -> float:
+def token_accuracy(
+    y_true: Sequence[Any],
+    y_pred: Sequence[Any],
+    *,
+    sample_weight: Sequence[float] | None = None,
+) -> float:
     """Return the share of tokens that stand right at their position, 0 to 1.
 
-    Each pair counts as many tokens as the longer of the two; a string's tokens are its
-    characters.
+    Each pair counts as many tokens as the longer of the two, times its weight; a
+    string's tokens are its characters.
 
     Examples
     --------
@@ -82,11 +86,11 @@ def token_accuracy(y_true: Sequence[Any], y_pred: Sequence[Any]) -> float:
     0.6
     """
     _check_pairs(y_true, y_pred)
-    right = total = 0
-    for answer, prediction in zip(y_true, y_pred, strict=True):
-        right += sum(a == b for a, b in zip(answer, prediction, strict=False))
-        total += max(len(answer), len(prediction))
-    return float(right / total) if total else 1.0
+    weights = check_sample_weight(sample_weight, len(y_true)).astype(float)
+    pairs = list(zip(y_true, y_pred, strict=True))
+    right = [sum(a == b for a, b in zip(*pair, strict=False)) for pair in pairs]
+    total = weights @ [max(map(len, pair)) for pair in pairs]
+    return float(weights @ right / total) if total else 1.0
 
 
 def accuracy_by_position(y_true: Sequence[Any], y_pred: Sequence[Any]) -> np.ndarray:
@@ -123,7 +127,11 @@ def accuracy_by_position(y_true: Sequence[Any], y_pred: Sequence[Any]) -> np.nda
 
 
 def edit_distance(
-    y_true: Sequence[Any], y_pred: Sequence[Any], *, normalize: bool = False
+    y_true: Sequence[Any],
+    y_pred: Sequence[Any],
+    *,
+    normalize: bool = False,
+    sample_weight: Sequence[float] | None = None,
 ) -> float:
     """Return the mean Levenshtein distance, in tokens (characters, for strings).
 
@@ -132,6 +140,8 @@ def edit_distance(
     y_true, y_pred : sequences of str or of token lists
     normalize : bool, default False
         Whether to divide the edits by the answers' tokens: the token error rate.
+    sample_weight : sequence of float, optional
+        How much each pair counts.
 
     Examples
     --------
@@ -140,22 +150,55 @@ def edit_distance(
     1.5
     """
     _check_pairs(y_true, y_pred)
-    edits = sum(
+    weights = check_sample_weight(sample_weight, len(y_true)).astype(float)
+    edits = weights @ [
         Levenshtein.distance(_as_tokens(a), _as_tokens(b))
         for a, b in zip(y_true, y_pred, strict=True)
-    )
-    tokens = sum(map(len, y_true))
-    return edits / max(tokens, 1) if normalize else edits / len(y_true)
+    ]
+    if normalize:
+        tokens = weights @ [len(answer) for answer in y_true]
+        return float(edits / (tokens or 1.0))
+    return float(edits / weights.sum())
 
 
-def bleu(y_true: Sequence[str], y_pred: Sequence[str]) -> float:
-    """Return sacreBLEU's corpus BLEU, 0 to 100 (needs the ``text`` extra)."""
-    return sacrebleu_score("bleu", y_true, y_pred)[0]
+def bleu(
+    y_true: Sequence[str],
+    y_pred: Sequence[str],
+    *,
+    sample_weight: Sequence[float] | None = None,
+) -> float:
+    """Return sacreBLEU's corpus BLEU, 0 to 100 (needs the ``text`` extra).
+
+    A corpus score counts a pair or not: weights must be 0, or all alike.
+    """
+    return _corpus_score("bleu", y_true, y_pred, sample_weight)
 
 
-def chrf(y_true: Sequence[str], y_pred: Sequence[str]) -> float:
-    """Return sacreBLEU's corpus chrF, 0 to 100 (needs the ``text`` extra)."""
-    return sacrebleu_score("chrf", y_true, y_pred)[0]
+def chrf(
+    y_true: Sequence[str],
+    y_pred: Sequence[str],
+    *,
+    sample_weight: Sequence[float] | None = None,
+) -> float:
+    """Return sacreBLEU's corpus chrF, 0 to 100; as :func:`bleu` otherwise."""
+    return _corpus_score("chrf", y_true, y_pred, sample_weight)
+
+
+def _corpus_score(
+    metric: str, y_true: Sequence[str], y_pred: Sequence[str], sample_weight: Any
+) -> float:
+    """Return the score of the pairs whose weight is above 0."""
+    _check_pairs(y_true, y_pred)
+    weights = check_sample_weight(sample_weight, len(y_true))
+    rows = np.flatnonzero(weights)
+    if len(set(weights[rows].tolist())) > 1:
+        raise ValueError(
+            f"{metric} is of a whole corpus, in which each pair counts once or not at "
+            "all: expected sample_weight of 0 and one other value; got "
+            f"{len(set(weights.tolist()))} values. Choose another metric."
+        )
+    counted = ([side[i] for i in rows] for side in (y_true, y_pred))
+    return sacrebleu_score(metric, *counted)[0]
 
 
 def has_sacrebleu() -> bool:
@@ -217,6 +260,11 @@ def sacrebleu_score(
     return score, str(scorer.get_signature())
 
 
+def signature(metric: str, *, lowercase: bool = False) -> str:
+    """Return what sacreBLEU says of how a metric is made; see `sacrebleu_score`."""
+    return sacrebleu_score(metric, ["a"], ["a"], lowercase=lowercase)[1]
+
+
 _ON_TEXTS: dict[str, Callable[..., float]] = {
     "exact_match": exact_match,
     "bleu": bleu,
@@ -234,14 +282,6 @@ TEXT_METRICS = ("bleu", "chrf")
 FALLING_METRICS = ("edit_distance", "token_error_rate")
 """Those that are the lower, the better."""
 DEFAULT_METRICS = ("exact_match", "token_accuracy", "edit_distance")
-
-
-exact_match_scorer = make_scorer(exact_match)
-"""For ``scoring`` in scikit-learn's searches; what ``score`` measures."""
-bleu_scorer = make_scorer(bleu)
-"""The same for BLEU, of answers that are texts."""
-neg_edit_distance_scorer = make_scorer(edit_distance, greater_is_better=False)
-"""The same for the edit distance, below 0, so that more is better."""
 
 
 def check_metrics(metrics: Sequence[str]) -> tuple[str, ...]:
@@ -263,6 +303,7 @@ def measure(
     metrics: Sequence[str] = DEFAULT_METRICS,
     *,
     tokens: Callable[[Sequence[Any]], Sequence[Any]] = list,
+    sample_weight: Sequence[float] | None = None,
 ) -> dict[str, float]:
     """Return metrics by name.
 
@@ -275,6 +316,9 @@ def measure(
     tokens : callable, optional
         Splits a list of texts into token lists, for the metrics that count tokens;
         they stay as they are when not given.
+    sample_weight : sequence of float, optional
+        How much each pair counts. For BLEU and chrF, whether it does: 0, or one other
+        value.
 
     Returns
     -------
@@ -289,7 +333,9 @@ def measure(
     measured = {}
     for name in check_metrics(metrics):
         if name in _ON_TEXTS:
-            measured[name] = _ON_TEXTS[name](y_true, y_pred)
+            sides = y_true, y_pred
+            measured[name] = _ON_TEXTS[name](*sides, sample_weight=sample_weight)
         else:
-            measured[name] = _ON_TOKENS[name](tokens(y_true), tokens(y_pred))
+            split = tokens(y_true), tokens(y_pred)
+            measured[name] = _ON_TOKENS[name](*split, sample_weight=sample_weight)
     return measured
