@@ -50,11 +50,11 @@ class About:
 
 
 def setting(
-    default: Any,
     kind: str,
     doc: str,
     check: Callable[..., Any] | None = None,
     *,
+    default: Any,
     from_files: bool = True,
     in_files: bool = True,
     of_training: bool = True,

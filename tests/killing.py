@@ -66,11 +66,11 @@ def fork(checkpoint):
 
 
 def kill_some(checkpoint, kills):
-    """Kill so many processes, each at some moment of some epoch."""
-    generator = random.Random(0)
+    """Kill this many processes, each at some moment of some epoch."""
+    rng = random.Random(0)
     for _ in range(kills):
         process, told = fork(checkpoint)
-        for _ in range(generator.randint(1, 6)):
+        for _ in range(rng.randint(1, 6)):
             begun = int(told.readline())
         time.sleep(rng.uniform(0, 0.06))
         os.kill(process, signal.SIGKILL)

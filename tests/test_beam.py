@@ -62,7 +62,7 @@ def memory_of(keys, width=WIDTH):
 
 
 def search(kind, keys=KEYS, decoder=DECODER, max_length=STEPS, **options):
-    answers = kind(decoder, 1, max_length, **options)(memory_of(keys))
+    answers = kind(decoder, 1, max_length, SearchOptions(**options))(memory_of(keys))
     return {name: array(value) for name, value in answers.items()}
 
 
@@ -244,7 +244,7 @@ def test_wider_beams_never_score_below_greedy(models, beam_of_three):
     [
         {},
         {"min_length": 3, "forced_prefix": [4], "no_repeat_ngram_size": 1},
-        {"return_attention": False, "forbidden_ids": ()},
+        {"attention_weights": False, "forbidden_ids": ()},
     ],
     ids=label,
 )

@@ -222,7 +222,7 @@ def test_sizes_that_there_are_no_weights_for_are_refused_unbuilt(
     path = fitted.save(tmp_path / "m.kseq2seq")
     parameters = read_description(path)["parameters"]
     describe(path, parameters={**parameters, setting: 10**6})
-    monkeypatch.setattr(Seq2SeqEstimator, "_rebuild", None)
+    monkeypatch.setattr(Seq2SeqEstimator, "_build", None)
     with pytest.raises(ValueError, match=rf"is damaged: {setting}=1,000,000"):
         kseq2seq.load(path)
 

@@ -30,7 +30,9 @@ DECODER = table_decoder()
 
 
 def sample(rows=ROWS, max_length=2, kind=SamplingSearch, **options):
-    search = kind(DECODER, 1, max_length, **options)
+    if kind is SamplingSearch:
+        options = {"temperature": 1.0} | options
+    search = kind(DECODER, 1, max_length, SearchOptions(**options))
     answers = search([keras.ops.zeros((rows, 1))])
     return {name: array(value) for name, value in answers.items()}
 

@@ -27,6 +27,8 @@ CALLS_WORTH_COMPILING = 100
 """After this many single sources the search is compiled for one, in the background."""
 LONG_RUN = 20
 """This many batches are worth a progress bar."""
+_ANSWER_ONE = "answer_one"
+"""The attribute of a generator that answers single sources."""
 _DRAWING = threading.Lock()
 """Held while answers are drawn."""
 
@@ -103,10 +105,10 @@ def generate(
 
 def _answer_one(generator: keras.Model, source: RaggedIds) -> dict[str, np.ndarray]:
     """Answer a single source without delay."""
-    if not hasattr(generator, "answer_one"):
-        generator.answer_one = OneByOne(generator)
+    answer_one = getattr(generator, _ANSWER_ONE, None) or OneByOne(generator)
+    setattr(generator, _ANSWER_ONE, answer_one)  # it goes when the generator goes
     width = len(source.ids) + 1
-    answers = generator.answer_one(_batch(source, np.arange(1), 1))
+    answers = answer_one(_batch(source, np.arange(1), 1))
     return {
         name: array[..., :width] if name == "attention_weights" else array
         for name, array in answers.items()

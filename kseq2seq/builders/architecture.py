@@ -37,12 +37,12 @@ _FEATURES = (
 class EncoderArchitecture(EncoderSettings):
     """The checked arguments of what reads a source."""
 
-    source_vocabulary_size: int | None = setting(None, *_IDS)
-    source_features: int | None = setting(None, *_FEATURES)
+    source_vocabulary_size: int | None = setting(*_IDS, default=None)
+    source_features: int | None = setting(*_FEATURES, default=None)
     random_state: Any = setting(
-        None,
         "int",
         "Seeds initializers and dropout. The global seeds are neither read nor set.",
+        default=None,
     )
     encoder_units: int | None = None
     residual: bool = False
@@ -134,9 +134,11 @@ class EncoderArchitecture(EncoderSettings):
 class Architecture(AttentionSettings, EncoderArchitecture):
     """The checked arguments of an encoder and a decoder."""
 
-    target_vocabulary_size: int | None = setting(None, *_IDS)
-    target_features: int | None = setting(None, *_FEATURES)
-    attention: str | MakeAttention | None = setting(None, *ATTENTION, check_attention)
+    target_vocabulary_size: int | None = setting(*_IDS, default=None)
+    target_features: int | None = setting(*_FEATURES, default=None)
+    attention: str | MakeAttention | None = setting(
+        *ATTENTION, check_attention, default=None
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -120,13 +120,12 @@ class EncoderSettings:
     """What shapes the reading of a source."""
 
     units: int = setting(
-        256,
         "int",
         "The width of the decoder; in a classifier, of what reads the sequence.",
         check_size,
+        default=256,
     )
     cell: str | MakeCell = setting(
-        "lstm",
         '{"lstm", "gru", "rnn"} or callable',
         """The cell of the recurrent layers. Or a function of a width, such as a class
         of your own, that returns a Keras cell: a layer with ``state_size``, one or more
@@ -134,61 +133,62 @@ class EncoderSettings:
         initializers are its own, and Keras must know the class
         (``@keras.saving.register_keras_serializable()``).""",
         check_cell,
+        default="lstm",
     )
     num_layers: int = setting(
-        1,
         "int",
         "Recurrent layers, of the encoder and of the decoder each; 1 to 4.",
         _whole_layers,
+        default=1,
     )
     bidirectional: bool = setting(
-        False,
         "bool",
         "Whether each encoder layer reads in both directions, half its width each.",
         check_flag,
+        default=False,
     )
     embedding_dim: int | None = setting(
-        None,
         "int",
         "The width of learned embeddings; `units` when None.",
         check_size,
+        default=None,
     )
-    source_embedding: Embedding = setting("learned", *_EMBEDDING)
+    source_embedding: Embedding = setting(*_EMBEDDING, default="learned")
     freeze_embeddings: bool = setting(
-        False,
         "bool",
         "Whether embeddings given as arrays stay as they are.",
         check_flag,
+        default=False,
     )
     dropout: float = setting(
-        0.0,
         "float",
         """Share of the embeddings, of the values between layers and of the values
         before the logits that training drops; at least 0 and below 1.""",
         check_rate,
+        default=0.0,
     )
     recurrent_dropout: float = setting(
-        0.0,
         "float",
         "Share of each recurrent layer's states that training drops.",
         check_rate,
+        default=0.0,
     )
     word_dropout: float = setting(
-        0.0,
         "float",
         "Share of the tokens, of sources and of decoder inputs, that are UNK in "
         "training.",
         check_rate,
+        default=0.0,
     )
     kernel_initializer: Initializer = setting(
-        "glorot_uniform", *_INITIALIZER, check_initializer
+        *_INITIALIZER, check_initializer, default="glorot_uniform"
     )
     recurrent_initializer: Initializer = setting(
-        "orthogonal", *_INITIALIZER, check_initializer
+        *_INITIALIZER, check_initializer, default="orthogonal"
     )
-    bias_initializer: Initializer = setting("zeros", *_INITIALIZER)
+    bias_initializer: Initializer = setting(*_INITIALIZER, default="zeros")
     embeddings_initializer: Initializer | None = setting(
-        None, *_INITIALIZER, check_initializer
+        *_INITIALIZER, check_initializer, default=None
     )
 
 
@@ -197,52 +197,52 @@ class DecoderSettings(EncoderSettings):
     """What shapes an encoder and a decoder, but the kind of attention."""
 
     decoder: str = setting(
-        "autoregressive",
         '{"autoregressive", "repeat"}',
         """What the decoder is fed at each step: the token before (its own last answer,
         or in training the gold one), or always the encoder's last state, the top
         layer's h, as it is given to the decoder. The latter answers all steps without
         reading itself.""",
         partial(check_choice, choices=DECODERS),
+        default="autoregressive",
     )
-    target_embedding: Embedding = setting("learned", *_EMBEDDING)
+    target_embedding: Embedding = setting(*_EMBEDDING, default="learned")
     tied_embeddings: bool = setting(
-        False,
         "bool",
         """Whether the logits are the products with the target embeddings, with no
         weights of their own (Press and Wolf, 2017, arXiv:1608.05859). These must be as
         wide as what the logits are read from: `units`, or with attention
         `attention_units`.""",
         check_flag,
+        default=False,
     )
     encoder_units: int | None = setting(
-        None,
         "int",
         """The width of the encoder outputs; `units` when None (rounded up to an even
         number if `bidirectional`).""",
         check_size,
+        default=None,
     )
     bridge: bool = setting(
-        False,
         "bool",
         """Whether a dense layer with tanh stands between each of the encoder's last
         states and the decoder's first. Where the encoder outputs are not as wide as the
         decoder, it always does.""",
         check_flag,
+        default=False,
     )
     residual: bool = setting(
-        False,
         "bool",
         """Whether, from the second recurrent layer on, a layer's inputs are added to
         its outputs (He et al., 2016, arXiv:1512.03385).""",
         check_flag,
+        default=False,
     )
     layer_normalization: bool = setting(
-        False,
         "bool",
         """Whether each recurrent layer's outputs, after that, are normalized over their
         width (Ba et al., 2016, arXiv:1607.06450). States are not.""",
         check_flag,
+        default=False,
     )
 
 
@@ -251,24 +251,24 @@ class AttentionSettings(DecoderSettings):
     """What shapes an encoder and a decoder that looks back."""
 
     attention_units: int | None = setting(
-        None,
         "int",
         """The width of the tanh layer over context vector and decoder output; `units`
         when None.""",
         check_size,
+        default=None,
     )
     attention_dropout: float = setting(
-        0.0,
         "float",
         "Share of the attention weights that training drops from the context vector.",
         check_rate,
+        default=0.0,
     )
     input_feeding: bool = setting(
-        False,
         "bool",
         """Whether each step also reads the tanh layer's output of the step before,
         zeros at the first (Luong et al., 2015, section 3.3). Training then takes the
         steps one by one, which is slower, and drops nothing inside a step: neither
         between the decoder's layers nor recurrent states nor attention weights.""",
         check_flag,
+        default=False,
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kseq2seq.codec import LabelCodec, SequenceCodec
+from kseq2seq.codec import SequenceCodec
 from kseq2seq.ragged import RaggedIds
 
 
@@ -97,7 +97,7 @@ class Task:
     """
 
     source: SequenceCodec
-    target: SequenceCodec | LabelCodec
+    target: Any
     training: Any
     validation: Examples
     validation_values: tuple[Sequence[Any], Sequence[Any]] = field(default=((), ()))

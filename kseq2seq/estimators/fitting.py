@@ -127,7 +127,7 @@ def _open_checkpoint(
     if path is None:
         return None
     file = Checkpoint(path, rng)
-    saved = {name: getattr(estimator, name) for name in names(estimator, in_files=True)}
+    saved = {n: getattr(estimator, n) for n in sorted(names(estimator, in_files=True))}
     file.check_parameters(*parameters_to_json(saved), free=estimator._not_of_training())
     file.check_objective(estimator.loss, estimator.metrics or ())
     return file
@@ -196,7 +196,7 @@ def _take_models(
 def _check_same_models(estimator: SequenceEstimator) -> None:
     """Raise where parameters ask for other models than those that are fitted."""
     for name, value in estimator._model_settings().items():
-        fitted = estimator._settings.get(name)
+        fitted: Any = estimator._settings.get(name)
         if not name.endswith("initializer") and not np.array_equal(value, fitted):
             raise ValueError(
                 f"this fit continues with the fitted model, and {name} was "

@@ -35,7 +35,8 @@ def to_artifact(
     The parameters that shape the models are those of the fit, whatever `set_params`
     did since.
     """
-    parameters = {n: getattr(estimator, n) for n in names(estimator, in_files=True)}
+    saved = sorted(names(estimator, in_files=True))
+    parameters = {name: getattr(estimator, name) for name in saved}
     described, arrays = parameters_to_json(parameters | estimator._settings)
     description = {
         "estimator": type(estimator).__name__,

@@ -213,9 +213,9 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, SequenceEstimator)
     def _encode(self, data: FitData, known: Sequence[Any]) -> Sequence[tuple[Any, Any]]:
         if is_stream(data.X):
             raise TypeError("X must be a list or an array; got an iterator.")
-        source, labels = known
-        target = self._label_codec(data, labels)
-        return source_ids(self, data.X, source), (target, target.encode(data.y))
+        source = source_ids(self, data.X, known[0])
+        target = self._label_codec(data, known[1])
+        return source, (target, target.encode(data.y))
 
     def _label_codec(self, data: FitData, known: LabelCodec | None) -> LabelCodec:
         """Return the codec of the classes that are known, given or those of y."""

@@ -42,35 +42,35 @@ _VOCABULARY = (
 class SourceSettings:
     """How sources become ids."""
 
-    source_tokenizer: Any = setting("char", *_TOKENIZER)
+    source_tokenizer: Any = setting(*_TOKENIZER, default="char")
     lowercase: bool = setting(
-        False,
         "bool",
         """Whether capitals of texts become small letters, on both sides; answers are
         measured in these.""",
         check_flag,
+        default=False,
     )
     unicode_normalization: str | None = setting(
-        None,
         '{"NFC", "NFD", "NFKC", "NFKD"}',
         "The Unicode form that texts are brought to; None for as they are.",
         partial(check_choice, choices=UNICODE_NORMALIZATIONS),
+        default=None,
     )
     unknown: str = setting(
-        "unk",
         '{"unk", "error"}',
         """What a source token that training never saw becomes at predict: UNK, or an
         error.""",
         partial(check_choice, choices=("unk", "error")),
+        default="unk",
     )
     min_frequency: int = setting(
-        1, "int", "Tokens seen less often in training are UNK.", check_whole
+        "int", "Tokens seen less often in training are UNK.", check_whole, default=1
     )
     max_size: int | None = setting(
-        None, "int", "How many tokens a vocabulary keeps at most.", check_whole
+        "int", "How many tokens a vocabulary keeps at most.", check_whole, default=None
     )
     source_vocabulary: Sequence[Token] | Vocabulary | None = setting(
-        None, *_VOCABULARY, from_files=False
+        *_VOCABULARY, default=None, from_files=False
     )
 
 
@@ -78,31 +78,31 @@ class SourceSettings:
 class TargetSettings(SourceSettings):
     """How both sides become ids, where answers are sequences."""
 
-    target_tokenizer: Any = setting("char", *_TOKENIZER)
+    target_tokenizer: Any = setting(*_TOKENIZER, default="char")
     target_vocabulary: Sequence[Token] | Vocabulary | None = setting(
-        None, *_VOCABULARY, from_files=False
+        *_VOCABULARY, default=None, from_files=False
     )
     shared_vocabulary: bool = setting(
-        False,
         "bool",
         """Whether both sides have one vocabulary, learned from the texts or token lists
         of both, as their one tokenizer is.""",
         check_flag,
+        default=False,
     )
     reverse_source: bool = setting(
-        False,
         "bool",
         """Whether the model reads sources from their end to their start, which brings
         the tokens that are needed first near to the first answer (Sutskever et al.,
         2014, arXiv:1409.3215, 3.3). Sources and pictures keep their order.""",
         check_flag,
+        default=False,
     )
     max_length: int | None = setting(
-        None,
         "int",
         """How many tokens an answer has at most; half as many again as the longest of
         training when None, which a stream of texts or token lists does not allow.""",
         partial(check_whole, maximum=LONGEST - 1),
+        default=None,
     )
 
 
@@ -115,7 +115,7 @@ class ModelSettings(AttentionSettings):
     embedding_dim: int | None = 64
     dropout: float = 0.3
     attention_kind: str | MakeAttention | None = setting(
-        "dot", *ATTENTION, check_attention
+        *ATTENTION, check_attention, default="dot"
     )
 
 

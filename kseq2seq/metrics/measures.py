@@ -197,7 +197,7 @@ def _corpus_score(
             "all: expected sample_weight of 0 and one other value; got "
             f"{len(set(weights.tolist()))} values. Choose another metric."
         )
-    counted = ([side[i] for i in rows] for side in (y_true, y_pred))
+    counted = ([side[int(i)] for i in rows] for side in (y_true, y_pred))
     return sacrebleu_score(metric, *counted)[0]
 
 

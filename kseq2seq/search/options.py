@@ -35,65 +35,65 @@ class SearchSettings:
     """How answers are searched for: what builders and estimators declare alike."""
 
     beam_size: int = setting(
-        1,
         "int",
         """How many hypotheses live side by side; at most as many as there are tokens to
         choose from. 1 is greedy search.""",
         check_whole,
+        default=1,
         of_training=False,
     )
     length_penalty: float = setting(
-        0.0,
         "float",
         "0 to 100; the higher, the better long answers rank.",
         partial(check_real, maximum=LARGEST_PENALTY),
+        default=0.0,
         of_training=False,
     )
     coverage_penalty: float = setting(
-        0.0,
         "float",
         """0 to 100; the higher, the worse rank answers that left source tokens without
         attention. Needs attention.""",
         partial(check_real, maximum=LARGEST_PENALTY),
+        default=0.0,
         of_training=False,
     )
     min_length: int = setting(
-        0,
         "int",
         "How many tokens must stand before an answer may end.",
         partial(check_whole, minimum=0),
+        default=0,
         of_training=False,
     )
     no_repeat_ngram_size: int = setting(
-        0,
         "int",
         """No n-gram of this size comes twice in an answer, unless nothing else is left
         to choose; 0 for no such rule.""",
         partial(check_whole, minimum=0),
+        default=0,
         of_training=False,
     )
     temperature: float | None = setting(
-        None,
         "float",
         """Above 0 and below 1000. Tokens are drawn at random with the probabilities
         ``softmax(log_probs / temperature)``; at 1 they are the model's own. None draws
         nothing.""",
         partial(check_real, maximum=LARGEST_TEMPERATURE, exclusive=True),
+        default=None,
         of_training=False,
     )
     top_k: int | None = setting(
-        None,
         "int",
         "Draw among this many of the most probable tokens.",
         check_whole,
+        default=None,
         of_training=False,
     )
     top_p: float | None = setting(
-        None,
         "float",
         """Above 0 and at most 1. Draw among the fewest tokens whose probabilities add
         up to it (Holtzman et al., 2020, arXiv:1904.09751).""",
         _check_share,
+        default=None,
         of_training=False,
     )
 
@@ -109,31 +109,31 @@ class SearchOptions(SearchSettings):
     """
 
     n_best: int | None = setting(
-        None,
         "int",
         """How many answers to give for each source, best first; at most `beam_size`.
         None gives the best alone, without an axis for it.""",
         check_whole,
+        default=None,
     )
     seed: int | None = setting(
-        None,
         "int",
         """Where the random numbers start. Each call draws on;
         ``generator.get_layer("sampling_search").reset()`` goes back to the start.
         TensorFlow makes other numbers of a seed where XLA compiles the generator.""",
         partial(check_whole, minimum=0, maximum=2**31 - 1),
+        default=None,
     )
     forced_prefix: Sequence[int] = setting(
-        (), "sequence of int", "The ids that every answer starts with."
+        "sequence of int", "The ids that every answer starts with.", default=()
     )
     forbidden_ids: Sequence[int] = setting(
-        (PAD, START), "sequence of int", "Ids that are never chosen."
+        "sequence of int", "Ids that are never chosen.", default=(PAD, START)
     )
     attention_weights: bool = setting(
-        True,
         "bool",
         "Whether the answers come with the attention weights, where there are any.",
         check_flag,
+        default=True,
     )
 
     def given(self, *names: str) -> dict[str, Any]:

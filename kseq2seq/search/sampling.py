@@ -77,7 +77,7 @@ class SamplingSearch(OnePath):
         return ids, ops.take_along_axis(log_probs, ids, axis=-1)
 
     def _cut(self, allowed: Any) -> Any:
-        allowed = with_temperature(allowed, self.options.temperature)
+        allowed = with_temperature(allowed, self.options.temperature or 1.0)
         if self.options.top_k is not None:
             allowed = keep_top_k(allowed, self.options.top_k)
         return (

@@ -135,8 +135,11 @@ def fit_batches(
     if any(map(_wants_batches, callbacks)):
         length = 1
     if _tensorflow.is_distributed():
-        sized = isinstance(batches, BucketedBatches)
-        _tensorflow.check_shares(batches.batch_sizes if sized else [batches.batch_size])
+        _tensorflow.check_shares(
+            batches.batch_sizes
+            if isinstance(batches, BucketedBatches)
+            else [batches.batch_size]
+        )
         length = 1
     one_a_call = by_runs or keras.backend.backend() == "torch"
     model.compile(
@@ -150,12 +153,12 @@ def fit_batches(
     own: list[keras.callbacks.Callback] = [history]
     interrupts: list[int] = []
     data: dict[str, Any] = {"x": batches, "validation_data": validation_batches}
-    if by_runs:
+    if isinstance(batches, BucketedBatches) and by_runs:
         own.append(_Progress(len(batches), length))
         data = _run_by_run(model, batches.runs(length), validation_batches)
     if save_state is not None or state is not None:
         if not isinstance(batches, BucketedBatches):
-            raise TypeError("a stream has no state to save, or to go on from.")
+            raise TypeError("a stream has no state to save, or to resume from.")
         own.append(
             Checkpointing(
                 batches,

@@ -95,6 +95,10 @@ class KeptOptimizer:
         self._last: keras.optimizers.Optimizer | None = None
         self._variables: list[Any] = []
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the optimizer: what is copied or pickled has other variables."""
+        return {"_loaded": self._loaded, "_last": None, "_variables": []}
+
     def keep(
         self, optimizer: keras.optimizers.Optimizer, variables: Sequence[Any]
     ) -> None:

@@ -43,18 +43,18 @@ class RunSettings:
     """What every run has, a training or a prediction."""
 
     verbose: int | str = setting(
-        0,
         "{0, 1, 2}",
         "Keras's progress bar: none, a bar, or a line an epoch.",
         _check_verbose,
+        default=0,
         from_files=False,
         of_training=False,
     )
     random_state: int | None = setting(
-        None,
         "int",
         """Seeds weights, dropout, the order of batches and the held-back part; and what
         is drawn with a `temperature`, which is then the same at each `predict`.""",
+        default=None,
     )
 
 
@@ -63,54 +63,53 @@ class TrainingSettings(RunSettings):
     """How a model is trained, whatever it answers."""
 
     optimizer: str | keras.optimizers.Optimizer = setting(
-        "adam",
         "str or keras.optimizers.Optimizer",
         "A name, or an optimizer with a learning rate of its own, which is copied.",
         check_optimizer,
+        default="adam",
     )
     learning_rate: float = setting(
-        0.003,
         "float",
         """Where an optimizer given by name starts; the rate falls along half a cosine
         over the epochs.""",
         partial(check_real, exclusive=True),
+        default=0.003,
     )
     warmup_steps: int = setting(
-        0,
         "int",
         """The updates over which that rate rises from 0 first; it then falls with every
         update.""",
         partial(check_whole, minimum=0),
+        default=0,
     )
     ema_momentum: float | None = setting(
-        None,
         "float",
         """Above 0 and below 1, such as 0.999: validation sees, and training ends with,
         the exponential moving averages of the weights. None for the weights
         themselves.""",
         partial(check_real, maximum=1.0, exclusive=True),
+        default=None,
     )
     gradient_accumulation_steps: int = setting(
-        1,
         "int",
         "The batches whose gradients are averaged for one update.",
         check_whole,
+        default=1,
     )
     clip_norm: float | None = setting(
-        1.0,
         "float",
         "The largest norm of all gradients together.",
         partial(check_real, exclusive=True),
+        default=1.0,
     )
     label_smoothing: float = setting(
-        0.0,
         "float",
         """The share of each target's probability that is spread over all that could
         stand in its place.""",
         check_rate,
+        default=0.0,
     )
     loss: keras.losses.Loss | None = setting(
-        None,
         "keras.losses.Loss",
         """In place of the cross-entropy: of targets, logits and weights. An estimator
         of sequences gives it target ids ``(batch, target_len)``, logits ``(batch,
@@ -119,67 +118,68 @@ class TrainingSettings(RunSettings):
         places in ``classes_`` ``(batch,)``, logits ``(batch, n_classes)`` and
         weights.""",
         check_loss,
+        default=None,
         from_files=False,
         in_files=False,
     )
     metrics: Sequence[keras.metrics.Metric] | None = setting(
-        None,
         "sequence of keras.metrics.Metric",
         """More to measure in training and validation, of the same; copied for each fit.
         Keras must know a class of your own
         (``@keras.saving.register_keras_serializable()``).""",
         check_metric_list,
+        default=None,
         from_files=False,
         in_files=False,
     )
     batch_size: int = setting(
-        64,
         "int",
         "Examples a batch.",
         partial(check_whole, maximum=LARGEST_BATCH),
+        default=64,
     )
     epochs: int | None = setting(
-        None,
         "int",
         """Passes over the training data at most; when None as many as make 4,000
         updates, at least 10 and at most 100.""",
         check_whole,
+        default=None,
     )
     warm_start: bool = setting(
-        False,
         "bool",
         """Whether `fit` continues from what an earlier one has learned: its models,
         with the layers that are not ``trainable`` left as they are, and its
         vocabularies, tokenizers or classes; new tokens are UNK.""",
         check_flag,
+        default=False,
     )
     validation_fraction: float = setting(
-        0.1,
         "float",
         """Share of the data held back where `fit` gets no validation data; 0 for
         none.""",
         check_rate,
+        default=0.1,
     )
     patience: int | None = setting(
-        10,
         "int",
         """Training ends when the validation loss has not fallen for this many epochs,
         and the best weights return; None to train all epochs and keep the last
         weights.""",
         check_whole,
+        default=10,
     )
     tol: float | None = setting(
-        None,
         "float",
         "Training ends when an epoch's training loss is no more than this.",
         check_real,
+        default=None,
     )
     callbacks: Sequence[Any] | None = setting(
-        None,
         "sequence of keras.callbacks.Callback, or of functions",
         """Each is copied, or made by its function, for each fit; see ``callbacks_``.
         Those of ``kseq2seq.training`` that look at answers come before the others.""",
         check_callbacks,
+        default=None,
         from_files=False,
         in_files=False,
     )
@@ -215,36 +215,36 @@ class AnswerTrainingSettings(TrainingSettings):
 
     label_smoothing: float = 0.1
     teacher_forcing: float = setting(
-        1.0,
         "float",
         """The probability, at each step of training, of feeding the decoder the gold
         token before; else it is fed its own best token. 0 is training as it will
         answer.""",
         partial(check_real, maximum=1.0),
+        default=1.0,
     )
     teacher_forcing_schedule: str = setting(
-        "constant",
         '{"constant", "linear", "exponential", "inverse_sigmoid"}',
         """How that probability falls over the epochs; see
         ``kseq2seq.training.forcing_probability``.""",
         partial(check_choice, choices=SCHEDULES),
+        default="constant",
     )
     batch_tokens: int | None = setting(
-        None,
         "int",
         """In place of `batch_size`: how many tokens each side of a batch has at most,
         END and padding included, so that batches of long pairs have fewer of them. Not
         for a stream.""",
         partial(check_whole, maximum=LARGEST_BATCH),
+        default=None,
     )
     early_stopping_metric: str = setting(
-        "loss",
         "str",
         """What `patience` looks at, and the best weights are the best by: the
         validation loss, or a metric of the validation answers, decoded as `predict`
         does: ``"bleu"``, ``"chrf"``, ``"exact_match"``, ``"token_accuracy"``,
         ``"edit_distance"`` or ``"token_error_rate"``, on 1,000 pairs at most.""",
         _check_stopping_metric,
+        default="loss",
     )
 
     @property
