@@ -16,7 +16,6 @@ from kseq2seq import (
     SequenceClassifier,
     batching,
     datasets,
-    generation,
     metrics,
     plotting,
     tokenizers,
@@ -132,6 +131,7 @@ def calls(fitted, classifier, folder):
         (search_with, {"X": WORDS, **search}),
         (fitted.predict, {"X": WORDS}),
         (fitted.score, fit),
+        (fitted.measure, {**fit, "metrics": ["bleu", "edit_distance"]}),
         (fitted.predict_n_best, {"X": WORDS, "n": 2}),
         (fitted.attention, {"X": WORDS}),
         (fitted.save, {"path": saved, "overwrite": True}),
@@ -159,10 +159,10 @@ def calls(fitted, classifier, folder):
         (datasets.mask_left_half, {"images": np.zeros((2, 4, 4))}),
         (datasets.load_pairs, {"path": folder / "none.tsv", "target_path": None}),
         (metrics.exact_match, {**answers, "sample_weight": [1, 1, 1]}),
-        (metrics.token_accuracy, answers),
+        (metrics.token_accuracy, {**answers, "sample_weight": [1, 0, 2]}),
         (metrics.edit_distance, {**answers, "normalize": True}),
         (metrics.accuracy_by_position, answers),
-        (metrics.bleu, answers),
+        (metrics.bleu, {**answers, "sample_weight": [1, 0, 1]}),
         (metrics.chrf, answers),
         (plotting.plot_attention, {**ATTENTION}),
         (plotting.plot_history, {"history": {"loss": [1.0, 2.0]}, "metric": "loss"}),
@@ -214,9 +214,9 @@ def too_long(signum, frame):
 def test_a_bad_call_is_answered_or_refused_by_us(
     part, fitted, classifier, tmp_path, monkeypatch
 ):
-    from kseq2seq.estimators import base
+    from kseq2seq.training import trainer
 
-    monkeypatch.setattr(base, "fit_batches", lambda *_, **__: {"loss": [0.0]})
+    monkeypatch.setattr(trainer, "fit_batches", lambda *_, **__: {"loss": [0.0]})
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(part)
     functions = calls(fitted, classifier, tmp_path)

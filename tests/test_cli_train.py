@@ -20,6 +20,7 @@ from kseq2seq.cli.data import Limit, PairFiles, TooLong, limit_lengths
 from kseq2seq.cli.options import with_estimator_options
 from kseq2seq.cli.progress import EpochLines, LiveLine
 from kseq2seq.cli.train import train
+from kseq2seq.declarations import checked
 from kseq2seq.estimators import PRESETS
 from kseq2seq.persistence import Artifact, write_artifact
 from kseq2seq.training.fitting import _wants_batches
@@ -80,7 +81,7 @@ def settings():
 def test_a_preset_holds_parameters_of_the_estimator_as_json(name):
     preset = PRESETS[name]
     assert json.loads(json.dumps(preset)) == preset
-    Seq2SeqEstimator(**preset)._check_parameters()
+    checked(Seq2SeqEstimator(**preset))
 
 
 def test_command_line_before_config_before_preset_before_defaults(settings, folder):
@@ -389,7 +390,7 @@ def test_after_an_interrupt_the_same_command_goes_on(run, folder, monkeypatch):
     command += ("--checkpoint", "run.kseq2seq", "--json")
     with monkeypatch.context() as broken, pytest.warns(match="interrupted"):
         broken.setattr(
-            EpochLines, "look", lambda *_: signal.raise_signal(signal.SIGINT)
+            EpochLines, "on_epoch_end", lambda *_: signal.raise_signal(signal.SIGINT)
         )
         shown = run(*command, code=130)
     assert "interrupted: the same command again goes on from run.kseq2seq" in shown

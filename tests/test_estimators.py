@@ -12,9 +12,9 @@ from sklearn.exceptions import NotFittedError
 
 import kseq2seq
 from kseq2seq import Seq2SeqEstimator
+from kseq2seq.answering import streams
 from kseq2seq.batching import close_and_pad
 from kseq2seq.datasets import make_echo
-from kseq2seq.estimators import answering
 from kseq2seq.training import FreeRunningValidation, forcing_probability
 from kseq2seq.vocabulary import UNK, Vocabulary
 
@@ -751,8 +751,8 @@ def test_attention_takes_an_iterator(fitted):
 
 
 def in_blocks_of(size, monkeypatch):
-    monkeypatch.setattr(answering, "SOURCES_A_BLOCK", size)
-    monkeypatch.setattr(answering, "BATCH_SIZE", size)
+    monkeypatch.setattr(streams, "SOURCES_A_BLOCK", size)
+    monkeypatch.setattr(streams, "BATCH_SIZE", size)
 
 
 def test_a_stream_that_fails_is_answered_up_to_there(fitted, monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -190,14 +191,14 @@ def _corpus_score(
     """Return the score of the pairs whose weight is above 0."""
     _check_pairs(y_true, y_pred)
     weights = check_sample_weight(sample_weight, len(y_true))
-    rows = np.flatnonzero(weights)
-    if len(set(weights[rows].tolist())) > 1:
+    counts = weights > 0
+    if len(set(weights[counts].tolist())) > 1:
         raise ValueError(
             f"{metric} is of a whole corpus, in which each pair counts once or not at "
             "all: expected sample_weight of 0 and one other value; got "
             f"{len(set(weights.tolist()))} values. Choose another metric."
         )
-    counted = ([side[int(i)] for i in rows] for side in (y_true, y_pred))
+    counted = (list(compress(side, counts)) for side in (y_true, y_pred))
     return sacrebleu_score(metric, *counted)[0]
 
 
