@@ -17,13 +17,13 @@ from kseq2seq import Seq2SeqEstimator, load
 from kseq2seq.cli import make_app
 from kseq2seq.cli.config import config_lines
 from kseq2seq.cli.data import Limit, PairFiles, TooLong, limit_lengths
-from kseq2seq.cli.options import with_estimator_options
+from kseq2seq.cli.estimator_options import with_estimator_options
 from kseq2seq.cli.progress import EpochLines, LiveLine
 from kseq2seq.cli.train import train
 from kseq2seq.declarations import checked
 from kseq2seq.estimators import PRESETS
 from kseq2seq.persistence import Artifact, write_artifact
-from kseq2seq.training.fitting import _wants_batches
+from kseq2seq.training.keras_fit import _wants_batches
 
 SMALL = ("--units", 8, "--embedding-dim", 8, "--epochs", 1, "--random-state", 0)
 

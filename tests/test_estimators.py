@@ -12,7 +12,7 @@ from sklearn.exceptions import NotFittedError
 
 import kseq2seq
 from kseq2seq import Seq2SeqEstimator
-from kseq2seq.answering import streams
+from kseq2seq.answering import answer_stream
 from kseq2seq.batching import close_and_pad
 from kseq2seq.datasets import make_echo
 from kseq2seq.training import FreeRunningValidation, forcing_probability
@@ -751,8 +751,8 @@ def test_attention_takes_an_iterator(fitted):
 
 
 def in_blocks_of(size, monkeypatch):
-    monkeypatch.setattr(streams, "SOURCES_A_BLOCK", size)
-    monkeypatch.setattr(streams, "BATCH_SIZE", size)
+    monkeypatch.setattr(answer_stream, "SOURCES_A_BLOCK", size)
+    monkeypatch.setattr(answer_stream, "BATCH_SIZE", size)
 
 
 def test_a_stream_that_fails_is_answered_up_to_there(fitted, monkeypatch):

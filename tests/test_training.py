@@ -18,8 +18,8 @@ from kseq2seq.training import (
     TeacherForcedAccuracy,
     TeacherForcing,
     fit_batches,
-    fitting,
     forcing_probability,
+    keras_fit,
     least_loss,
     make_optimizer,
     plan_buckets,
@@ -152,7 +152,7 @@ def test_training_learns_and_reports_an_epoch_each():
 def test_a_compiled_step_learns_as_a_plain_one(probability, monkeypatch):
     losses, weights = [], []
     for steps in (0, 10**9):
-        monkeypatch.setattr(fitting, "STEPS_WORTH_COMPILING", steps)
+        monkeypatch.setattr(keras_fit, "STEPS_WORTH_COMPILING", steps)
         options = {} if probability is None else {"model": forced(probability)}
         models, history = fit(epochs=3, **options)
         losses.append(history["loss"])
@@ -196,7 +196,7 @@ def test_runs_of_batches_teach_what_single_batches_teach(monkeypatch):
     """Over 200 steps, compiled or not, with a bucket more or less."""
     losses = []
     for single, steps_worth in ((True, 10**9), (False, 10**9), (False, 0)):
-        monkeypatch.setattr(fitting, "STEPS_WORTH_COMPILING", steps_worth)
+        monkeypatch.setattr(keras_fit, "STEPS_WORTH_COMPILING", steps_worth)
         batches = make_batches(160, num_buckets=2)
         assert len(batches) == 20 and batches.run_length == 5
         callbacks = [Batchwise()] if single else []
@@ -251,7 +251,7 @@ def test_a_model_that_was_fitted_can_be_fitted_by_keras():
     ],
 )
 def test_callbacks_are_known_that_want_batches(callback, wants):
-    assert fitting._wants_batches(callback) is wants
+    assert keras_fit._wants_batches(callback) is wants
 
 
 def test_an_interrupt_ends_the_fit_after_the_step_and_keeps_the_weights():

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from kseq2seq.answering.answer_stream import answer_stream
 from kseq2seq.answering.attention_maps import (
     AttentionMap,
     attention_maps,
@@ -17,7 +18,6 @@ from kseq2seq.answering.attention_maps import (
 )
 from kseq2seq.answering.settings import AnswerSettings
 from kseq2seq.answering.source_batches import generate_seeded
-from kseq2seq.answering.streams import answer_stream
 from kseq2seq.answering.tokens import prefix_ids, token_ids
 from kseq2seq.arguments import check_flag, check_lengths, check_whole, make_rng, shown
 from kseq2seq.builders import Seq2SeqModels

@@ -16,7 +16,8 @@ from kseq2seq.cli.commands import (
     Target,
     measure_answers,
 )
-from kseq2seq.cli.data import Limit, PairFiles, Pairs, TooLong, limit_lengths
+from kseq2seq.cli.data import Limit, PairFiles, TooLong, limit_lengths
+from kseq2seq.datasets.pairs import Pairs
 
 _INTERRUPTED = 130
 """What a shell makes of a command that Ctrl-C has ended."""

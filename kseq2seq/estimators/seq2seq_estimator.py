@@ -31,9 +31,9 @@ from kseq2seq.estimators.examples import (
     check_validation_data,
 )
 from kseq2seq.estimators.fitting import Plan, validation_batches
+from kseq2seq.estimators.pair_streams import is_stream, read_stream
 from kseq2seq.estimators.seq2seq_models import answer_limits, build_models
 from kseq2seq.estimators.settings import ModelSettings, Seq2SeqSettings
-from kseq2seq.estimators.streams import is_stream, read_stream
 from kseq2seq.metrics import METRICS, TEXT_METRICS
 from kseq2seq.training import (
     AnswerTrainingSettings,

@@ -24,8 +24,8 @@ from kseq2seq.estimators.examples import (
     Task,
     check_validation_data,
 )
+from kseq2seq.estimators.pair_streams import is_stream
 from kseq2seq.estimators.settings import ClassifierModelSettings, ClassifierSettings
-from kseq2seq.estimators.streams import is_stream
 from kseq2seq.training import Crossentropy, Trainer
 from kseq2seq.training.callbacks import AttachedCallback
 from kseq2seq.vocabulary import Vocabulary

@@ -1,7 +1,7 @@
 """Losses, optimizers, callbacks and the fit of a training model."""
 
 from kseq2seq.training.callbacks import FreeRunningValidation, SampleAnswers, StopAtLoss
-from kseq2seq.training.fitting import StreamError, fit_batches, plan_buckets
+from kseq2seq.training.keras_fit import StreamError, fit_batches, plan_buckets
 from kseq2seq.training.losses import (
     Crossentropy,
     MaskedCrossentropy,

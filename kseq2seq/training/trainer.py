@@ -12,7 +12,7 @@ import keras
 from kseq2seq.batching import BucketedBatches, StreamBatches
 from kseq2seq.metrics import FALLING_METRICS
 from kseq2seq.training.callbacks import StopAtLoss
-from kseq2seq.training.fitting import fit_batches
+from kseq2seq.training.keras_fit import fit_batches
 from kseq2seq.training.losses import least_loss
 from kseq2seq.training.objectives import check_on_example, new_callbacks
 from kseq2seq.training.optimizer_state import KeptOptimizer
