@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -19,14 +19,9 @@ from kseq2seq.codec import SequenceCodec
 from kseq2seq.declarations import checked, names, taken
 from kseq2seq.estimators.examples import Examples, FitData, Task
 from kseq2seq.estimators.exporting import export_model
-from kseq2seq.estimators.fitting import (
-    Plan,
-    batch_examples,
-    fit_estimator,
-    read_examples,
-)
-from kseq2seq.estimators.model_file import to_artifact
+from kseq2seq.estimators.parameters_json import parameters_to_json
 from kseq2seq.estimators.settings import SourceSettings
+from kseq2seq.estimators.weights import seeds_of, weights_of
 from kseq2seq.training import Trainer, TrainingSettings
 from kseq2seq.training.optimizer_state import KeptOptimizer
 
@@ -39,7 +34,8 @@ class SequenceEstimator(TrainingSettings, SourceSettings, BaseEstimator):
 
     A subclass has a group of settings as its first base, and says in the methods of the
     section "what an estimator is" how its targets become ids, which models it builds,
-    and what they are trained on. `fit`, model files and pickles are here.
+    and what they are trained on. ``fitting.fit_estimator`` asks for them in turn; model
+    files and pickles are here.
     """
 
     _model_group: ClassVar[type]
@@ -61,18 +57,13 @@ class SequenceEstimator(TrainingSettings, SourceSettings, BaseEstimator):
         """Raise for settings that are out of range or mean nothing to each other."""
         checked(self)
 
-    def _read(
-        self, data: FitData, known: Sequence[Any], trainer: Trainer, rng: Any
-    ) -> Task:
-        """Return what `fit` was called with as ids, split for validation.
-
-        `known` are the codecs of both sides that are used again, or None.
-        """
-        return read_examples(self, data, known, trainer, rng)
-
     def _encode(self, data: FitData, known: Sequence[Any]) -> Sequence[Encoded]:
         """Return codec and ids of the sources, and of the targets."""
         raise NotImplementedError
+
+    def _read_stream(self, data: FitData, known: Sequence[Any]) -> Task:
+        """Return a stream's task, where an estimator learns from one; raise else."""
+        raise TypeError("y is missing: pass fit(X, y), a target for each of X.")
 
     def _validation_values(
         self,
@@ -133,32 +124,6 @@ class SequenceEstimator(TrainingSettings, SourceSettings, BaseEstimator):
         """Return the model to export, and what its ids mean."""
         raise NotImplementedError
 
-    # How it fits; the skeleton is `fit_estimator`.
-
-    def _fit(self, data: FitData, *, checkpoint: str | Path | None = None) -> Self:
-        """Learn from data, anew or with `warm_start` from what was learned before."""
-        fit_estimator(
-            self,
-            data,
-            self._training_settings(),
-            checkpoint=checkpoint,
-            continues=check_flag("warm_start", self.warm_start),
-        )
-        return self
-
-    def _fit_pass(self, data: FitData) -> Self:
-        """Learn from one pass over data, continuing with the last optimizer."""
-        if self.warmup_steps:
-            raise ValueError(
-                "warmup_steps is for fit; partial_fit does not know how many updates "
-                "will come. set_params(warmup_steps=0)."
-            )
-        settings = self._training_settings(
-            epochs=1, validation_fraction=0.0, patience=None
-        )
-        fit_estimator(self, data, settings, continues=True, keeps_optimizer=True)
-        return self
-
     def _training_settings(self, **changes: Any) -> TrainingSettings:
         """Return how this estimator trains, as a value, with changes."""
         return taken(TrainingSettings, self, **changes)
@@ -170,10 +135,6 @@ class SequenceEstimator(TrainingSettings, SourceSettings, BaseEstimator):
     def _not_of_training(self) -> Sequence[str]:
         """Return the parameters that training does not depend on."""
         return names(self, of_training=False)
-
-    def _batch(self, task: Task, trainer: Trainer, rng: Any) -> Plan:
-        """Return the batches to train and to validate on, and for how many epochs."""
-        return batch_examples(self, task, trainer, rng)
 
     # What is kept.
 
@@ -227,8 +188,35 @@ class SequenceEstimator(TrainingSettings, SourceSettings, BaseEstimator):
         """
         self._check_fitted()
         check_flag("include_optimizer", include_optimizer)
-        artifact = to_artifact(self, include_optimizer=include_optimizer)
+        artifact = self._artifact(include_optimizer=include_optimizer)
         return persistence.write_artifact(path, artifact, overwrite=overwrite)
+
+    def _artifact(self, *, include_optimizer: bool = False) -> persistence.Artifact:
+        """Return what a model file holds of this fitted estimator.
+
+        The parameters that shape the models are those of the fit, whatever `set_params`
+        did since.
+        """
+        described, arrays = parameters_to_json(self._saved_parameters | self._settings)
+        description = {
+            "estimator": type(self).__name__,
+            "parameters": described,
+            **self._description(),
+            "num_weights": self._network.count_params(),
+            "history": self.history_,
+        }
+        arrays |= weights_of(self._network)
+        if include_optimizer:
+            state = self._kept_optimizer.state
+            description["optimizer"] = state.kind
+            arrays |= {**state.arrays, **seeds_of(self._network)}
+        return persistence.Artifact(description, arrays)
+
+    @property
+    def _saved_parameters(self) -> dict[str, Any]:
+        """The parameters that a model file keeps."""
+        saved = sorted(names(self, in_files=True))
+        return {name: getattr(self, name) for name in saved}
 
     def export(
         self,

@@ -11,17 +11,23 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from kseq2seq.arguments import check_lengths, check_sample_weight, make_rng
+from kseq2seq.arguments import check_flag, check_lengths, check_sample_weight, make_rng
 from kseq2seq.batching import BucketedBatches, StreamBatches
 from kseq2seq.codec import SequenceCodec
-from kseq2seq.declarations import names
+from kseq2seq.declarations import checked
+from kseq2seq.estimators.base import SequenceEstimator
 from kseq2seq.estimators.checkpoint_file import Checkpoint
-from kseq2seq.estimators.examples import Examples, FitData, Task, split_rows
-from kseq2seq.estimators.model_file import to_artifact
+from kseq2seq.estimators.examples import (
+    Examples,
+    FitData,
+    StreamedExamples,
+    Task,
+    split_rows,
+)
 from kseq2seq.estimators.parameters_json import parameters_to_json
 from kseq2seq.estimators.weights import set_weights
 from kseq2seq.training import (
@@ -33,9 +39,6 @@ from kseq2seq.training import (
     updates_per_epoch,
 )
 from kseq2seq.training.optimizer_state import KeptOptimizer
-
-if TYPE_CHECKING:
-    from kseq2seq.estimators.base import SequenceEstimator
 
 
 class Plan(NamedTuple):
@@ -49,13 +52,43 @@ class Plan(NamedTuple):
 def fit_estimator(
     estimator: SequenceEstimator,
     data: FitData,
+    *,
+    checkpoint: str | Path | None = None,
+) -> None:
+    """Let an estimator learn, anew or with `warm_start` from what it has learned."""
+    _fit(
+        estimator,
+        data,
+        estimator._training_settings(),
+        checkpoint=checkpoint,
+        continues=check_flag("warm_start", estimator.warm_start),
+    )
+
+
+def fit_pass(estimator: SequenceEstimator, data: FitData) -> None:
+    """Let an estimator learn from one pass over data, with its last optimizer."""
+    checked(estimator, "warmup_steps")
+    if estimator.warmup_steps:
+        raise ValueError(
+            "warmup_steps is for fit; partial_fit does not know how many updates "
+            "will come. set_params(warmup_steps=0)."
+        )
+    settings = estimator._training_settings(
+        epochs=1, validation_fraction=0.0, patience=None
+    )
+    _fit(estimator, data, settings, continues=True, keeps_optimizer=True)
+
+
+def _fit(
+    estimator: SequenceEstimator,
+    data: FitData,
     settings: TrainingSettings,
     *,
     checkpoint: str | Path | None = None,
     continues: bool,
     keeps_optimizer: bool = False,
 ) -> None:
-    """Let an estimator learn from data.
+    """Let an estimator learn from data, step by step.
 
     Parameters
     ----------
@@ -83,14 +116,17 @@ def fit_estimator(
         known: Sequence[Any] = (None, None) if file is None else file.codecs
         if continues:
             known = estimator._source, estimator._target
-        task = estimator._read(data, known, trainer, rng)
+        if data.y is None:
+            task = estimator._read_stream(data, known)
+        else:
+            task = _read_examples(estimator, data, known, trainer, rng)
         trainer.check_tol(task.target.num_ids)
         _take_models(estimator, task, rng, continues=continues)
         if file is not None:
             _resume(estimator, file, task)
         estimator._attach(trainer, task)
         estimator.callbacks_ = trainer.callbacks
-        plan = estimator._batch(task, trainer, rng)
+        plan = _plan(estimator, task, trainer, rng)
         estimator.history_ = trainer.train(
             **plan._asdict(),
             **estimator._objective(plan.epochs, rng),
@@ -127,13 +163,15 @@ def _open_checkpoint(
     if path is None:
         return None
     file = Checkpoint(path, rng)
-    saved = {n: getattr(estimator, n) for n in sorted(names(estimator, in_files=True))}
-    file.check_parameters(*parameters_to_json(saved), free=estimator._not_of_training())
+    file.check_parameters(
+        *parameters_to_json(estimator._saved_parameters),
+        free=estimator._not_of_training(),
+    )
     file.check_objective(estimator.loss, estimator.metrics or ())
     return file
 
 
-def read_examples(
+def _read_examples(
     estimator: SequenceEstimator,
     data: FitData,
     known: Sequence[Any],
@@ -215,35 +253,42 @@ def _resume(estimator: SequenceEstimator, file: Checkpoint, task: Task) -> None:
 def _save(estimator: SequenceEstimator, file: Checkpoint, state: TrainingState) -> None:
     """Write the model as it is, and where its training stands."""
     estimator.history_ = state.description["history"]
-    file.save(to_artifact(estimator), state)
+    file.save(estimator._artifact(), state)
 
 
-def batch_examples(
+def _plan(
     estimator: SequenceEstimator, task: Task, trainer: Trainer, rng: np.random.Generator
 ) -> Plan:
-    """Return the batches of data that is there as a whole."""
-    size = estimator._batch_size(task.training)
-    epochs = trainer.num_epochs(updates_per_epoch(len(task.training), size))
+    """Return the batches to train and to validate on, and for how many epochs."""
+    training = task.training
+    if isinstance(training, StreamedExamples):
+        batches = StreamBatches(
+            training.batches, batch_size=training.batch_size, steps=training.steps
+        )
+        validation = _validation_batches(estimator, task, training.batch_size, 1)
+        return Plan(batches, validation, trainer.num_epochs(training.steps))
+    size = estimator._batch_size(training)
+    epochs = trainer.num_epochs(updates_per_epoch(len(training), size))
     num_buckets = partial(
         plan_buckets,
         batch_size=size,
         epochs=epochs,
         num_weights=estimator._network.count_params(),
     )
-    batches = estimator._batches(
-        task.training,
-        batch_size=size,
-        num_buckets=num_buckets(len(task.training)),
-        sample_weight=task.training.weights,
-        random_state=rng,
+    return Plan(
+        estimator._batches(
+            training,
+            batch_size=size,
+            num_buckets=num_buckets(len(training)),
+            sample_weight=training.weights,
+            random_state=rng,
+        ),
+        _validation_batches(estimator, task, size, num_buckets(len(task.validation))),
+        epochs,
     )
-    validation = validation_batches(
-        estimator, task, size, num_buckets(len(task.validation))
-    )
-    return Plan(batches, validation, epochs)
 
 
-def validation_batches(
+def _validation_batches(
     estimator: SequenceEstimator, task: Task, batch_size: int, num_buckets: int
 ) -> BucketedBatches | None:
     """Return the batches to validate on, None where there are no examples."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from kseq2seq.answering import Answerer, AnsweringMixin, check_same_tokens
 from kseq2seq.arguments import check_choice
-from kseq2seq.batching import Batches, BucketedBatches, StreamBatches
+from kseq2seq.batching import Batches, BucketedBatches
 from kseq2seq.builders import Seq2SeqModels
 from kseq2seq.codec import SequenceCodec
 from kseq2seq.declarations import documented, taken
@@ -30,7 +30,7 @@ from kseq2seq.estimators.examples import (
     Task,
     check_validation_data,
 )
-from kseq2seq.estimators.fitting import Plan, validation_batches
+from kseq2seq.estimators.fitting import fit_estimator, fit_pass
 from kseq2seq.estimators.pair_streams import is_stream, read_stream
 from kseq2seq.estimators.seq2seq_models import answer_limits, build_models
 from kseq2seq.estimators.settings import ModelSettings, Seq2SeqSettings
@@ -160,7 +160,8 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
             )
         if y is not None and steps_per_epoch is not None:
             raise TypeError("steps_per_epoch is for a stream; X and y have an end.")
-        return self._fit(data, checkpoint=checkpoint)
+        fit_estimator(self, data, checkpoint=checkpoint)
+        return self
 
     def partial_fit(
         self, X: Any, y: Any, *, sample_weight: Sequence[float] | None = None
@@ -189,7 +190,8 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
         """
         if y is None:
             raise TypeError("y is missing: partial_fit learns from pairs, X and y.")
-        return self._fit_pass(FitData(X, y, sample_weight=sample_weight))
+        fit_pass(self, FitData(X, y, sample_weight=sample_weight))
+        return self
 
     def _fitted_answerer(self) -> Answerer:
         self._check_fitted()
@@ -213,19 +215,15 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
     def _not_of_training(self) -> Sequence[str]:
         return ["verbose"] if self.stops_by_answers else super()._not_of_training()
 
-    def _read(
-        self, data: FitData, known: Sequence[Any], trainer: Trainer, rng: Any
-    ) -> Task:
-        if data.y is None:
-            return read_stream(self, data, known, self._encode)
+    def _read_stream(self, data: FitData, known: Sequence[Any]) -> Task:
+        return read_stream(self, data, known, self._encode)
+
+    def _encode(self, data: FitData, known: Sequence[Any]) -> Sequence[Encoded]:
         if is_stream(data.X) or is_stream(data.y):
             raise TypeError(
                 "with y, X and y must be lists or arrays; got an iterator or a data "
                 "set. If X is a stream of pairs, leave y out."
             )
-        return super()._read(data, known, trainer, rng)
-
-    def _encode(self, data: FitData, known: Sequence[Any]) -> Sequence[Encoded]:
         source, target = known
         if source is None and self.shared_vocabulary:
             sides = shared_ids(self, data.X, data.y)
@@ -310,16 +308,6 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
         if options.get("shuffle", True):
             options["batch_tokens"] = self.batch_tokens
         return Batches(examples.sources, examples.targets, **options)
-
-    def _batch(self, task: Task, trainer: Trainer, rng: Any) -> Plan:
-        training = task.training
-        if isinstance(training, Examples):
-            return super()._batch(task, trainer, rng)
-        batches = StreamBatches(
-            training.batches, batch_size=training.batch_size, steps=training.steps
-        )
-        validation = validation_batches(self, task, training.batch_size, 1)
-        return Plan(batches, validation, trainer.num_epochs(training.steps))
 
     def _attach(self, trainer: Trainer, task: Task) -> None:
         attach_callbacks(

@@ -24,6 +24,7 @@ from kseq2seq.estimators.examples import (
     Task,
     check_validation_data,
 )
+from kseq2seq.estimators.fitting import fit_estimator, fit_pass
 from kseq2seq.estimators.pair_streams import is_stream
 from kseq2seq.estimators.settings import ClassifierModelSettings, ClassifierSettings
 from kseq2seq.training import Crossentropy, Trainer
@@ -118,7 +119,8 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, SequenceEstimator)
         data = FitData(
             X, y, sample_weight=sample_weight, validation_data=validation_data
         )
-        return self._fit(data, checkpoint=checkpoint)
+        fit_estimator(self, data, checkpoint=checkpoint)
+        return self
 
     def partial_fit(
         self,
@@ -153,7 +155,8 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, SequenceEstimator)
             As `fit`, and when classes are not those of the first call.
         """
         data = FitData(X, y, sample_weight=sample_weight, classes=classes)
-        return self._fit_pass(data)
+        fit_pass(self, data)
+        return self
 
     def score(
         self, X: Any, y: Any, sample_weight: Sequence[float] | None = None
