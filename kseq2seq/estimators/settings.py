@@ -21,28 +21,22 @@ from kseq2seq.tokenizers import UNICODE_NORMALIZATIONS, check_tokenizer
 from kseq2seq.training import AnswerTrainingSettings, TrainingSettings
 from kseq2seq.vocabulary import Token, Vocabulary
 
-_TOKENIZER = (
-    "str or object",
-    """How strings are split: ``"char"``, ``"word"``, ``"whitespace"``; ``"bpe:8000"``
-    or ``"unigram:8000"`` into this many subwords at most, which `fit` learns from the
-    texts (with the ``text`` extra; see ``kseq2seq.tokenizers.train_tokenizer``); a pair
-    of functions ``(split, join)``, a ``tokenizers.Tokenizer``, or an object with
-    ``encode`` and ``decode``.""",
-    check_tokenizer,
-)
-_VOCABULARY = (
-    "list or str",
-    """The tokens, given up front: a list of strings or of integers, or the characters
-    of a string. Training raises for a token that is not among them. Learned from the
-    data when None, which a stream does not allow.""",
-)
-
 
 @settings
 class SourceSettings:
     """How sources become ids."""
 
-    source_tokenizer: Any = setting(*_TOKENIZER, default="char")
+    source_tokenizer: Any = setting(
+        "str or object",
+        """How strings are split: ``"char"``, ``"word"``, ``"whitespace"``;
+        ``"bpe:8000"`` or ``"unigram:8000"`` into this many subwords at most, which
+        `fit` learns from the texts (with the ``text`` extra; see
+        ``kseq2seq.tokenizers.train_tokenizer``); a pair of functions ``(split,
+        join)``, a ``tokenizers.Tokenizer``, or an object with ``encode`` and
+        ``decode``.""",
+        check_tokenizer,
+        default="char",
+    )
     lowercase: bool = setting(
         "bool",
         """Whether capitals of texts become small letters, on both sides; answers are
@@ -70,7 +64,12 @@ class SourceSettings:
         "int", "How many tokens a vocabulary keeps at most.", check_whole, default=None
     )
     source_vocabulary: Sequence[Token] | Vocabulary | None = setting(
-        *_VOCABULARY, default=None, from_files=False
+        "list or str",
+        """The tokens, given up front: a list of strings or of integers, or the
+        characters of a string. Training raises for a token that is not among them.
+        Learned from the data when None, which a stream does not allow.""",
+        default=None,
+        from_files=False,
     )
 
 
@@ -78,9 +77,17 @@ class SourceSettings:
 class TargetSettings(SourceSettings):
     """How both sides become ids, where answers are sequences."""
 
-    target_tokenizer: Any = setting(*_TOKENIZER, default="char")
+    target_tokenizer: Any = setting(
+        "str or object",
+        "How target strings are split; as `source_tokenizer`.",
+        check_tokenizer,
+        default="char",
+    )
     target_vocabulary: Sequence[Token] | Vocabulary | None = setting(
-        *_VOCABULARY, default=None, from_files=False
+        "list or str",
+        "The target tokens, given up front; as `source_vocabulary`.",
+        default=None,
+        from_files=False,
     )
     shared_vocabulary: bool = setting(
         "bool",
