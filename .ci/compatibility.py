@@ -1,7 +1,8 @@
-"""Test kseq2seq with its dependencies at their lowest and at their newest versions.
+"""Test kseq2seq with its dependencies at their lowest and newest, and on each Python.
 
-Run ``python .ci/compatibility.py``; it takes about half an hour. Each set of versions
-gets a virtual environment of its own, where the tests of TESTS are run. What was
+Run ``python3.11 .ci/compatibility.py``; it takes about half an hour. Each row gets a
+virtual environment of its own, where the quick tests are run: those of TESTS with the
+lowest versions, all of them with the newest, on each Python of PYTHONS. What was
 installed and what came out is written to ``docs/compatibility.md``. With arguments,
 such as ``keras==3.14.1``, only these versions are tried, others at their newest, and
 nothing is written.
@@ -18,18 +19,24 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "docs" / "compatibility.md"
-TESTS = ["estimators", "generation", "persistence", "search", "sklearn", "training"]
+PYTHONS = ["3.11", "3.12", "3.13"]
+TESTS = [
+    *("estimator_data", "estimator_model_file", "estimator_parameters"),
+    *("estimator_training", "generation", "persistence", "search", "sklearn"),
+    "training",
+]
+"""The tests that run with the lowest versions, which lack some of the extras."""
 OF_OLD_PACKAGES = ["DeprecationWarning", "sklearn.exceptions.SkipTestWarning"]
 """What they warn of among themselves, and scikit-learn's of checks it leaves out."""
 SHOWN = ["tensorflow", "keras", "numpy", "scikit-learn", "scipy", "matplotlib"]
 HEAD = """# Versions that pass
 
-Made by `python .ci/compatibility.py`, on Python {python}, {system}: the quick tests
-of {tests}, in an environment with the lowest versions that
-`setup.cfg` names, and in one with the newest there are.
+Made by `python3.11 .ci/compatibility.py` on {system}: all quick tests with the newest
+versions that there are, on each Python; and, with the lowest versions that `setup.cfg`
+names, those of {tests}.
 
-| versions | {names} | tests |
-|---|{dashes}---|
+| Python | versions | {names} | tests |
+|---|---|{dashes}---|
 """
 
 
@@ -47,22 +54,33 @@ def run(*command, **options):
     return done.stdout + done.stderr
 
 
-def try_versions(pins, folder):
-    """Return the versions installed with these pins, and what the tests say."""
+def interpreter(version):
+    """Return the path of a Python, as .ci/find_python finds it."""
+    found = run("bash", str(ROOT / ".ci" / "find_python"), version).strip()
+    if not found:
+        raise SystemExit(f"there is no Python {version}: install it first.")
+    return found
+
+
+def try_versions(python, pins, names, folder):
+    """Return the versions installed on a Python with pins, and what the tests say."""
     venv = Path(folder) / "venv"
-    run(sys.executable, "-m", "venv", "--clear", str(venv))
+    run(interpreter(python), "-m", "venv", "--clear", str(venv))
     python = str(venv / "bin" / "python")
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    needs = ["pytest", "pytest-xdist", "hypothesis", "tokenizers", "sacrebleu"]
-    named = {re.split("[=<>]", pin)[0] for pin in pins}
-    others = {re.split("[=<>]", pin)[0] for pin in lowest()} - named
-    problem = run(*pip, *pins, *sorted(others), *needs)
-    problem += run(*pip, "--no-deps", str(ROOT))
+    if names:
+        needs = ["pytest", "pytest-xdist", "hypothesis", "tokenizers", "sacrebleu"]
+        named = {re.split("[=<>]", pin)[0] for pin in pins}
+        others = {re.split("[=<>]", pin)[0] for pin in lowest()} - named
+        problem = run(*pip, *pins, *sorted(others), *needs)
+        problem += run(*pip, "--no-deps", str(ROOT))
+    else:
+        problem = run(*pip, f"{ROOT}[test]")
     listed = run(python, "-m", "pip", "list", "--format=json").splitlines()[0]
     versions = {one["name"].lower(): one["version"] for one in json.loads(listed)}
-    files = [str(ROOT / "tests" / f"test_{name}.py") for name in TESTS]
+    files = [str(ROOT / "tests" / f"test_{name}.py") for name in names]
     pytest = [python, "-m", "pytest", "-q", "-m", "not slow", "-p", "no:cacheprovider"]
-    for category in OF_OLD_PACKAGES:
+    for category in OF_OLD_PACKAGES if names else ():
         pytest += ["-W", f"ignore::{category}"]
     shown = run(*pytest, *files, cwd=ROOT).strip() or problem
     print(shown[-3000:], flush=True)
@@ -70,18 +88,20 @@ def try_versions(pins, folder):
 
 
 def main(*pins):
-    """Try the sets of versions, or these pins alone."""
-    sets = {"tried": list(pins)} if pins else {"lowest": lowest(), "newest": []}
+    """Try the rows of the table, or these pins alone."""
+    tried = [("3.11", "tried", list(pins), TESTS)]
+    if not pins:
+        tried = [("3.11", "lowest", lowest(), TESTS)]
+        tried += [(python, "newest", [], []) for python in PYTHONS]
     rows = []
-    for name, versions in sets.items():
+    for python, name, versions, names in tried:
         with tempfile.TemporaryDirectory() as folder:
-            installed, outcome = try_versions(versions, folder)
-        cells = [name, *(installed.get(one, "none") for one in SHOWN), outcome]
-        rows.append(f"| {' | '.join(cells)} |\n")
+            installed, outcome = try_versions(python, versions, names, folder)
+        shown = (installed.get(one, "none") for one in SHOWN)
+        rows.append(f"| {' | '.join([python, name, *shown, outcome])} |\n")
         print(rows[-1], flush=True)
     if not pins:
         head = HEAD.format(
-            python=platform.python_version(),
             system=platform.system(),
             tests=", ".join(TESTS),
             names=" | ".join(SHOWN),

@@ -313,3 +313,14 @@ def test_weights_kept_during_teacher_forcing_return(tmp_path):
 def test_what_is_no_probability_is_refused(probability, message):
     with pytest.raises((ValueError, TypeError), match=message):
         with_teacher_forcing(make_models(), probability)
+
+
+def test_a_search_of_version_0_1_is_made_from_its_config():
+    search = GreedySearch(counting_decoder(), 1, 4, SearchOptions(min_length=2))
+    config = search.get_config()
+    kept = ("min_length", "forbidden_ids", "forced_prefix", "no_repeat_ngram_size")
+    first = [*("name", "trainable", "dtype", "decoder", "num_states", "max_length")]
+    old = {name: config[name] for name in (*first, *kept)}
+    again = GreedySearch.from_config({**old, "return_attention": False})
+    assert again.options.min_length == 2 and not again.options.attention_weights
+    assert again.max_length == 4 and again.num_states == 1
