@@ -57,7 +57,7 @@ def build_generator(
     models : Seq2SeqModels, or list or tuple of them
         What a builder returned; the generator shares its weights. Several answer as an
         ensemble: at each step their probabilities are averaged, with equal weights, and
-        the search goes on with the average (Sutskever et al., 2014, arXiv:1409.3215,
+        the search continues with the average (Sutskever et al., 2014, arXiv:1409.3215,
         section 3.6); real values are averaged likewise. They may differ in all but the
         ids: the numbers of ids must be equal, and each id must mean the same token to
         all of them. The attention weights are the average over those members that have

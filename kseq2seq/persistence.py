@@ -154,7 +154,7 @@ def _unfinished(path: Path) -> str:
 
 
 def remove_unfinished(path: Path) -> None:
-    """Remove what writes of a file have left that were killed; none may be going on."""
+    """Remove the unfinished files of killed writes; no write may be under way."""
     for left in path.parent.glob(f"{glob.escape(_unfinished(path))}*"):
         left.unlink(missing_ok=True)
 

@@ -212,7 +212,7 @@ def test_a_plain_model_file_is_no_checkpoint_and_stays(tmp_path):
     path = tmp_path / "model.kseq2seq"
     make_estimator(epochs=1).fit(X, Y).save(path)
     before = path.read_bytes()
-    with pytest.raises(ValueError, match="no checkpoint to go on from"):
+    with pytest.raises(ValueError, match="no checkpoint to resume from"):
         make_estimator().fit(X, Y, checkpoint=path)
     assert path.read_bytes() == before
 

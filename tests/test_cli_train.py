@@ -393,11 +393,11 @@ def test_after_an_interrupt_the_same_command_goes_on(run, folder, monkeypatch):
             EpochLines, "on_epoch_end", lambda *_: signal.raise_signal(signal.SIGINT)
         )
         shown = run(*command, code=130)
-    assert "interrupted: the same command again goes on from run.kseq2seq" in shown
+    assert "interrupted: the same command again resumes from run.kseq2seq" in shown
     assert json.loads(shown.splitlines()[-1])["model"] == "run.kseq2seq"
     assert not Path("model.kseq2seq").exists()
     shown = run(*command)
-    assert "going on from run.kseq2seq after epoch 1" in shown
+    assert "resuming from run.kseq2seq after epoch 1" in shown
     assert [line[:9] for line in shown.splitlines() if "loss" in line][:2] == [
         "epoch   2",
         "epoch   3",

@@ -119,7 +119,7 @@ class OneByOne:
     """Answers one source at a time: from the first call on, and later faster.
 
     A search that is not compiled answers at once. When it has been called often for
-    sources of a width, a thread compiles it for these, while it goes on answering.
+    sources of a width, a thread compiles it for these, while the others are answered.
 
     Parameters
     ----------
@@ -184,10 +184,11 @@ def sampling_layers(generator: keras.Model) -> list[SamplingSearch]:
 def _mapper(
     generator: keras.Model, *, compiles: bool
 ) -> Iterator[Callable[[Iterable[np.ndarray]], Iterator[dict[str, np.ndarray]]]]:
-    """Give what answers one batch after the other, or several side by side.
+    """Return a ``map`` over batches: in turn, or in a thread for each core.
 
-    A compiled search keeps one core busy, where its matrices are small. Random numbers
-    are drawn in the order of the batches, so not side by side.
+    Threads pay where XLA has compiled the search: it keeps one core busy, as its
+    matrices are small. A search that draws answers in turn, as its random numbers
+    follow the order of the batches.
     """
     if sampling_layers(generator) or not compiles or not _tensorflow.is_alone_on_cpu():
         yield lambda batches: map(generator.predict_on_batch, batches)

@@ -69,7 +69,7 @@ def train(
     checkpoint: Annotated[
         Path | None,
         typer.Option(
-            help="A file to write after each epoch; if it exists, training goes on "
+            help="A file to write after each epoch; if it exists, training resumes "
             "from it."
         ),
     ] = None,
@@ -102,7 +102,7 @@ def train(
     typer.echo(f"{len(X):,} pairs")
     before = Progress.of(checkpoint)
     if before.epochs and not before.ended:
-        typer.echo(f"going on from {checkpoint} after epoch {before.epochs}")
+        typer.echo(f"resuming from {checkpoint} after epoch {before.epochs}")
     estimator, seconds = _fit(parameters, X, y, validation_data, checkpoint)
     after = Progress.of(checkpoint)
     interrupted = checkpoint is not None and not after.ended
@@ -111,7 +111,7 @@ def train(
         raise typer.Exit(_INTERRUPTED)
     if interrupted:
         model = checkpoint  # type: ignore[assignment]
-        typer.echo(f"interrupted: the same command again goes on from {model}")
+        typer.echo(f"interrupted: the same command again resumes from {model}")
     else:
         estimator.save(model, overwrite=overwrite)
         typer.echo(f"wrote {model} after {seconds:.0f} s of training")

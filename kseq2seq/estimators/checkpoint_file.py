@@ -28,7 +28,7 @@ class Progress:
     ----------
     epochs : int
     ended : bool
-        Whether there is nothing to go on with.
+        Whether nothing is left to train.
     """
 
     epochs: int = 0
@@ -80,7 +80,7 @@ class Checkpoint:
         """Return what the file holds beside the model."""
         if _TRAINING not in artifact.description:
             raise ValueError(
-                f"{self.path} is a model file, and no checkpoint to go on from: choose "
+                f"{self.path} is a model file, and no checkpoint to resume from: choose "
                 "another path for the checkpoint."
             )
         return dict(artifact.description[_TRAINING])
@@ -127,7 +127,7 @@ class Checkpoint:
         if changed:
             raise ValueError(
                 f"{self.path} was written by a fit with other parameters: "
-                f"{'; '.join(changed)}. Set them back to go on from it, or choose "
+                f"{'; '.join(changed)}. Set them back to resume from it, or choose "
                 "another path to begin anew."
             )
 
@@ -140,8 +140,8 @@ class Checkpoint:
         if before != self._objective:
             raise ValueError(
                 f"{self.path} was written by a fit with another loss or other metrics: "
-                f"{before} then, and {self._objective} now. Set them back to go on "
-                "from it, or choose another path to begin anew."
+                f"{before} then, and {self._objective} now. Set them back to "
+                "resume from it, or choose another path to begin anew."
             )
 
     def check_data(self, task: Task) -> None:
@@ -154,13 +154,13 @@ class Checkpoint:
         if self.artifact and self._kept(self.artifact)["data"] != self._data:
             raise ValueError(
                 f"{self.path} was written by a fit on other data (pairs, weights or "
-                "validation pairs). Pass the same to go on from it, or choose another "
+                "validation pairs). Pass the same to resume from it, or choose another "
                 "path to begin anew."
             )
 
     @property
     def state(self) -> TrainingState | None:
-        """Where the training stands that is to go on."""
+        """Where the training stands that is to be resumed."""
         if self.artifact is None:
             return None
         return TrainingState(self._kept(self.artifact)["state"], self.artifact.arrays)

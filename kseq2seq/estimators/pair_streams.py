@@ -23,7 +23,7 @@ _SIDES = (list, tuple, np.ndarray)
 
 
 def is_stream(X: Any) -> bool:
-    """Return whether X is drawn from as fit goes on."""
+    """Return whether X is drawn from while `fit` trains."""
     return isinstance(X, Iterator | keras.utils.PyDataset)
 
 

@@ -166,10 +166,10 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
     def partial_fit(
         self, X: Any, y: Any, *, sample_weight: Sequence[float] | None = None
     ) -> Self:
-        """Learn from one pass over pairs, going on from what was learned before.
+        """Learn from one pass over pairs, starting from what was learned before.
 
         The first call learns the vocabularies as `fit` does; pass them where the first
-        pairs do not show all tokens. The optimizer goes on, at its full rate; nothing
+        pairs do not show all tokens. The optimizer continues, at its full rate; nothing
         is held back.
 
         Parameters
@@ -298,7 +298,7 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
         return self.models_.training
 
     def _batch_size(self, examples: Examples) -> int:
-        """Return how many pairs a batch has; the mean, where it has so many tokens."""
+        """Return how many pairs a batch has; the mean, where tokens are counted."""
         if self.batch_tokens is None:
             return super()._batch_size(examples)
         longer = np.maximum(examples.sources.lengths, examples.targets.lengths) + 1

@@ -85,7 +85,7 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, SequenceEstimator)
         validation_data: tuple[Any, Any] | None = None,
         checkpoint: str | Path | None = None,
     ) -> Self:
-        """Learn from labelled sequences, anew or with `warm_start` going on.
+        """Learn from labelled sequences, anew or with `warm_start` continuing.
 
         An interrupt (Ctrl-C) ends training after the step under way, with a warning,
         and leaves a fitted estimator.
@@ -100,7 +100,7 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, SequenceEstimator)
         validation_data : pair (X, y), optional
             What to validate on; a held-back part of the data when None.
         checkpoint : str or path, optional
-            A model file to write after each epoch, and to go on from if it exists; see
+            A model file to write after each epoch, and to resume from if it exists; see
             :meth:`kseq2seq.Seq2SeqEstimator.fit`.
 
         Returns
@@ -130,10 +130,10 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, SequenceEstimator)
         *,
         sample_weight: Sequence[float] | None = None,
     ) -> Self:
-        """Learn from one pass over the data, going on from what was learned before.
+        """Learn from one pass over the data, starting from what was learned before.
 
         The first call learns the vocabulary as `fit` does; pass it where the first
-        sequences do not show all tokens. The optimizer goes on, at its full rate;
+        sequences do not show all tokens. The optimizer continues, at its full rate;
         nothing is held back.
 
         Parameters

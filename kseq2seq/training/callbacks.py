@@ -128,7 +128,7 @@ class FreeRunningValidation(AnswerCallback):
 "edit_distance")
         Also ``"token_error_rate"``, ``"bleu"`` and ``"chrf"``.
     every : int, default 1
-        After how many epochs to measure: after the first, and then after so many more.
+        Measure after the first epoch, and then after each `every` more.
     max_pairs : int, default 1000
         On how many pairs at most, from the first on.
 
@@ -183,7 +183,7 @@ class SampleAnswers(AnswerCallback):
     num_answers : int, default 5
         How many, from the first on.
     every : int, default 1
-        After how many epochs: after the first, and then after so many more.
+        Print after the first epoch, and then after each `every` more.
     """
 
     def __init__(self, num_answers: int = 5, *, every: int = 1) -> None:

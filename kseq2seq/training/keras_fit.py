@@ -25,22 +25,34 @@ from kseq2seq.training.callbacks import RefuseDivergence
 from kseq2seq.training.state import Checkpointing, TrainingState
 
 STEPS_WORTH_COMPILING = 800
-"""So many steps of one shape repay the seconds that XLA takes to compile it."""
+"""This many steps of one shape repay the seconds that XLA takes to compile it."""
 BATCHES_A_BUCKET = 8
-"""A bucket has so many at least, as the last of them is filled up."""
+"""A bucket has this many batches at least: the last one is filled up with nothing."""
+
+
+MOST_BUCKETS = 24
 
 
 def plan_buckets(
     num_pairs: int, *, batch_size: int, epochs: int, num_weights: int
 ) -> int:
-    """Return into how many length buckets to sort: 1 to 24, each worth compiling."""
+    """Return into how many length buckets to sort pairs: 1 to 24.
+
+    More buckets need less padding. But XLA compiles the step anew for each, which must
+    repay itself over the training's steps; and each bucket's last batch is filled up,
+    which must stay a small part of the bucket.
+    """
     batches = num_pairs / batch_size
-    worth = epochs * batches / _steps_worth_compiling(num_weights)
-    return int(min(max(min(worth, batches / BATCHES_A_BUCKET), 1), 24))
+    worth_compiling = epochs * batches / _steps_worth_compiling(num_weights)
+    worth_filling = batches / BATCHES_A_BUCKET
+    return int(min(max(min(worth_compiling, worth_filling), 1), MOST_BUCKETS))
 
 
 def _steps_worth_compiling(num_weights: int) -> float:
-    """Return how many: a large model has longer steps, of which fewer are enough."""
+    """Return how many steps of a model repay compiling one.
+
+    A large model's steps are longer, so that fewer are enough.
+    """
     return STEPS_WORTH_COMPILING / relative_size(num_weights)
 
 
@@ -94,10 +106,10 @@ def fit_batches(
     verbose : {0, 1, 2, "auto"}, default 0
         Keras's progress bar: none, a bar, or a line an epoch.
     save_state : callable, optional
-        Gets, after each whole epoch, all that going on from there takes. Not for a
+        Gets, after each whole epoch, all that resuming from there takes. Not for a
         stream.
     state : TrainingState, optional
-        What `save_state` got, to go on from, with the model's weights of then: a
+        What `save_state` got, to resume from, with the model's weights of then: a
         training that was broken off ends, on a CPU, with the weights of one that was
         not.
 

@@ -161,11 +161,11 @@ class CosineDecay(keras.callbacks.Callback):
 
 
 class AveragedWeights(keras.callbacks.Callback):
-    """Put the moving averages in place of the weights wherever training rests.
+    """Put the moving averages in place of the weights at the end of each epoch.
 
     Validation and all callbacks that come later see the averages that an optimizer
     keeps with ``use_ema`` (Polyak and Juditsky, 1992), and training ends with them;
-    each epoch goes on from the weights. Unlike ``keras.callbacks.SwapEMAWeights``, it
+    the next epoch starts from the weights. Unlike ``keras.callbacks.SwapEMAWeights``, it
     does so as well where training is stopped early.
     """
 

@@ -35,7 +35,7 @@ class TrainingState:
     arrays: Mapping[str, np.ndarray]
 
     def epochs_of(self, epochs: int) -> int:
-        """Return how many of so many epochs are done: all, if training has ended."""
+        """Return how many epochs of a training are done: all, if it has ended."""
         if self.description["ended"]:
             return epochs
         return min(self.description["epochs"], epochs)
@@ -56,7 +56,7 @@ class Checkpointing(keras.callbacks.Callback):
     save : callable, optional
         Gets the state.
     state : TrainingState, optional
-        To go on from.
+        To resume from.
     interrupts : list
         Has something in it when the training ends because it was interrupted.
     """
@@ -77,7 +77,7 @@ class Checkpointing(keras.callbacks.Callback):
         self.last_step = -1
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        """Go on from the state, if there is one."""
+        """Resume from the state, if there is one."""
         if self.state is None:
             return
         described, arrays = self.state.description, self.state.arrays
