@@ -80,8 +80,8 @@ class Checkpoint:
         """Return what the file holds beside the model."""
         if _TRAINING not in artifact.description:
             raise ValueError(
-                f"{self.path} is a model file, and no checkpoint to resume from: choose "
-                "another path for the checkpoint."
+                f"{self.path} is a model file, and no checkpoint to resume from: "
+                "choose another path for the checkpoint."
             )
         return dict(artifact.description[_TRAINING])
 

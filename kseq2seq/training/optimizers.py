@@ -165,8 +165,8 @@ class AveragedWeights(keras.callbacks.Callback):
 
     Validation and all callbacks that come later see the averages that an optimizer
     keeps with ``use_ema`` (Polyak and Juditsky, 1992), and training ends with them;
-    the next epoch starts from the weights. Unlike ``keras.callbacks.SwapEMAWeights``, it
-    does so as well where training is stopped early.
+    the next epoch starts from the weights. Unlike ``keras.callbacks.SwapEMAWeights``,
+    it does so as well where training is stopped early.
     """
 
     def __init__(self) -> None:
