@@ -73,7 +73,7 @@ def settings(cls: type[_T]) -> type[_T]:
     A parameter that a base declares may get another default by ``name: type = value``;
     the rest of its declaration stays.
     """
-    for name in vars(cls).get("__annotations__", {}):
+    for name in inspect.get_annotations(cls):
         declared = _field(cls.__mro__[1:], name)
         value = vars(cls).get(name)
         if declared is not None and not isinstance(value, dataclasses.Field):
