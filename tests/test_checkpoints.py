@@ -207,9 +207,7 @@ def test_another_embedding_matrix_is_another_parameter(tmp_path):
     matrix = np.ones((6, 4), dtype="float32")
     make_estimator(epochs=1, source_embedding=matrix).fit(X, Y, checkpoint=path)
     with pytest.raises(ValueError, match="source_embedding has other values"):
-        make_estimator(epochs=1, source_embedding=2 * matrix).fit(
-            X, Y, checkpoint=path
-        )
+        make_estimator(epochs=1, source_embedding=2 * matrix).fit(X, Y, checkpoint=path)
 
 
 @pytest.mark.parametrize("changed", ["pairs", "weights", "validation"])
