@@ -26,10 +26,10 @@ from benchmarks.exercises.__main__ import render, show_progress
 from benchmarks.exercises.training import timed_fit
 from kseq2seq import Seq2SeqEstimator
 from kseq2seq.batching import Batches
+from kseq2seq.codec import SequenceCodec
 from kseq2seq.datasets import load_pairs
 from kseq2seq.estimators import PRESETS
 from kseq2seq.persistence import check_can_write
-from kseq2seq.sequences import SequenceCodec
 from kseq2seq.tokenizers import get_tokenizer
 from kseq2seq.training import MaskedCrossentropy
 

@@ -30,9 +30,9 @@ from benchmarks.measuring import (
     ratios,
 )
 from benchmarks.training import ENDLESS, ProgressWatch, epoch_clock
+from kseq2seq.codec import SequenceCodec
 from kseq2seq.datasets import load_pairs
 from kseq2seq.ragged import RaggedIds
-from kseq2seq.sequences import SequenceCodec
 
 RATIOS = {
     "translation_training_vs_torch_eager": ("torch eager", "kseq2seq"),

@@ -48,13 +48,13 @@ def _short(number: Any) -> str:
     return text if len(text) <= 30 else f"{text[:27]}... ({len(text)} characters)"
 
 
-def check_choice(name: str, value: Any, choices: Iterable[Any]) -> None:
-    """Raise a ``ValueError`` with the nearest right name unless value is a choice."""
+def check_choice(name: str, value: Any, choices: Iterable[Any]) -> Any:
+    """Return value, or raise, with the nearest right name, unless it is a choice."""
     choices = tuple(choices)
     if any(value is choice for choice in choices):
-        return
+        return value
     if isinstance(value, str) and value in choices:
-        return
+        return value
     hint = nearest(value, [choice for choice in choices if isinstance(choice, str)])
     raise ValueError(f"{name} must be {quoted_choices(choices)}; got {value!r}.{hint}")
 
@@ -148,7 +148,7 @@ def check_flag(name: str, value: Any) -> bool:
     return bool(value)
 
 
-def random_generator(
+def make_rng(
     random_state: int | np.random.Generator | np.random.RandomState | None,
 ) -> np.random.Generator:
     """Return a generator of its own for a seed; the global state is never touched.
@@ -160,6 +160,15 @@ def random_generator(
     if random_state is None or isinstance(random_state, np.random.Generator):
         return np.random.default_rng(random_state)
     return np.random.default_rng(check_whole("random_state", random_state, minimum=0))
+
+
+def check_lengths(num_sources: int, num_targets: int) -> None:
+    """Raise unless there are as many targets as sources."""
+    if num_sources != num_targets:
+        raise ValueError(
+            "X and y must be as long, one answer for each source; got "
+            f"{num_sources} in X and {num_targets} in y."
+        )
 
 
 def check_sample_weight(

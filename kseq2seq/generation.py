@@ -8,14 +8,16 @@ import keras
 
 from kseq2seq.arguments import check_whole
 from kseq2seq.builders import Seq2SeqModels, build_ensemble
+from kseq2seq.declarations import documented
 from kseq2seq.layers import FixedShapeModel
-from kseq2seq.search import Rollout, SearchOptions, TokenSearch
+from kseq2seq.search import Rollout, SearchOptions, TokenSearch, make_search
 from kseq2seq.vocabulary import PAD, START
 
 LONGEST = 100_000
 """No answer is longer; the buffers of the search are made for the longest."""
 
 
+@documented(SearchOptions)
 def build_generator(
     models: Seq2SeqModels | Sequence[Seq2SeqModels],
     max_length: int,
@@ -63,41 +65,7 @@ def build_generator(
     max_length : int
         How many ids an answer has at most, END included; up to 100,000. How many frames
         it has, where they are real values.
-    beam_size : int, default 1
-        How many hypotheses live side by side; at most as many as there are ids to
-        choose from. 1 is greedy search.
-    n_best : int, optional
-        How many answers to give for each source, best first; at most `beam_size`. None
-        gives the best alone, without an axis for it.
-    length_penalty : float, default 0
-        0 to 100; the higher, the better long answers rank.
-    coverage_penalty : float, default 0
-        0 to 100; the higher, the worse rank answers that left source tokens without
-        attention. Needs attention.
-    temperature : float, optional
-        Above 0 and below 1000. Ids are drawn with the probabilities
-        ``softmax(log_probs / temperature)``; at 1 they are the model's own. None draws
-        nothing.
-    top_k : int, optional
-        Draw among so many of the most probable ids.
-    top_p : float, optional
-        Above 0 and at most 1. Draw among the fewest ids whose probabilities add up to
-        it (Holtzman et al., 2020, arXiv:1904.09751).
-    seed : int, optional
-        Where the random numbers start. Each call draws on;
-        ``generator.get_layer("sampling_search").reset()`` goes back to the start.
-        TensorFlow makes other numbers of a seed where XLA compiles the generator.
-    min_length : int, default 0
-        How many ids must stand before END may come.
-    forced_prefix : sequence of int, default ()
-        The ids that every answer starts with.
-    no_repeat_ngram_size : int, default 0
-        No n-gram of this size comes twice in an answer, unless nothing else is left to
-        choose; 0 for no such rule.
-    forbidden_ids : sequence of int, default (PAD, START)
-        Ids that are never chosen.
-    attention_weights : bool, default True
-        Whether the answers come with the attention weights, where there are any.
+    {parameters}
 
     Returns
     -------
@@ -140,24 +108,12 @@ def build_generator(
     >>> answers["ids"].shape, answers["attention_weights"].shape
     ((1, 5), (1, 5, 3))
     """
+    arguments = {**locals()}
+    del arguments["models"], arguments["max_length"]
+    options = SearchOptions(**arguments)
     if not isinstance(models, Seq2SeqModels):
         models = build_ensemble(models)
     check_whole("max_length", max_length, maximum=LONGEST)
-    options = SearchOptions(
-        beam_size=beam_size,
-        n_best=n_best,
-        length_penalty=length_penalty,
-        coverage_penalty=coverage_penalty,
-        temperature=temperature,
-        top_k=top_k,
-        top_p=top_p,
-        seed=seed,
-        min_length=min_length,
-        forced_prefix=forced_prefix,
-        no_repeat_ngram_size=no_repeat_ngram_size,
-        forbidden_ids=forbidden_ids,
-        attention_weights=attention_weights,
-    )
     source = models.encoder.inputs[0]
     source = keras.Input(source.shape[1:], name=source.name, dtype=source.dtype)
     search = _search(models, int(max_length), options)
@@ -186,4 +142,4 @@ def _search(
     options = options.checked(
         max_length=max_length, num_ids=num_ids, has_attention=models.has_attention
     )
-    return options.search(decoder, num_states, max_length)
+    return make_search(options, decoder, num_states, max_length)

@@ -23,9 +23,9 @@ class RaggedIds(Sequence):
     Parameters
     ----------
     ids : numpy.ndarray
-        int32, the ids of all sequences, one behind the other.
+        int32, the ids of all sequences, joined.
     lengths : numpy.ndarray
-        How many of them each sequence has.
+        The number of ids of each sequence.
 
     Examples
     --------
@@ -44,7 +44,7 @@ class RaggedIds(Sequence):
 
     @classmethod
     def of(cls, sequences: Sequence[Sequence[int]]) -> RaggedIds:
-        """Return the sequences as they are, or from lists.
+        """Return the sequences as RaggedIds, the same object where it is one.
 
         Raises
         ------
@@ -86,13 +86,13 @@ class RaggedIds(Sequence):
         return RaggedIds(ids, lengths)
 
     def _positions(self, rows: np.ndarray) -> np.ndarray:
-        """Return where the ids of these rows stand, one behind the other."""
+        """Return the positions in ``self.ids`` of all ids of these rows, row by row."""
         lengths = self.lengths[rows]
         shifts = self.starts[rows] - (np.cumsum(lengths) - lengths)
         return np.arange(lengths.sum()) + np.repeat(shifts, lengths)
 
     def backwards(self) -> RaggedIds:
-        """Return the sequences, each from its end to its start."""
+        """Return the sequences, each in reversed order."""
         mirrors = np.repeat(2 * self.starts + self.lengths - 1, self.lengths)
         return RaggedIds(self.ids[mirrors - np.arange(len(self.ids))], self.lengths)
 
@@ -104,7 +104,7 @@ class RaggedIds(Sequence):
         Parameters
         ----------
         rows : array of int, optional
-            Which sequences; all when not given.
+            The indices of the sequences; all of them when not given.
         width : int, optional
             The array's width; that of the longest of them when None.
         closed : bool, default False

@@ -41,10 +41,9 @@ def close_figures():
 @pytest.fixture(scope="session")
 def reversed_words():
     """Pairs of a word over four letters and the same backwards."""
-    generator = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     words = [
-        "".join(generator.choice(list("abcd"), size=generator.integers(1, 5)))
-        for _ in range(240)
+        "".join(rng.choice(list("abcd"), size=rng.integers(1, 5))) for _ in range(240)
     ]
     return words, [word[::-1] for word in words]
 

@@ -18,7 +18,7 @@ import keras
 import tensorflow  # noqa: F401 - so that no process that is forked imports it again
 
 from kseq2seq import Seq2SeqEstimator, load
-from kseq2seq.estimators.checkpoints import Progress
+from kseq2seq.estimators.checkpoint_file import Progress
 
 WORDS = ["ab", "ba", "abb", "a", "bb", "aab"] * 8
 EPOCHS = 130
@@ -67,13 +67,13 @@ def fork(checkpoint):
 
 
 def kill_some(checkpoint, kills):
-    """Kill so many processes, each at some moment of some epoch."""
-    generator = random.Random(0)
+    """Kill this many processes, each at some moment of some epoch."""
+    rng = random.Random(0)
     for _ in range(kills):
         process, told = fork(checkpoint)
-        for _ in range(generator.randint(1, 6)):
+        for _ in range(rng.randint(1, 6)):
             begun = int(told.readline())
-        time.sleep(generator.uniform(0, 0.06))
+        time.sleep(rng.uniform(0, 0.06))
         os.kill(process, signal.SIGKILL)
         os.waitpid(process, 0)
         ended = int([begun, *told.read().split()][-1])  # before the one that began last

@@ -41,16 +41,16 @@ def make_models(*, attention=True, seed=0, scale=0.6, **sizes):
 
 def scatter_weights(model, *, seed=0, scale=0.6):
     """Give every weight, biases too, a value of its own."""
-    generator = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     for weight in model.weights:
-        weight.assign(generator.normal(0, scale, size=tuple(weight.shape)))
+        weight.assign(rng.normal(0, scale, size=tuple(weight.shape)))
 
 
-def random_ids(generator, lengths, size):
+def random_ids(rng, lengths, size):
     """Return rows of random tokens, END at each end, PAD after it."""
     ids = np.zeros((len(lengths), max(lengths)), dtype="int32")
     for row, length in zip(ids, lengths, strict=True):
-        row[: length - 1] = generator.integers(4, size, length - 1)
+        row[: length - 1] = rng.integers(4, size, length - 1)
         row[length - 1] = 3
     return ids
 

@@ -137,9 +137,9 @@ def test_an_initializer_with_a_seed_keeps_it():
 
 
 def test_it_restores_what_is_hidden_in_images_never_seen():
-    generator = np.random.default_rng(0)
-    patterns = generator.random((4, 6, 6))
-    shares = generator.dirichlet([0.3] * 4, size=700)
+    rng = np.random.default_rng(0)
+    patterns = rng.random((4, 6, 6))
+    shares = rng.dirichlet([0.3] * 4, size=700)
     whole = np.einsum("np,phw->nhw", shares, patterns).astype("float32")
     masked = whole.copy()
     masked[:, :, :3] = 0

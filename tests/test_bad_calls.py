@@ -16,12 +16,12 @@ from kseq2seq import (
     SequenceClassifier,
     batching,
     datasets,
-    decoding,
     metrics,
     plotting,
     tokenizers,
     training,
 )
+from kseq2seq.answering import source_batches
 
 PACKAGE = Path(kseq2seq.__file__).parent
 OURS = (TypeError, ValueError, OSError, FloatingPointError, NotFittedError)
@@ -131,6 +131,7 @@ def calls(fitted, classifier, folder):
         (search_with, {"X": WORDS, **search}),
         (fitted.predict, {"X": WORDS}),
         (fitted.score, fit),
+        (fitted.measure, {**fit, "metrics": ["bleu", "edit_distance"]}),
         (fitted.predict_n_best, {"X": WORDS, "n": 2}),
         (fitted.attention, {"X": WORDS}),
         (fitted.save, {"path": saved, "overwrite": True}),
@@ -158,10 +159,10 @@ def calls(fitted, classifier, folder):
         (datasets.mask_left_half, {"images": np.zeros((2, 4, 4))}),
         (datasets.load_pairs, {"path": folder / "none.tsv", "target_path": None}),
         (metrics.exact_match, {**answers, "sample_weight": [1, 1, 1]}),
-        (metrics.token_accuracy, answers),
+        (metrics.token_accuracy, {**answers, "sample_weight": [1, 0, 2]}),
         (metrics.edit_distance, {**answers, "normalize": True}),
         (metrics.accuracy_by_position, answers),
-        (metrics.bleu, answers),
+        (metrics.bleu, {**answers, "sample_weight": [1, 0, 1]}),
         (metrics.chrf, answers),
         (plotting.plot_attention, {**ATTENTION}),
         (plotting.plot_history, {"history": {"loss": [1.0, 2.0]}, "metric": "loss"}),
@@ -180,7 +181,7 @@ def calls(fitted, classifier, folder):
         ),
         (training.with_teacher_forcing, {"models": models, "teacher_forcing": 0.5}),
         (
-            decoding.generate,
+            source_batches.generate,
             {"generator": fitted.generator_, "sources": IDS, "batch_size": 2},
         ),
     ]
@@ -213,19 +214,19 @@ def too_long(signum, frame):
 def test_a_bad_call_is_answered_or_refused_by_us(
     part, fitted, classifier, tmp_path, monkeypatch
 ):
-    from kseq2seq.estimators import base
+    from kseq2seq.training import trainer
 
-    monkeypatch.setattr(base, "fit_batches", lambda *_, **__: {"loss": [0.0]})
+    monkeypatch.setattr(trainer, "fit_batches", lambda *_, **__: {"loss": [0.0]})
     monkeypatch.chdir(tmp_path)
-    generator = np.random.default_rng(part)
+    rng = np.random.default_rng(part)
     functions = calls(fitted, classifier, tmp_path)
     signal.signal(signal.SIGALRM, too_long)
     for _ in range(1000):
-        function, right = functions[generator.integers(len(functions))]
+        function, right = functions[rng.integers(len(functions))]
         names = [name for name in right if name not in LEFT]
         wrong = {
-            str(name): BAD[generator.integers(len(BAD))]
-            for name in generator.choice(names, size=generator.integers(1, 3))
+            str(name): BAD[rng.integers(len(BAD))]
+            for name in rng.choice(names, size=rng.integers(1, 3))
         }
         signal.alarm(30)
         try:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from strategies import label, make_models, random_ids
 
 from kseq2seq import build_generator
-from kseq2seq.search import BeamSearch, GreedySearch
+from kseq2seq.search import BeamSearch, GreedySearch, SearchOptions
 from kseq2seq.vocabulary import END, PAD, START
 
 SIZE, WIDTH, STEPS = 6, 3, 4
@@ -62,7 +62,7 @@ def memory_of(keys, width=WIDTH):
 
 
 def search(kind, keys=KEYS, decoder=DECODER, max_length=STEPS, **options):
-    answers = kind(decoder, 1, max_length, **options)(memory_of(keys))
+    answers = kind(decoder, 1, max_length, SearchOptions(**options))(memory_of(keys))
     return {name: array(value) for name, value in answers.items()}
 
 
@@ -244,7 +244,7 @@ def test_wider_beams_never_score_below_greedy(models, beam_of_three):
     [
         {},
         {"min_length": 3, "forced_prefix": [4], "no_repeat_ngram_size": 1},
-        {"return_attention": False, "forbidden_ids": ()},
+        {"attention_weights": False, "forbidden_ids": ()},
     ],
     ids=label,
 )
@@ -360,7 +360,7 @@ def test_the_loop_stops_as_soon_as_no_row_can_do_better():
             calls.append(1)
             return decoder(inputs)
 
-    beam = BeamSearch(Counting(), 1, 1000, beam_size=3)
+    beam = BeamSearch(Counting(), 1, 1000, SearchOptions(beam_size=3))
     beam(memory_of(KEYS))
     calls.clear()
     ids = array(beam(memory_of(KEYS))["ids"])

@@ -20,13 +20,13 @@ TWO_SOURCES = np.array([[4, 5, 6, 3], [7, 3, 0, 0]])
 
 def example(source_features=None, target_features=None, **_):
     """Return a source and decoder inputs, ids or real values as the settings say."""
-    generator = np.random.default_rng(7)
-    source = random_ids(generator, SOURCE_LENGTHS, 12)
-    decoder_inputs = shift(random_ids(generator, TARGET_LENGTHS, 9))
+    rng = np.random.default_rng(7)
+    source = random_ids(rng, SOURCE_LENGTHS, 12)
+    decoder_inputs = shift(random_ids(rng, TARGET_LENGTHS, 9))
     if source_features:
-        source = generator.normal(size=(3, 5, source_features)).astype("float32")
+        source = rng.normal(size=(3, 5, source_features)).astype("float32")
     if target_features:
-        values = generator.normal(size=(3, 6, target_features)).astype("float32")
+        values = rng.normal(size=(3, 6, target_features)).astype("float32")
         decoder_inputs = shift_values(values)
     return source, decoder_inputs
 
@@ -620,8 +620,8 @@ def test_input_feeding_learns_and_answers():
     models = build_attention_seq2seq(
         8, 8, units=16, input_feeding=True, cell="gru", dropout=0.1, random_state=0
     )
-    generator = np.random.default_rng(0)
-    source_ids = np.array([[*generator.integers(4, 8, 3), 3] for _ in range(64)])
+    rng = np.random.default_rng(0)
+    source_ids = np.array([[*rng.integers(4, 8, 3), 3] for _ in range(64)])
     models.training.compile(
         keras.optimizers.Adam(0.02),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),

@@ -10,7 +10,7 @@ from strategies import assert_same_weights
 
 import kseq2seq
 from kseq2seq import Seq2SeqEstimator, SequenceClassifier
-from kseq2seq.estimators.checkpoints import Progress
+from kseq2seq.estimators.checkpoint_file import Progress
 from kseq2seq.training import FreeRunningValidation
 
 X = ["ab", "ba", "aab", "bba", "abab", "b", "a", "bb"] * 4

@@ -24,10 +24,9 @@ def weights(classifier):
 
 def words(n, seed):
     """Return words of 1 to 6 letters, and of each the name of its first letter."""
-    generator = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     words = [
-        "".join(generator.choice(list("abc"), size=generator.integers(1, 7)))
-        for _ in range(n)
+        "".join(rng.choice(list("abc"), size=rng.integers(1, 7))) for _ in range(n)
     ]
     return words, [{"a": "alpha", "b": "beta", "c": "gamma"}[w[0]] for w in words]
 

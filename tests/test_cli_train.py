@@ -17,12 +17,13 @@ from kseq2seq import Seq2SeqEstimator, load
 from kseq2seq.cli import make_app
 from kseq2seq.cli.config import config_lines
 from kseq2seq.cli.data import Limit, PairFiles, TooLong, limit_lengths
-from kseq2seq.cli.options import with_estimator_options
+from kseq2seq.cli.estimator_options import with_estimator_options
 from kseq2seq.cli.progress import EpochLines, LiveLine
 from kseq2seq.cli.train import train
+from kseq2seq.declarations import checked
 from kseq2seq.estimators import PRESETS
 from kseq2seq.persistence import Artifact, write_artifact
-from kseq2seq.training.fitting import _wants_batches
+from kseq2seq.training.keras_fit import _wants_batches
 
 SMALL = ("--units", 8, "--embedding-dim", 8, "--epochs", 1, "--random-state", 0)
 SMALL += ("--no-bidirectional",)
@@ -81,7 +82,7 @@ def settings():
 def test_a_preset_holds_parameters_of_the_estimator_as_json(name):
     preset = PRESETS[name]
     assert json.loads(json.dumps(preset)) == preset
-    Seq2SeqEstimator(**preset)._check_parameters()
+    checked(Seq2SeqEstimator(**preset))
 
 
 def test_command_line_before_config_before_preset_before_defaults(settings, folder):
@@ -390,7 +391,7 @@ def test_after_an_interrupt_the_same_command_goes_on(run, folder, monkeypatch):
     command += ("--checkpoint", "run.kseq2seq", "--json")
     with monkeypatch.context() as broken, pytest.warns(match="interrupted"):
         broken.setattr(
-            EpochLines, "look", lambda *_: signal.raise_signal(signal.SIGINT)
+            EpochLines, "on_epoch_end", lambda *_: signal.raise_signal(signal.SIGINT)
         )
         shown = run(*command, code=130)
     assert "interrupted: the same command again goes on from run.kseq2seq" in shown

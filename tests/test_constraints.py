@@ -16,8 +16,8 @@ from kseq2seq.search.constraints import (
 from kseq2seq.vocabulary import END, PAD, START
 
 ROWS, SIZE = 12, 7
-generator = np.random.default_rng(0)
-LOG_PROBS = np.log(generator.dirichlet(np.full(SIZE, 0.4), ROWS)).astype("float32")
+rng = np.random.default_rng(0)
+LOG_PROBS = np.log(rng.dirichlet(np.full(SIZE, 0.4), ROWS)).astype("float32")
 LOG_PROBS[:, PAD] = -np.inf  # as an option before has left it
 EQUAL = np.full((2, SIZE), np.log(1 / SIZE), "float32")
 

@@ -9,7 +9,7 @@ from sklearn.exceptions import NotFittedError
 from strategies import X, Y, small_estimator
 
 from kseq2seq import Seq2SeqEstimator
-from kseq2seq.estimators import answering
+from kseq2seq.answering import answer_stream
 
 
 def test_it_learns_to_reverse_words(fitted):
@@ -103,8 +103,8 @@ def test_attention_takes_an_iterator(fitted):
 
 
 def in_blocks_of(size, monkeypatch):
-    monkeypatch.setattr(answering, "SOURCES_A_BLOCK", size)
-    monkeypatch.setattr(answering, "BATCH_SIZE", size)
+    monkeypatch.setattr(answer_stream, "SOURCES_A_BLOCK", size)
+    monkeypatch.setattr(answer_stream, "BATCH_SIZE", size)
 
 
 def test_a_stream_that_fails_is_answered_up_to_there(fitted, monkeypatch):

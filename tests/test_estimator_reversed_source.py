@@ -13,8 +13,8 @@ from kseq2seq.batching import close_and_pad
 @pytest.fixture(scope="module")
 def backwards():
     """An estimator that reads sources from their end and says their first letters."""
-    generator = np.random.default_rng(1)
-    X = ["".join(generator.choice(list("abc"), size=1 + i % 5)) for i in range(160)]
+    rng = np.random.default_rng(1)
+    X = ["".join(rng.choice(list("abc"), size=1 + i % 5)) for i in range(160)]
     estimator = small_estimator(
         units=32,
         dropout=0.0,

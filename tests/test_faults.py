@@ -97,12 +97,12 @@ def test_training_goes_on_from_where_it_was_killed_twenty_times(tmp_path):
     assert found["files"] == names  # and nothing unfinished
 
 
-def damaged(content, generator):
+def damaged(content, rng):
     """Return a file's bytes with some flipped, cut out or added."""
-    start, end = np.sort(generator.integers(len(content) + 1, size=2))
+    start, end = np.sort(rng.integers(len(content) + 1, size=2))
     end = min(end, start + 64)
-    some = generator.bytes(int(generator.integers(1, 64)))
-    kind = generator.integers(5)
+    some = rng.bytes(int(rng.integers(1, 64)))
+    kind = rng.integers(5)
     if kind == 0:
         return content[:start] + some + content[start:]
     if kind == 1:
@@ -112,18 +112,18 @@ def damaged(content, generator):
     if kind == 3:
         return content[:start] + some + content[start + len(some) :]
     flipped = bytearray(content)
-    for position in generator.integers(len(content), size=3):
-        flipped[position] ^= 1 << int(generator.integers(8))
+    for position in rng.integers(len(content), size=3):
+        flipped[position] ^= 1 << int(rng.integers(8))
     return bytes(flipped)
 
 
 def test_a_thousand_damaged_files_load_right_or_are_refused(fitted, tmp_path):
     path = fitted.save(tmp_path / "m.kseq2seq")
     content, answers = path.read_bytes(), fitted.predict(X)
-    generator = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     refused = 0
     for _ in range(1000):
-        path.write_bytes(damaged(content, generator))
+        path.write_bytes(damaged(content, rng))
         try:
             loaded = load(path)
         except ValueError as error:

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from kseq2seq.layers import GRU, LSTM, Embedding, WordDropout
+from kseq2seq import build_seq2seq
+from kseq2seq.layers import GRU, LSTM, Embedding, WordDropout, recurrent
 from kseq2seq.vocabulary import UNK
 
 UNITS, WIDTH, LENGTH, ROWS = 6, 5, 4, 3
@@ -114,12 +115,30 @@ def test_a_single_step_is_a_step_of_kerass(layer, twin, num_states):
         np.testing.assert_allclose(ours, kerass, rtol=1e-5, atol=1e-6)
 
 
+@pytest.fixture
+def projected(monkeypatch):
+    """Return a list that gets the shape of whatever our layers multiply by a kernel."""
+    shapes = []
+    matmul = ops.matmul
+
+    def noting(inputs, kernel):
+        shapes.append(tuple(inputs.shape))
+        return matmul(inputs, kernel)
+
+    monkeypatch.setattr(recurrent.ops, "matmul", noting)
+    monkeypatch.setattr(recurrent._tensorflow, "is_alone_on_cpu", lambda: True)
+    return shapes
+
+
 @TWINS
-@pytest.mark.parametrize("vocabulary_size", [7, 50])
-def test_a_projected_table_gives_what_projected_embeddings_give(
-    layer, twin, num_states, vocabulary_size
+@pytest.mark.parametrize(
+    ("vocabulary_size", "multiplied"),
+    [(7, (7, WIDTH)), (12, (12, WIDTH)), (13, (ROWS, LENGTH, WIDTH))],
+)
+def test_a_table_of_no_more_rows_than_tokens_is_projected_in_place_of_embeddings(
+    layer, twin, num_states, vocabulary_size, multiplied, projected
 ):
-    """7 embeddings are fewer than the 12 tokens of the batch, 50 are more."""
+    """The batch has 12 tokens; what is learned is the same either way."""
     ids = np.random.default_rng(5).integers(0, vocabulary_size, (ROWS, LENGTH))
     results = []
     for embedding, one in ((Embedding, layer), (keras.layers.Embedding, twin)):
@@ -130,8 +149,31 @@ def test_a_projected_table_gives_what_projected_embeddings_give(
         model.compile(keras.optimizers.SGD(0.1), loss=weigh)
         model.train_on_batch(ids, values(ROWS, UNITS))
         results.append(model.get_weights())
+    assert set(projected) == {multiplied}
     for ours, kerass in zip(*results, strict=True):
         np.testing.assert_allclose(ours, kerass, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize(
+    ("options", "training", "drops_embeddings"),
+    [
+        ({}, True, False),
+        ({"bidirectional": True}, True, False),
+        ({"word_dropout": 0.5}, True, False),
+        ({"dropout": 0.5}, False, False),
+        ({"dropout": 0.5}, True, True),
+    ],
+)
+def test_built_models_project_tables_unless_training_drops_embeddings(
+    cell, options, training, drops_embeddings, projected
+):
+    models = build_seq2seq(7, 8, UNITS, cell=cell, embedding_dim=WIDTH, **options)
+    ids = np.random.default_rng(5).integers(4, 7, (ROWS, LENGTH))
+    projected.clear()
+    models.training([ids, ids], training=training)
+    tables, embeddings = {(7, WIDTH), (8, WIDTH)}, {(ROWS, LENGTH, WIDTH)}
+    assert set(projected) == (embeddings if drops_embeddings else tables)
 
 
 def test_dropped_words_are_unk_in_training_and_special_ids_stay():

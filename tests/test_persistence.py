@@ -102,10 +102,10 @@ def test_a_file_that_is_no_model_is_refused(tmp_path, content):
 
 def test_every_flipped_byte_is_read_right_or_refused(path):
     content = path.read_bytes()
-    generator = np.random.default_rng(0)
-    for position in generator.integers(len(content), size=300):
+    rng = np.random.default_rng(0)
+    for position in rng.integers(len(content), size=300):
         damaged = bytearray(content)
-        damaged[position] ^= 1 << generator.integers(8)
+        damaged[position] ^= 1 << rng.integers(8)
         path.write_bytes(bytes(damaged))
         try:
             array = read_artifact(path).arrays["weights/a"]
@@ -222,7 +222,7 @@ def test_sizes_that_there_are_no_weights_for_are_refused_unbuilt(
     path = fitted.save(tmp_path / "m.kseq2seq")
     parameters = read_description(path)["parameters"]
     describe(path, parameters={**parameters, setting: 10**6})
-    monkeypatch.setattr(Seq2SeqEstimator, "_rebuild", None)
+    monkeypatch.setattr(Seq2SeqEstimator, "_build", None)
     with pytest.raises(ValueError, match=rf"is damaged: {setting}=1,000,000"):
         kseq2seq.load(path)
 

@@ -4,7 +4,7 @@ import pytest
 from strategies import make_models, random_ids
 
 from kseq2seq import build_generator
-from kseq2seq.search import GreedySearch, SamplingSearch
+from kseq2seq.search import GreedySearch, SamplingSearch, SearchOptions
 from kseq2seq.search.sampling import drawn
 from kseq2seq.vocabulary import END, PAD, START
 
@@ -30,7 +30,9 @@ DECODER = table_decoder()
 
 
 def sample(rows=ROWS, max_length=2, kind=SamplingSearch, **options):
-    search = kind(DECODER, 1, max_length, **options)
+    if kind is SamplingSearch:
+        options = {"temperature": 1.0} | options
+    search = kind(DECODER, 1, max_length, SearchOptions(**options))
     answers = search([keras.ops.zeros((rows, 1))])
     return {name: array(value) for name, value in answers.items()}
 
@@ -88,7 +90,7 @@ def test_drawing_among_one_id_is_greedy_search(options):
 
 
 def test_rows_and_calls_are_drawn_anew_and_a_reset_repeats_them():
-    search = SamplingSearch(DECODER, 1, 5, seed=3)
+    search = SamplingSearch(DECODER, 1, 5, SearchOptions(temperature=1.0, seed=3))
     memory = [keras.ops.zeros((40, 1))]
     first, second = (array(search(memory)["ids"]) for _ in range(2))
     assert len(np.unique(first, axis=0)) > 20 and (first != second).any()

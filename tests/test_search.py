@@ -5,7 +5,7 @@ from strategies import label, make_models, random_ids
 
 from kseq2seq import build_generator
 from kseq2seq.batching import shift, shift_values
-from kseq2seq.search import GreedySearch, Rollout, ScheduledSampling
+from kseq2seq.search import GreedySearch, Rollout, ScheduledSampling, SearchOptions
 from kseq2seq.training import MaskedCrossentropy, with_teacher_forcing
 from kseq2seq.vocabulary import END, PAD, START
 
@@ -24,10 +24,10 @@ def array(value):
 
 
 def sources(rows=4, source_features=None, **_):
-    generator = np.random.default_rng(3)
+    rng = np.random.default_rng(3)
     if source_features:
-        return generator.normal(size=(rows, 5, source_features)).astype("float32")
-    return random_ids(generator, generator.integers(1, 6, size=rows), 12)
+        return rng.normal(size=(rows, 5, source_features)).astype("float32")
+    return random_ids(rng, rng.integers(1, 6, size=rows), 12)
 
 
 def remembered(models, source):
@@ -61,7 +61,9 @@ def test_greedy_search_feeds_the_best_token_until_end():
     """From START, 2, a decoder that counts says END, 3, and is not asked again."""
     answers = GreedySearch(counting_decoder(), 1, max_length=4)(start(2))
     assert array(answers["ids"]).tolist() == [[END, PAD, PAD, PAD]] * 2
-    later = GreedySearch(counting_decoder(), 1, max_length=4, forbidden_ids=[END])
+    later = GreedySearch(
+        counting_decoder(), 1, max_length=4, options=SearchOptions(forbidden_ids=[END])
+    )
     ids = array(later(start(1))["ids"])[0]
     assert ids[0] == 0  # all the others are as good; the first wins
 
@@ -114,13 +116,13 @@ def sample(models, probability, gold, source, *, seed=0, training=True):
 
 
 def gold_ids(rows=4):
-    generator = np.random.default_rng(1)
-    return shift(random_ids(generator, [STEPS] * rows, 9))
+    rng = np.random.default_rng(1)
+    return shift(random_ids(rng, [STEPS] * rows, 9))
 
 
 def gold_values(rows=4, features=3):
-    generator = np.random.default_rng(1)
-    values = generator.normal(size=(rows, STEPS, features)).astype("float32")
+    rng = np.random.default_rng(1)
+    values = rng.normal(size=(rows, STEPS, features)).astype("float32")
     return shift_values(values)
 
 

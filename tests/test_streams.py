@@ -125,9 +125,9 @@ def test_the_same_seed_and_stream_give_the_same_weights():
 
 def test_rows_of_integers_need_no_max_length():
     def rows():
-        generator = np.random.default_rng(0)
+        rng = np.random.default_rng(0)
         while True:
-            row = generator.integers(0, 3, size=3)
+            row = rng.integers(0, 3, size=3)
             yield row, row[:2]
 
     estimator = small(

@@ -18,8 +18,8 @@ from kseq2seq.training import (
     TeacherForcedAccuracy,
     TeacherForcing,
     fit_batches,
-    fitting,
     forcing_probability,
+    keras_fit,
     least_loss,
     make_optimizer,
     plan_buckets,
@@ -32,14 +32,14 @@ def log_softmax(logits):
 
 
 def example():
-    generator = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     target_ids = np.array([[4, 5, 3], [6, 3, 0]])
-    return target_ids, generator.normal(size=(2, 3, 8)).astype("float32")
+    return target_ids, rng.normal(size=(2, 3, 8)).astype("float32")
 
 
 def make_batches(n=40, **options):
-    generator = np.random.default_rng(0)
-    sources = [generator.integers(4, 12, size=i % 5).tolist() for i in range(n)]
+    rng = np.random.default_rng(0)
+    sources = [rng.integers(4, 12, size=i % 5).tolist() for i in range(n)]
     targets = [[4 + len(s) % 5] * (1 + len(s) % 3) for s in sources]
     return Batches(sources, targets, batch_size=8, random_state=0, **options)
 
@@ -152,7 +152,7 @@ def test_training_learns_and_reports_an_epoch_each():
 def test_a_compiled_step_learns_as_a_plain_one(probability, monkeypatch):
     losses, weights = [], []
     for steps in (0, 10**9):
-        monkeypatch.setattr(fitting, "STEPS_WORTH_COMPILING", steps)
+        monkeypatch.setattr(keras_fit, "STEPS_WORTH_COMPILING", steps)
         options = {} if probability is None else {"model": forced(probability)}
         models, history = fit(epochs=3, **options)
         losses.append(history["loss"])
@@ -196,7 +196,7 @@ def test_runs_of_batches_teach_what_single_batches_teach(monkeypatch):
     """Over 200 steps, compiled or not, with a bucket more or less."""
     losses = []
     for single, steps_worth in ((True, 10**9), (False, 10**9), (False, 0)):
-        monkeypatch.setattr(fitting, "STEPS_WORTH_COMPILING", steps_worth)
+        monkeypatch.setattr(keras_fit, "STEPS_WORTH_COMPILING", steps_worth)
         batches = make_batches(160, num_buckets=2)
         assert len(batches) == 20 and batches.run_length == 5
         callbacks = [Batchwise()] if single else []
@@ -251,7 +251,7 @@ def test_a_model_that_was_fitted_can_be_fitted_by_keras():
     ],
 )
 def test_callbacks_are_known_that_want_batches(callback, wants):
-    assert fitting._wants_batches(callback) is wants
+    assert keras_fit._wants_batches(callback) is wants
 
 
 def test_an_interrupt_ends_the_fit_after_the_step_and_keeps_the_weights():
@@ -426,9 +426,9 @@ def test_the_least_loss_is_that_of_the_best_logits(smoothing, num_classes):
     loss, label = Crossentropy(smoothing), np.array([1])
     least = least_loss(smoothing, num_classes)
     assert float(loss(label, best)) == pytest.approx(least, abs=1e-5)
-    generator = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for scale in (0.01, 0.1, 1.0):
-        other = best + generator.normal(0, scale, best.shape).astype("float32")
+        other = best + rng.normal(0, scale, best.shape).astype("float32")
         assert float(loss(label, other)) >= least - 1e-6
 
 
@@ -608,8 +608,8 @@ def test_a_warm_up_rises_along_a_line_and_then_falls_along_half_a_cosine():
 def test_accumulated_gradients_update_as_one_larger_batch():
     weights = []
     for batch_size, steps in ((8, 1), (4, 2)):
-        generator = np.random.default_rng(0)
-        sides = [generator.integers(4, 8, size=(16, 3)).tolist() for _ in range(2)]
+        rng = np.random.default_rng(0)
+        sides = [rng.integers(4, 8, size=(16, 3)).tolist() for _ in range(2)]
         batches = Batches(*sides, batch_size=batch_size, shuffle=False)
         optimizer = make_optimizer(
             "sgd", learning_rate=0.5, gradient_accumulation_steps=steps

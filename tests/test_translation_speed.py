@@ -14,8 +14,8 @@ from kseq2seq.ragged import RaggedIds  # noqa: E402
 
 @pytest.fixture(scope="module")
 def captions():
-    generator = np.random.default_rng(0)
-    lengths = generator.integers(1, 30, size=(2, 5000))
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(1, 30, size=(2, 5000))
     sides = (RaggedIds(np.full(side.sum(), 4, np.int32), side) for side in lengths)
     sources, targets = sides
     return speed.Captions(sources=sources, targets=targets, vocabulary_sizes=(5, 5))

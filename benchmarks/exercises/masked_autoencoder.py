@@ -176,11 +176,11 @@ class _Shuffled(keras.utils.PyDataset):
     def __init__(self, pictures: Pictures, batch_size: int) -> None:
         super().__init__()
         self.pictures, self.batch_size = pictures, batch_size
-        self.generator = np.random.default_rng(SEED)
+        self.rng = np.random.default_rng(SEED)
         self.on_epoch_end()
 
     def on_epoch_end(self) -> None:
-        self.order = self.generator.permutation(len(self.pictures.whole))
+        self.order = self.rng.permutation(len(self.pictures.whole))
 
     def __len__(self) -> int:
         return -(-len(self.order) // self.batch_size)

@@ -1,12 +1,10 @@
 """Sequences to padded batches, in few shapes."""
 
+from kseq2seq.batching.batches import Batches, LabelBatches, ValueBatches
 from kseq2seq.batching.buckets import (
     Batch,
-    Batches,
     BucketedBatches,
-    LabelBatches,
     Runs,
-    ValueBatches,
     relative_size,
     run_length,
 )

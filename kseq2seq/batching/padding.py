@@ -43,7 +43,7 @@ def pad(sequences: Sequence[Sequence[int]], width: int | None = None) -> np.ndar
 def close_and_pad(
     sequences: Sequence[Sequence[int]], width: int | None = None
 ) -> np.ndarray:
-    """Close every sequence with END and pad; so even an empty one has an id to read.
+    """Return the padded sequences, each closed by END: an empty one has an id, too.
 
     Parameters and result as in :func:`pad`.
     """
@@ -61,7 +61,7 @@ def shift(target_ids: np.ndarray) -> np.ndarray:
     Returns
     -------
     numpy.ndarray
-        int32, ``(batch, target_len)``: at every step the token before the one to come.
+        int32, ``(batch, target_len)``: at every step the token before the target.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def shift_values(target_values: np.ndarray) -> np.ndarray:
     Returns
     -------
     numpy.ndarray
-        Of the same shape: at every step the frame before the one to come.
+        Of the same shape: at every step the frame before the target.
 
     Raises
     ------

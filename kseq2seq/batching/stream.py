@@ -1,4 +1,4 @@
-"""A data set that comes as it is used: batches drawn from an iterator."""
+"""Batches drawn from an iterator while they are used, with no data set in memory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WIDTH_STEP = 8
 MOST_STEPS = 10**9
 
 LOOK_AHEAD = 64
-"""So many batches of an epoch's beginning are kept; no backend looks at more."""
+"""The number of an epoch's first batches that are kept; no backend looks at more."""
 
 
 def check_steps(steps: int) -> int:
@@ -28,9 +28,9 @@ def check_steps(steps: int) -> int:
 
 
 class StreamBatches(keras.utils.PyDataset):
-    """Batches of pairs drawn one after the other, so many an epoch, none twice.
+    """Batches of pairs, each drawn once, with a fixed number of batches an epoch.
 
-    Each batch is as one of :class:`Batches`, its widths rounded up.
+    Each has the form of a batch of :class:`Batches`, its widths rounded up.
 
     Parameters
     ----------

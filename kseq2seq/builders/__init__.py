@@ -1,19 +1,19 @@
 """Sizes to Keras models that share layers."""
 
-from kseq2seq.builders.architecture import ATTENTIONS, CELLS, DECODERS, EMBEDDINGS
 from kseq2seq.builders.autoencoder import (
     AutoencoderModels,
     build_masked_autoencoder,
 )
 from kseq2seq.builders.classifier import build_sequence_classifier
+from kseq2seq.builders.custom_parts import MakeAttention, MakeCell
 from kseq2seq.builders.ensemble import build_ensemble
-from kseq2seq.builders.own_parts import MakeAttention, MakeCell
 from kseq2seq.builders.seq2seq import (
     Seq2SeqModels,
     build_attention_seq2seq,
     build_seq2seq,
     check_seq2seq_models,
 )
+from kseq2seq.builders.settings import ATTENTIONS, CELLS, DECODERS, EMBEDDINGS
 
 __all__ = [
     "ATTENTIONS",

@@ -2,75 +2,58 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import keras
-import numpy as np
-
-from kseq2seq.arguments import (
-    check_choice,
-    check_flag,
-    check_rate,
-    check_size,
-    check_whole,
-    nearest,
-    quoted_choices,
+from kseq2seq.arguments import check_size
+from kseq2seq.builders.custom_parts import MakeAttention, count_states
+from kseq2seq.builders.settings import (
+    ATTENTION,
+    AttentionSettings,
+    EncoderSettings,
+    check_attention,
+    check_embedding,
+    check_initializer,
 )
-from kseq2seq.builders.own_parts import MakeAttention, MakeCell, count_states
-from kseq2seq.layers import RECURRENT_LAYERS
+from kseq2seq.declarations import checked, setting, settings
+from kseq2seq.layers import ATTENTION_KINDS, CELL_KINDS, AttentionKind, CellKind
 
-Embedding = str | np.ndarray
-Initializer = Any
-
-CELLS = tuple(RECURRENT_LAYERS)
-ATTENTIONS = ("dot", "scaled_dot", "general", "additive")
-DECODERS = ("autoregressive", "repeat")
-EMBEDDINGS = ("learned", "one_hot")
-MAX_LAYERS = 4
 LARGEST_MATRIX = 2**31 - 1
 """No matrix of weights is larger: 8 GB, and as much again for its gradient."""
-_FLAGS = ("bidirectional", "freeze_embeddings", "residual", "layer_normalization")
+_IDS = (
+    "int",
+    """How many ids each side knows, the four special ids included; at least 4. None for
+    a side of real values.""",
+)
+_FEATURES = (
+    "int",
+    """How many real values a frame of the side has; in place of the vocabulary size.
+    The decoder's inputs are then :func:`kseq2seq.batching.shift_values` of the targets:
+    the decoder starts from a frame of zeros.""",
+)
 
 
-@dataclass(frozen=True, kw_only=True)
-class EncoderArchitecture:
+@settings
+class EncoderArchitecture(EncoderSettings):
     """The checked arguments of what reads a source."""
 
-    source_vocabulary_size: int | None
-    source_features: int | None
-    units: int
-    cell: str | MakeCell
-    num_layers: int
-    bidirectional: bool
-    embedding_dim: int | None
-    source_embedding: Embedding
-    freeze_embeddings: bool
-    dropout: float
-    recurrent_dropout: float
-    kernel_initializer: Initializer
-    recurrent_initializer: Initializer
-    bias_initializer: Initializer
-    embeddings_initializer: Initializer
-    random_state: Any
+    source_vocabulary_size: int | None = setting(*_IDS, default=None)
+    source_features: int | None = setting(*_FEATURES, default=None)
+    random_state: Any = setting(
+        "int",
+        "Seeds initializers and dropout. The global seeds are neither read nor set.",
+        default=None,
+    )
     encoder_units: int | None = None
     residual: bool = False
     layer_normalization: bool = False
-    word_dropout: float = 0.0
 
     def __post_init__(self) -> None:
+        for name, value in checked(self).items():
+            setattr(self, name, value)
         self.check_side("source")
-        self.check_sizes("units", "encoder_units", "embedding_dim")
-        if not callable(self.cell):
-            check_choice("cell", self.cell, CELLS)
         _ = self.state_names  # a cell of one's own is made, or refused, once
         self.check_matrices("source", "units", "encoder_units", "embedding_dim")
-        check_whole("num_layers", self.num_layers, maximum=MAX_LAYERS)
-        for name in _FLAGS:
-            check_flag(name, getattr(self, name))
-        for name in ("dropout", "recurrent_dropout", "word_dropout"):
-            check_rate(name, getattr(self, name))
         if callable(self.cell) and self.recurrent_dropout:
             raise ValueError(
                 "recurrent_dropout is for the cells that are known by name; a cell of "
@@ -81,21 +64,8 @@ class EncoderArchitecture:
                 "encoder_units must be even when bidirectional, half for each "
                 f"direction; got {self.encoder_units}."
             )
-        for name in ("kernel", "recurrent", "embeddings"):
-            initializer = getattr(self, f"{name}_initializer")
-            if name != "embeddings" or initializer is not None:
-                check_initializer(f"{name}_initializer", initializer, (3, 6))
-        # Keras's GRU has two biases, for the inputs and for the states.
-        shape = (2, 6) if self.cell == "gru" else (6,)
-        check_initializer("bias_initializer", self.bias_initializer, shape)
-
-    def check_sizes(self, *names: str, minimum: int = 1) -> None:
-        """Raise unless these are whole numbers or None; NumPy's become Python's."""
-        for name in names:
-            value = getattr(self, name)
-            if value is not None or name == "units":
-                size = check_size(name, value, minimum=minimum)
-                object.__setattr__(self, name, size)
+        shape = self.cell_kind.bias_shape(6) if self.cell_kind else (6,)
+        check_initializer("bias_initializer", self.bias_initializer, shape=shape)
 
     def check_matrices(self, side: str, *widths: str) -> None:
         """Raise where these widths and a side's size make too large a matrix."""
@@ -123,10 +93,11 @@ class EncoderArchitecture:
                 f"{size!r} and {width!r}."
             )
         if size is None:
-            self.check_sizes(features)
+            setattr(self, features, check_size(features, width))
             return
-        self.check_sizes(ids, minimum=4)
-        check_embedding(f"{side}_embedding", getattr(self, f"{side}_embedding"), size)
+        setattr(self, ids, check_size(ids, size, minimum=4))
+        name = f"{side}_embedding"
+        check_embedding(name, getattr(self, name), size=getattr(self, ids))
 
     @property
     def encoder_width(self) -> int:
@@ -142,51 +113,54 @@ class EncoderArchitecture:
 
     @property
     def cell_name(self) -> str:
-        """What the names of the recurrent layers have."""
+        """What the names of the recurrent layers contain: the cell's, or "cell"."""
         return self.cell if isinstance(self.cell, str) else "cell"
+
+    @property
+    def cell_kind(self) -> CellKind | None:
+        """The kind of a cell that is known by name; None for one of the user's own."""
+        return CELL_KINDS[self.cell] if isinstance(self.cell, str) else None
 
     @cached_property
     def state_names(self) -> tuple[str, ...]:
-        """The names of a layer's states; of a cell of one's own they have numbers."""
+        """The names of a layer's states; of a user's own cell they are h, s2, s3 ..."""
         if callable(self.cell):
             num_states = count_states(self.cell, self.units)
             return ("h", *(f"s{i}" for i in range(2, num_states + 1)))
-        return ("h", "c") if self.cell == "lstm" else ("h",)
+        return CELL_KINDS[self.cell].state_names
 
 
-@dataclass(frozen=True, kw_only=True)
-class Architecture(EncoderArchitecture):
+@settings
+class Architecture(AttentionSettings, EncoderArchitecture):
     """The checked arguments of an encoder and a decoder."""
 
-    target_vocabulary_size: int | None
-    target_features: int | None
-    target_embedding: Embedding
-    decoder: str
-    attention: str | MakeAttention | None = None
-    attention_units: int | None = None
-    attention_dropout: float = 0.0
-    input_feeding: bool = False
-    bridge: bool = False
-    tied_embeddings: bool = False
+    target_vocabulary_size: int | None = setting(*_IDS, default=None)
+    target_features: int | None = setting(*_FEATURES, default=None)
+    attention: str | MakeAttention | None = setting(
+        *ATTENTION, check_attention, default=None
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_rate("attention_dropout", self.attention_dropout)
         if callable(self.attention) and self.attention_dropout:
             raise ValueError(
                 "attention_dropout is for the kinds that are known by name; a layer of "
                 "your own drops inside itself. Leave it out."
             )
-        check_flag("bridge", self.bridge)
-        if check_flag("input_feeding", self.input_feeding):
+        if self.input_feeding:
             self._check_feeding()
         self.check_side("target")
-        check_choice("decoder", self.decoder, DECODERS)
-        self.check_sizes("attention_units")
         widths = ("units", "encoder_units", "embedding_dim", "attention_units")
         self.check_matrices("target", *widths)
-        if check_flag("tied_embeddings", self.tied_embeddings):
+        if self.tied_embeddings:
             self._check_tie()
+
+    @property
+    def attention_kind(self) -> AttentionKind | None:
+        """The kind of attention that is known by name; None for others, or without."""
+        if not isinstance(self.attention, str):
+            return None
+        return ATTENTION_KINDS[self.attention]
 
     @property
     def output_width(self) -> int:
@@ -232,45 +206,3 @@ class Architecture(EncoderArchitecture):
                 f"are read from; got {width} and {read}. Set embedding_dim={read}, or "
                 f"{name}={width}."
             )
-
-
-def check_initializer(name: str, value: Any, shape: tuple[int, ...]) -> None:
-    """Raise unless the initializer can be had and fills a small array."""
-    try:
-        found = keras.initializers.get(value)
-        filled = found(shape, dtype="float32")  # as a layer will call it
-    except Exception:
-        filled = None
-    if filled is None or tuple(filled.shape) != shape:
-        raise ValueError(
-            f"{name} must be a Keras initializer, the name of one, or a function of "
-            f"shape and dtype, that fills an array of {len(shape)} dimensions; got "
-            f"{value!r}.{nearest(value, _initializer_names())}"
-        )
-
-
-def _initializer_names() -> list[str]:
-    return [name for name in dir(keras.initializers) if name.islower()]
-
-
-def check_embedding(name: str, value: Any, vocabulary_size: int | None) -> None:
-    """Raise unless value is a known name or a finite matrix with a row for each id."""
-    if isinstance(value, str):
-        return check_choice(name, value, EMBEDDINGS)
-    rows = "vocabulary size" if vocabulary_size is None else vocabulary_size
-    expected = f"{quoted_choices(EMBEDDINGS)}, or a matrix of shape ({rows}, width)"
-    if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiu":
-        raise TypeError(f"{name} must be {expected}; got {type(value).__name__}.")
-    fits = value.ndim == 2 and value.shape[1] > 0
-    if not fits or vocabulary_size not in (None, value.shape[0]):
-        raise ValueError(
-            f"{name} must be {expected}, ids 0 to 3 being PAD, UNK, START and END; "
-            f"got shape {value.shape}."
-        )
-    finite = np.isfinite(np.abs(value).astype("float64")) & (
-        np.abs(value) <= np.finfo("float32").max
-    )
-    if not finite.all():
-        row = int(np.argwhere(~finite)[0][0])
-        raise ValueError(f"{name} must be finite; row {row} holds NaN or infinity.")
-    return None

@@ -16,8 +16,8 @@ import keras
 import numpy as np
 
 from kseq2seq.arguments import check_size, check_whole
-from kseq2seq.builders.architecture import Initializer, check_initializer
 from kseq2seq.builders.components import Seeded
+from kseq2seq.builders.settings import Initializer, check_initializer
 from kseq2seq.layers import FixedShapeModel
 
 
@@ -111,7 +111,7 @@ def build_masked_autoencoder(
     shape = _image_shape(input_size)
     widths = _hidden_widths(hidden_units, num_hidden_layers)
     check_size("latent_units", latent_units)
-    check_initializer("kernel_initializer", kernel_initializer, (3, 6))
+    check_initializer("kernel_initializer", kernel_initializer)
     layers = _Layers(Seeded(random_state), kernel_initializer)
     encode = layers.encoder(shape, widths, latent_units)
     decode = layers.decoder(shape, widths[::-1])

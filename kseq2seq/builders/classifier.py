@@ -6,16 +6,15 @@ import keras
 import numpy as np
 
 from kseq2seq.arguments import check_size
-from kseq2seq.builders.architecture import (
-    Embedding,
-    EncoderArchitecture,
-    Initializer,
-)
+from kseq2seq.builders.architecture import EncoderArchitecture
 from kseq2seq.builders.components import Components
+from kseq2seq.builders.custom_parts import MakeCell
 from kseq2seq.builders.encoder import join_directions, read_source
-from kseq2seq.builders.own_parts import MakeCell
+from kseq2seq.builders.settings import Embedding, Initializer
+from kseq2seq.declarations import documented
 
 
+@documented(EncoderArchitecture)
 def build_sequence_classifier(
     source_vocabulary_size: int | None = None,
     num_classes: int = 2,
@@ -44,20 +43,9 @@ def build_sequence_classifier(
 
     Parameters
     ----------
-    source_vocabulary_size : int, optional
-        How many ids there are, the four special ids included; at least 4. None for a
-        source of real values.
     num_classes : int, default 2
         At least 2.
-    units : int, default 256
-        The width of the recurrent layers, an even number if `bidirectional` (an odd one
-        is rounded up).
-    source_features : int, optional
-        How many real values a frame has; in place of the vocabulary size.
-    cell, num_layers, bidirectional, embedding_dim, source_embedding, \
-freeze_embeddings, dropout, recurrent_dropout, word_dropout, kernel_initializer, \
-recurrent_initializer, bias_initializer, embeddings_initializer, random_state
-        As in :func:`kseq2seq.build_seq2seq`.
+    {parameters}
 
     Returns
     -------

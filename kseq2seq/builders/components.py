@@ -9,13 +9,11 @@ import keras
 import numpy as np
 from keras import layers as keras_layers
 
-from kseq2seq.arguments import random_generator
-from kseq2seq.builders.architecture import (
-    EncoderArchitecture,
-    Initializer,
-)
+from kseq2seq.arguments import make_rng
+from kseq2seq.builders.architecture import EncoderArchitecture
+from kseq2seq.builders.settings import Initializer
 from kseq2seq.layers import (
-    RECURRENT_LAYERS,
+    CELL_KINDS,
     Dense,
     Dropout,
     Embedding,
@@ -38,11 +36,11 @@ class Seeded:
     def __init__(
         self, random_state: int | np.random.Generator | np.random.RandomState | None
     ) -> None:
-        self._generator = random_generator(random_state)
+        self._rng = make_rng(random_state)
 
     def seed(self) -> int:
         """Return the next seed."""
-        return int(self._generator.integers(2**31))
+        return int(self._rng.integers(2**31))
 
     def initializer(self, initializer: Initializer) -> keras.initializers.Initializer:
         """Return the initializer; one without a seed gets the next one of ours."""
@@ -140,7 +138,7 @@ class Components(Seeded):
                 go_backwards=backward,
                 name=name,
             )
-        return RECURRENT_LAYERS[architecture.cell](
+        return CELL_KINDS[architecture.cell].layer(
             units,
             kernel_initializer=self.initializer(architecture.kernel_initializer),
             recurrent_initializer=self.initializer(architecture.recurrent_initializer),

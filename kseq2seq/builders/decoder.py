@@ -10,8 +10,8 @@ import keras
 
 from kseq2seq.builders.architecture import Architecture
 from kseq2seq.builders.components import Components
-from kseq2seq.builders.own_parts import make_attention
-from kseq2seq.layers import AdditiveAttention, DotAttention, RepeatAlong, StepCell
+from kseq2seq.builders.custom_parts import make_attention
+from kseq2seq.layers import AttentionKind, RepeatAlong, StepCell
 
 
 class Decoder:
@@ -58,8 +58,8 @@ class Decoder:
     def _reader(self, components: Components) -> Callable[[Any, Any], Any]:
         """Return what makes the first recurrent layer's inputs.
 
-        It is a function of the decoder inputs and of what stays at every step, where
-        the encoder's last state comes first if the decoder repeats it.
+        It is a function of the decoder inputs and of the encoder's constants, the
+        first of which is its last state if the decoder repeats it.
         """
         architecture = self.architecture
         if architecture.decoder == "repeat":
@@ -134,7 +134,7 @@ class Decoder:
         return [outputs, *new_states, *weights]
 
     def inputs(self, steps: int | None) -> Any:
-        """Return the decoder's input: ids, or real values, of so many steps."""
+        """Return the decoder's input: ids, or real values, for a number of steps."""
         features = self.architecture.target_features
         if features is None:
             return keras.Input((steps,), name="decoder_input_ids", dtype="int32")
@@ -158,28 +158,14 @@ class _Attention:
     """Attention over the encoder outputs, masked where the source ends."""
 
     def __init__(self, architecture: Architecture, components: Components) -> None:
-        kind = architecture.attention
         self.names = ["encoder_outputs", "source_mask"]
-        self.query: Any = components.identity
-        self.attention: Any
-        rate = architecture.attention_dropout
-        drops = {"dropout": rate, "seed": components.seed()} if rate else {}
-        if callable(kind):
+        self.query: Callable[[Any], Any] = components.identity
+        kind = architecture.attention_kind
+        if kind is not None:
+            self._make(kind, architecture, components)
+        elif callable(architecture.attention):
             self.attention = make_attention(
-                kind, architecture.units, architecture.encoder_width
-            )
-        elif kind == "additive":
-            self.names.insert(0, "attention_keys")
-            self.query = components.dense(architecture.units, name="attention_query")
-            initializer = components.initializer(architecture.kernel_initializer)
-            self.attention = AdditiveAttention(initializer, name="attention", **drops)
-        else:
-            if kind == "general" or architecture.encoder_width != architecture.units:
-                self.query = components.dense(
-                    architecture.encoder_width, use_bias=False, name="attention_query"
-                )
-            self.attention = DotAttention(
-                scaled=kind == "scaled_dot", name="attention", **drops
+                architecture.attention, architecture.units, architecture.encoder_width
             )
         self.concatenate = keras.layers.Concatenate(name="attention_concatenate")
         self.vector = components.dense(
@@ -187,6 +173,26 @@ class _Attention:
             activation="tanh",
             name="attention_vector",
         )
+
+    def _make(
+        self, kind: AttentionKind, architecture: Architecture, components: Components
+    ) -> None:
+        """Make the layers of a kind that is known by name."""
+        if kind.reads_keys:
+            self.names.insert(0, "attention_keys")
+        rate = architecture.attention_dropout
+        options: dict[str, Any] = {}
+        if rate:
+            options = {"dropout": rate, "seed": components.seed()}
+        width = architecture.units if kind.reads_keys else architecture.encoder_width
+        if kind.always_projects or width != architecture.units:
+            self.query = components.dense(
+                width, use_bias=kind.query_bias, name="attention_query"
+            )
+        if kind.has_kernel:
+            initializer = components.initializer(architecture.kernel_initializer)
+            options["kernel_initializer"] = initializer
+        self.attention = kind.layer(name="attention", **options)
 
     def wire(self, outputs: Any, memory: list[Any]) -> tuple[Any, Any]:
         """Return the attentional vector and the weights, both for every step."""

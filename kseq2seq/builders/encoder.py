@@ -25,8 +25,8 @@ class Reading:
     outputs : KerasTensor
         Of the last layer: ``(batch, source_len, encoder_units)``.
     states : list of list of KerasTensor
-        Of each layer: h and, for an LSTM, c, of the forward direction and then of the
-        backward one.
+        Of each layer: the states of the forward direction (``state_names`` says in
+        which order), then those of the backward one.
     """
 
     source: Any
@@ -72,12 +72,13 @@ def _embed(
 
 
 def build_encoder(architecture: Architecture, components: Components) -> keras.Model:
-    """Return the model from the source to states and to what stays at every step.
+    """Return the model from the source to the decoder's first states and constants.
 
-    States are ``(batch, units)`` each: of layer 1, then of layer 2 ...; an LSTM's h
-    before its c. What stays is, for a decoder that repeats it, the last layer's h, and
-    with attention the encoder outputs and their mask, before them what additive
-    attention makes of them once for all steps.
+    The states are ``(batch, units)`` each: those of layer 1, then of layer 2 ..., an
+    LSTM's h before its c; with input feeding the first attentional vector, zeros,
+    follows. The constants are the same at every decoder step: the last layer's h, for
+    a decoder that repeats it, then with attention the keys, for a kind that reads them,
+    the encoder outputs and their mask.
     """
     reading = read_source(architecture, components)
     states: list[Any] = []
@@ -92,7 +93,8 @@ def build_encoder(architecture: Architecture, components: Components) -> keras.M
         constants.append(Unmasked(name="encoder_state")(last))
     if architecture.attention:
         outputs = Unmasked(name="encoder_outputs")(reading.outputs)
-        if architecture.attention == "additive":
+        kind = architecture.attention_kind
+        if kind is not None and kind.reads_keys:
             keys = components.dense(
                 architecture.units, use_bias=False, name="attention_keys"
             )

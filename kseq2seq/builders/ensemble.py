@@ -48,7 +48,8 @@ def build_ensemble(models: Sequence[Seq2SeqModels]) -> Seq2SeqModels:
     _check_members(models)
     if len(models) == 1:
         return models[0]
-    # Those with attention last: so encoder outputs and a mask end what stays.
+    # Those with attention last, so that the last constants are encoder outputs and
+    # their mask, as a search expects.
     members = sorted(models, key=lambda member: member.has_attention)
     return Seq2SeqModels(
         training=_training(members),
@@ -66,7 +67,7 @@ def _training(members: list[Seq2SeqModels]) -> keras.Model:
 
 
 def _encoder(members: list[Seq2SeqModels]) -> keras.Model:
-    """Return the states of every member, and then what stays at every step."""
+    """Return the model that gives the states of every member, then all constants."""
     source = _input_like(members[0].encoder.inputs[0])
     parts = _named_apart([member.encoder for member in members])
     states, constants = [], []

@@ -16,16 +16,13 @@ import keras
 import numpy as np
 
 from kseq2seq.arguments import check_choice
-from kseq2seq.builders.architecture import (
-    ATTENTIONS,
-    Architecture,
-    Embedding,
-    Initializer,
-)
+from kseq2seq.builders.architecture import Architecture
 from kseq2seq.builders.components import Components
+from kseq2seq.builders.custom_parts import MakeAttention, MakeCell
 from kseq2seq.builders.decoder import Decoder
 from kseq2seq.builders.encoder import build_encoder
-from kseq2seq.builders.own_parts import MakeAttention, MakeCell
+from kseq2seq.builders.settings import ATTENTIONS, Embedding, Initializer
+from kseq2seq.declarations import documented
 
 
 @dataclass(frozen=True)
@@ -84,6 +81,7 @@ def check_seq2seq_models(models: Any, name: str = "models") -> None:
         )
 
 
+@documented(Architecture)
 def build_seq2seq(
     source_vocabulary_size: int | None = None,
     target_vocabulary_size: int | None = None,
@@ -121,67 +119,7 @@ def build_seq2seq(
 
     Parameters
     ----------
-    source_vocabulary_size, target_vocabulary_size : int, optional
-        How many ids each side knows, the four special ids included; at least 4. None
-        for a side of real values.
-    units : int, default 256
-        The width of the decoder.
-    source_features, target_features : int, optional
-        How many real values a frame of the side has; in place of the vocabulary size.
-        The decoder's inputs are then :func:`kseq2seq.batching.shift_values` of the
-        targets: the decoder starts from a frame of zeros.
-    decoder : {"autoregressive", "repeat"}, default "autoregressive"
-        What the decoder is fed at each step: the token before (its own last answer, or
-        in training the gold one), or always the encoder's last state, the top layer's
-        h, as it is given to the decoder. The latter answers all steps without reading
-        itself.
-    encoder_units : int, optional
-        The width of the encoder outputs; `units` when None (rounded up to an even
-        number if `bidirectional`).
-    cell : {"lstm", "gru", "rnn"} or callable, default "lstm"
-        Or a function of a width, such as a class of your own, that returns a Keras
-        cell: a layer with ``state_size``, one or more of that width, the first of them
-        taken for h, and ``call(inputs, states)``. Its initializers are its own, and
-        Keras must know the class (``@keras.saving.register_keras_serializable()``).
-    num_layers : int, default 1
-        Recurrent layers of the encoder, and of the decoder; 1 to 4.
-    bidirectional : bool, default False
-        Whether each encoder layer reads in both directions, half its width each.
-    bridge : bool, default False
-        Whether a dense layer with tanh stands between each of the encoder's last states
-        and the decoder's first. Where the encoder outputs are not as wide as the
-        decoder, it always does.
-    residual : bool, default False
-        Whether, from the second recurrent layer on, a layer's inputs are added to its
-        outputs (He et al., 2016, arXiv:1512.03385).
-    layer_normalization : bool, default False
-        Whether each recurrent layer's outputs, after that, are normalized over their
-        width (Ba et al., 2016, arXiv:1607.06450). States are not.
-    embedding_dim : int, optional
-        The width of learned embeddings; `units` when None.
-    source_embedding, target_embedding : {"learned", "one_hot"} or array, default
-        "learned". An array ``(vocabulary size, any width)`` is the embeddings' start.
-    freeze_embeddings : bool, default False
-        Whether embeddings given as arrays stay as they are.
-    tied_embeddings : bool, default False
-        Whether the logits are the products with the target embeddings, with no weights
-        of their own (Press and Wolf, 2017, arXiv:1608.05859). These must be as wide as
-        what the logits are read from: `units`, or with attention its width.
-    dropout : float, default 0
-        Share of the embeddings, of the values between layers and of the values before
-        the logits that training drops; at least 0 and below 1.
-    recurrent_dropout : float, default 0
-        Share of each recurrent layer's state that training drops.
-    word_dropout : float, default 0
-        Share of the tokens, of sources and of decoder inputs, that are UNK in training.
-    kernel_initializer, recurrent_initializer, bias_initializer, \
-embeddings_initializer : str or keras.initializers.Initializer
-        Initializers that have no seed of their own draw one from `random_state`.
-        `embeddings_initializer` None is a normal distribution with a standard deviation
-        of 0.1.
-        `bias_initializer` is that of the recurrent layers.
-    random_state : int, optional
-        Seeds initializers and dropout. The global seeds are neither read nor set.
+    {parameters}
 
     Returns
     -------
@@ -205,6 +143,7 @@ embeddings_initializer : str or keras.initializers.Initializer
     return _build(Architecture(**locals()))
 
 
+@documented(Architecture)
 def build_attention_seq2seq(
     source_vocabulary_size: int | None = None,
     target_vocabulary_size: int | None = None,
@@ -247,35 +186,7 @@ def build_attention_seq2seq(
 
     Parameters
     ----------
-    attention : {"dot", "scaled_dot", "general", "additive"} or callable, default "dot"
-        The score of decoder output q and encoder output h: ``q . h``; the same divided
-        by the square root of the width (Vaswani et al., 2017, arXiv:1706.03762); ``q W
-        h`` (Luong et al., equation 8, general); or ``v . tanh(W q + U h + b)``, its
-        inside `units` wide (Bahdanau et al., 2015, arXiv:1409.0473, A.1.2; here with
-        the decoder output of the same step). Where `encoder_units` differs from the
-        decoder's `units`, the first two bring q to the encoder's width first, by a
-        dense layer without bias. Or a function, such as a class of your own, that
-        returns a Keras layer; it is called with decoder outputs ``(batch, target_len,
-        units)``, encoder outputs ``(batch, source_len, encoder_units)`` and their mask
-        ``(batch, source_len)``, True where a token stands, and returns context vectors
-        ``(batch, target_len, any width)`` and weights ``(batch, target_len,
-        source_len)``. Keras must know its class, too.
-    attention_units : int, optional
-        The width of the tanh layer; `units` when None.
-    attention_dropout : float, default 0
-        Share of the attention weights that training drops from the context vector.
-    input_feeding : bool, default False
-        Whether each step also reads the tanh layer's output of the step before, zeros
-        at the first (Luong et al., section 3.3). Training then takes the steps one by
-        one, which is slower, and drops nothing inside a step: neither between the
-        decoder's layers nor recurrent states nor attention weights.
-    source_vocabulary_size, target_vocabulary_size, units, source_features, \
-target_features, decoder, encoder_units, cell, num_layers, bidirectional, bridge, \
-residual, layer_normalization, embedding_dim, source_embedding, target_embedding, \
-freeze_embeddings, tied_embeddings, dropout, recurrent_dropout, word_dropout, \
-kernel_initializer, recurrent_initializer, bias_initializer, embeddings_initializer, \
-random_state
-        As in :func:`build_seq2seq`.
+    {parameters}
 
     Returns
     -------

@@ -11,7 +11,7 @@ import typer
 
 import kseq2seq
 from kseq2seq.cli.commands import evaluate, export, info, predict
-from kseq2seq.cli.options import with_estimator_options
+from kseq2seq.cli.estimator_options import with_estimator_options
 from kseq2seq.cli.quickstart import quickstart
 from kseq2seq.cli.train import train
 

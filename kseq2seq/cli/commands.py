@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -233,29 +232,16 @@ class Measured:
 
 
 def measure_answers(estimator: Any, X: list[str], y: list[str]) -> Measured:
-    """Compare answers with targets, prepared as the estimator prepares texts."""
-    from kseq2seq.metrics import METRICS, has_sacrebleu, measure, sacrebleu_score
-    from kseq2seq.tokenizers import get_tokenizer, prepare_text
+    """Return how good an estimator's answers are, as its own `measure` says."""
+    from kseq2seq.metrics import METRICS, TEXT_METRICS, has_sacrebleu, signature
 
-    settings = ("lowercase", "unicode_normalization")
-    preparation = {name: getattr(estimator, name) for name in settings}
-    y = [prepare_text(text, **preparation) for text in y]
-    encode = get_tokenizer(estimator.target_tokenizer_).encode
-    answers = estimator.predict(X)
-
-    def tokens(texts: Sequence[str]) -> list[list[str]]:
-        return [encode(text) for text in texts]
-
-    signed = {
-        name: sacrebleu_score(name, y, answers, lowercase=estimator.lowercase)
-        for name in ("bleu", "chrf")
-        if has_sacrebleu()
-    }
-    if not signed:
+    has_bleu = has_sacrebleu()
+    if not has_bleu:
         typer.echo("BLEU and chrF need: pip install 'kseq2seq[text]'", err=True)
-    others = [name for name in METRICS if name not in ("bleu", "chrf")]
-    return Measured(
-        {name: score for name, (score, _) in signed.items()}
-        | measure(y, answers, others, tokens=tokens),
-        {name: signature for name, (_, signature) in signed.items()},
-    )
+    corpus = TEXT_METRICS if has_bleu else ()
+    others = [name for name in METRICS if name not in TEXT_METRICS]
+    scores = estimator.measure(X, y, [*corpus, *others])
+    signatures = {
+        name: signature(name, lowercase=estimator.lowercase) for name in corpus
+    }
+    return Measured(scores, signatures)

@@ -26,10 +26,14 @@ _NAMES = {
     list: "a list",
     NoneType: repr(NONE),
 }
-_NOT_OF_FILES = ("source_vocabulary", "target_vocabulary")
-"""None, or given in Python."""
-_NOT_SETTINGS = ("callbacks", "verbose")
-"""Parameters that do not say how to train a model."""
+NOT_IN_CONFIGS = (
+    *("source_vocabulary", "target_vocabulary"),
+    *("callbacks", "loss", "metrics", "verbose"),
+)
+"""The parameters that are declared to be no options.
+
+Written out, as a file is described without the declarations, which load a backend.
+"""
 
 
 def read_config(path: Path, accepted: Mapping[str, Types]) -> dict[str, Any]:
@@ -102,13 +106,11 @@ def config_lines(parameters: Mapping[str, Any]) -> Iterator[str]:
     What only Python can pass, such as an array, becomes a comment.
     """
     for name, value in parameters.items():
-        if name in _NOT_SETTINGS:
-            continue
         if isinstance(value, dict) and isinstance(value.get("tokenizer"), str):
             value = value["tokenizer"]
         if isinstance(value, dict):
             yield f"# {name}: given in Python ({', '.join(value)})"
-        elif name not in _NOT_OF_FILES:
+        elif name not in NOT_IN_CONFIGS:
             yield f"{name} = {_toml(value)}"
 
 

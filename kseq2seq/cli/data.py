@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 import typer
 
 from kseq2seq.arguments import check_whole
+from kseq2seq.datasets.pairs import Pairs
 
 if TYPE_CHECKING:
     from kseq2seq.tokenizers import Tokenizer
-
-Pairs = tuple[list[str], list[str]]
 
 
 class TooLong(StrEnum):

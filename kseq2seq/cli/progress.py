@@ -12,13 +12,13 @@ import keras
 import typer
 
 from kseq2seq.training import FreeRunningValidation, SampleAnswers
-from kseq2seq.training.callbacks import AnswerCallback
+from kseq2seq.training.callbacks import AttachedCallback
 
 SECONDS_A_LOOK = 0.2
-"""The live line is not written more often."""
+"""The live line is written no more often than this."""
 EPOCHS_A_SAMPLE = 3
 TARGETS_COUNTED = 10_000
-"""So many targets tell how many tokens each has."""
+"""The mean length of this many targets stands for that of all."""
 _SHOWN = {
     "loss": "loss {:.4f}",
     "val_loss": "val_loss {:.4f}",
@@ -33,14 +33,14 @@ _SHOWN = {
 
 @dataclass
 class _Clock:
-    """When what began, in an object, as a checkpoint keeps a callback's numbers.
+    """When a training and its epochs began.
 
     Attributes
     ----------
     start, epoch_start, looked : float
-        Seconds.
+        Seconds: of the training's start, of the epoch's, and of the last live line.
     first_epoch, epoch : int
-        That the training began with, and that it is in.
+        The epoch that the training began with, and the one that it is in.
     speed : str
         Of the epoch's training, once it is over.
     """
@@ -53,11 +53,11 @@ class _Clock:
     speed: str = ""
 
 
-class EpochLines(AnswerCallback):
+class EpochLines(AttachedCallback):
     """Prints a line an epoch: what was measured, tokens a second, time left.
 
-    It is an `AnswerCallback` so that it comes, as the list has it, after the one that
-    measures answers and before the one that shows some.
+    An attached callback knows how the estimator splits targets into tokens, and stands
+    in the list after the one that measures answers and before the one that shows some.
 
     Parameters
     ----------
@@ -66,6 +66,9 @@ class EpochLines(AnswerCallback):
     held_back : float
         The share of them that training leaves out.
     """
+
+    is_remembered = False
+    takes_runs = True
 
     def __init__(self, targets: list[str], held_back: float) -> None:
         super().__init__()
@@ -89,8 +92,8 @@ class EpochLines(AnswerCallback):
     def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
         self._clock.speed = self._tokens_per_second()  # of training, not of validation
 
-    def look(self, epoch: int, logs: dict[str, float]) -> None:
-        speed = self._clock.speed or self._tokens_per_second()
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        logs, speed = logs or {}, self._clock.speed or self._tokens_per_second()
         measured = [how.format(logs[n]) for n, how in _SHOWN.items() if n in logs]
         self._write(f"epoch {epoch + 1:3}", *measured, speed, self._left(epoch + 1))
 
@@ -112,9 +115,6 @@ class EpochLines(AnswerCallback):
 
 class LiveLine(EpochLines):
     """Shows on a terminal how far the epoch is, in a line that is written over."""
-
-    update_freq = "epoch"
-    """As with Keras's own: it is told of runs of batches and needs not every batch."""
 
     def on_train_batch_end(
         self, batch: int, logs: dict[str, float] | None = None

@@ -15,6 +15,7 @@ import typer
 from kseq2seq.cli.backend import load_backend
 from kseq2seq.cli.commands import Json, Overwrite
 from kseq2seq.cli.train import timed_fit, training_report
+from kseq2seq.datasets.pairs import Pairs
 
 NUM_TEST = 2000
 NUM_SHOWN = 10
@@ -107,9 +108,6 @@ def quickstart(
     _say_how_to_go_on(model, recipe.example)
     if json_line:
         typer.echo(json.dumps(report))
-
-
-Pairs = tuple[list[str], list[str]]
 
 
 def make_pairs(task: Task, num_samples: int, random_state: int) -> tuple[Pairs, Pairs]:

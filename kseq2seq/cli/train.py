@@ -16,7 +16,8 @@ from kseq2seq.cli.commands import (
     Target,
     measure_answers,
 )
-from kseq2seq.cli.data import Limit, PairFiles, Pairs, TooLong, limit_lengths
+from kseq2seq.cli.data import Limit, PairFiles, TooLong, limit_lengths
+from kseq2seq.datasets.pairs import Pairs
 
 _INTERRUPTED = 130
 """What a shell makes of a command that Ctrl-C has ended."""
@@ -79,7 +80,7 @@ def train(
 
     Every parameter of the estimator is an option; none stands for Python's None.
     """
-    from kseq2seq.estimators.checkpoints import Progress
+    from kseq2seq.estimators.checkpoint_file import Progress
     from kseq2seq.persistence import check_can_write
 
     check_can_write(model, overwrite=overwrite)

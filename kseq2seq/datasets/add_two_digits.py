@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kseq2seq.arguments import check_size, random_generator
+from kseq2seq.arguments import check_size, make_rng
 
 _MARKER = -1
 
@@ -58,9 +58,9 @@ def make_add_two_digits(
             "length must be at least 3; a shorter row is too short for the marker, "
             f"the marked digit and the last digit; got {length}."
         )
-    generator = random_generator(random_state)
-    X = generator.integers(10, size=(n_samples, length))
-    markers = generator.integers(length - 2, size=n_samples)
+    rng = make_rng(random_state)
+    X = rng.integers(10, size=(n_samples, length))
+    markers = rng.integers(length - 2, size=n_samples)
     rows = np.arange(n_samples)
     X[rows, markers] = _MARKER
     return X, X[rows, markers + 1] + X[:, -1]

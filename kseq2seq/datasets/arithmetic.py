@@ -6,7 +6,7 @@ import operator
 
 import numpy as np
 
-from kseq2seq.arguments import check_flag, check_size, check_whole, random_generator
+from kseq2seq.arguments import check_flag, check_size, check_whole, make_rng
 from kseq2seq.datasets.pairs import Pairs
 
 OPERATORS = "+-*/%"
@@ -69,11 +69,11 @@ def make_arithmetic(
         raise ValueError(
             f"operators must be one or more of {OPERATORS!r}; got {operators!r}."
         )
-    generator = random_generator(random_state)
-    signs = generator.integers(len(operators), size=n_samples)
-    left = generator.integers(10**n_digits, size=n_samples)
-    right = generator.integers(10**n_digits, size=n_samples)
-    divisors = generator.integers(1, 10**n_digits, size=n_samples)
+    rng = make_rng(random_state)
+    signs = rng.integers(len(operators), size=n_samples)
+    left = rng.integers(10**n_digits, size=n_samples)
+    right = rng.integers(10**n_digits, size=n_samples)
+    divisors = rng.integers(1, 10**n_digits, size=n_samples)
     sources, targets = [], []
     for i in range(n_samples):
         sign, a = operators[signs[i]], int(left[i])

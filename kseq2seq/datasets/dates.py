@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from kseq2seq.arguments import check_size, random_generator
+from kseq2seq.arguments import check_size, make_rng
 from kseq2seq.datasets.pairs import Pairs
 
 FIRST_DATE = date(1900, 1, 1)
@@ -86,19 +86,19 @@ def make_dates(
     2 September 1976 -> 1976-09-02
     """
     check_size("n_samples", n_samples)
-    generator = random_generator(random_state)
+    rng = make_rng(random_state)
     num_days = (LAST_DATE - FIRST_DATE).days + 1
     days = [
         FIRST_DATE + timedelta(days=int(offset))
-        for offset in generator.integers(num_days, size=n_samples)
+        for offset in rng.integers(num_days, size=n_samples)
     ]
-    sources = [_write(day, generator) for day in days]
+    sources = [_write(day, rng) for day in days]
     return sources, [day.isoformat() for day in days]
 
 
-def _write(day: date, generator: np.random.Generator) -> str:
+def _write(day: date, rng: np.random.Generator) -> str:
     styles = _LONG_YEAR_STYLES
     if day.year >= 1950:
         styles += _SHORT_YEAR_STYLES
-    text = styles[generator.integers(len(styles))](day)
-    return _CASES[generator.integers(len(_CASES))](text)
+    text = styles[rng.integers(len(styles))](day)
+    return _CASES[rng.integers(len(_CASES))](text)

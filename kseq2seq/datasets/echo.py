@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kseq2seq.arguments import check_size, check_whole, random_generator
+from kseq2seq.arguments import check_size, check_whole, make_rng
 
 
 def make_echo(
@@ -62,5 +62,5 @@ def make_echo(
             f"n_out must be at most n_in, which is {n_in}: there is no more to echo; "
             f"got {n_out}."
         )
-    X = random_generator(random_state).integers(n_values, size=(n_samples, n_in))
+    X = make_rng(random_state).integers(n_values, size=(n_samples, n_in))
     return X, X[:, :n_out].copy()

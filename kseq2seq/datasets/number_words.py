@@ -9,7 +9,7 @@ from statistics import fmean
 
 import numpy as np
 
-from kseq2seq.arguments import check_size, check_whole, random_generator
+from kseq2seq.arguments import check_size, check_whole, make_rng
 from kseq2seq.datasets.pairs import Pairs
 
 _WORDS = {
@@ -130,7 +130,7 @@ def stream_number_words(
         )
     lengths = range(int(min_digits), int(max_digits) + 1)
     excluded = _check_excluded(exclude, lengths)
-    numbers = _numbers(lengths, excluded, random_generator(random_state))
+    numbers = _numbers(lengths, excluded, make_rng(random_state))
     return ((_spell(number), number) for number in numbers)
 
 
@@ -159,7 +159,7 @@ def _check_excluded(exclude: Iterable[str] | None, lengths: range) -> set[str]:
 
 
 def _numbers(
-    lengths: range, excluded: set[str], generator: np.random.Generator
+    lengths: range, excluded: set[str], rng: np.random.Generator
 ) -> Iterator[str]:
     share = _share_left(lengths, excluded)
     if not share:
@@ -168,8 +168,8 @@ def _numbers(
             f"{lengths[0]} to {lengths[-1]} digits. Exclude fewer, or raise max_digits."
         )
     if share < 0.1:  # Then listing what is left costs less than finding it by chance.
-        return _draw_listed(_list_left(lengths, excluded), generator)
-    drawn = _draw(lengths, generator)
+        return _draw_listed(_list_left(lengths, excluded), rng)
+    drawn = _draw(lengths, rng)
     return (number for number in drawn if number not in excluded)
 
 
@@ -181,12 +181,12 @@ def _share_left(lengths: range, excluded: set[str]) -> float:
     return fmean(1 - taken[length] / 10**length for length in lengths)
 
 
-def _draw(lengths: range, generator: np.random.Generator) -> Iterator[str]:
+def _draw(lengths: range, rng: np.random.Generator) -> Iterator[str]:
     longest = lengths[-1]
     shape = (max(1, _DIGITS_A_CHUNK // longest), longest)
     while True:
-        sizes = generator.integers(lengths[0], longest + 1, size=(shape[0], 1))
-        codes = generator.integers(ord("0"), ord("9") + 1, shape, dtype=np.uint32)
+        sizes = rng.integers(lengths[0], longest + 1, size=(shape[0], 1))
+        codes = rng.integers(ord("0"), ord("9") + 1, shape, dtype=np.uint32)
         codes[np.arange(longest) >= sizes] = 0
         # NumPy's strings are rows of code points, and end where only zeros follow.
         yield from codes.view(f"U{longest}")[:, 0].tolist()
@@ -201,11 +201,11 @@ def _list_left(lengths: range, excluded: set[str]) -> list[str]:
     ]
 
 
-def _draw_listed(numbers: list[str], generator: np.random.Generator) -> Iterator[str]:
+def _draw_listed(numbers: list[str], rng: np.random.Generator) -> Iterator[str]:
     """Draw each number as often as drawing again and again would have met it."""
     weights = np.array([0.1 ** len(number) for number in numbers])
     while True:
-        chosen = generator.choice(
+        chosen = rng.choice(
             len(numbers), size=_DIGITS_A_CHUNK, p=weights / weights.sum()
         )
         yield from (numbers[i] for i in chosen)

@@ -1,10 +1,10 @@
 """Models of sequences with scikit-learn's fit, predict and score."""
 
-from kseq2seq.estimators.attention_maps import AttentionMap
-from kseq2seq.estimators.classifier import SequenceClassifier
+from kseq2seq.answering import AttentionMap
 from kseq2seq.estimators.loading import load
 from kseq2seq.estimators.presets import PRESETS
-from kseq2seq.estimators.seq2seq import Seq2SeqEstimator
+from kseq2seq.estimators.seq2seq_estimator import Seq2SeqEstimator
+from kseq2seq.estimators.sequence_classifier import SequenceClassifier
 
 __all__ = [
     "PRESETS",

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from kseq2seq import persistence
-from kseq2seq.estimators.classifier import SequenceClassifier
-from kseq2seq.estimators.seq2seq import Seq2SeqEstimator
+from kseq2seq.codec import SequenceCodec
+from kseq2seq.estimators.base import SequenceEstimator
+from kseq2seq.estimators.parameters_json import parameters_from_json
+from kseq2seq.estimators.seq2seq_estimator import Seq2SeqEstimator
+from kseq2seq.estimators.sequence_classifier import SequenceClassifier
+from kseq2seq.estimators.weights import WEIGHTS, check_sizes, set_seeds, set_weights
+from kseq2seq.training.optimizer_state import KeptOptimizer, OptimizerState
 
-_ESTIMATORS = {
-    "Seq2SeqEstimator": Seq2SeqEstimator,
-    "SequenceClassifier": SequenceClassifier,
-}
+_E = TypeVar("_E", bound=SequenceEstimator)
+
+_ESTIMATORS = {kind.__name__: kind for kind in (Seq2SeqEstimator, SequenceClassifier)}
 
 
 def load(path: str | Path) -> Any:
@@ -45,10 +49,31 @@ def load(path: str | Path) -> Any:
     """
     artifact = persistence.read_artifact(path)
     try:
-        estimator = _ESTIMATORS[artifact.description["estimator"]]
-        return estimator.from_artifact(artifact)
+        return from_artifact(_ESTIMATORS[artifact.description["estimator"]], artifact)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(
             f"{path} is damaged: {str(error).rstrip('.')}. Train or copy the model "
             "again."
         ) from error
+
+
+def from_artifact(kind: type[_E], artifact: persistence.Artifact) -> _E:
+    """Return the fitted estimator of a class that a model file holds."""
+    description, arrays = artifact.description, artifact.arrays
+    estimator = kind(**parameters_from_json(description["parameters"], arrays))
+    estimator._settings = estimator._model_settings()
+    estimator._read_description(description)
+    sides = {"source": estimator._source, "target": estimator._target}
+    check_sizes(
+        estimator._settings,
+        {s: c.num_ids for s, c in sides.items() if isinstance(c, SequenceCodec)},
+        {name: array for name, array in arrays.items() if name.startswith(WEIGHTS)},
+    )
+    estimator.history_ = description["history"]
+    state = OptimizerState.read(description, arrays)
+    estimator._kept_optimizer = KeptOptimizer(state)
+    estimator._adopt(estimator._build())
+    set_weights(estimator._network, arrays)
+    set_seeds(estimator._network, arrays)
+    estimator.callbacks_ = []
+    return estimator

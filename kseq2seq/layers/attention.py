@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -169,3 +172,55 @@ class AdditiveAttention(_Attention):
     def get_config(self) -> dict[str, Any]:
         initializer = keras.initializers.serialize(self.kernel_initializer)
         return {**super().get_config(), "kernel_initializer": initializer}
+
+
+@dataclass(frozen=True)
+class AttentionKind:
+    """What is known of a kind of attention; builders and checks read it here.
+
+    Decoder outputs are compared with encoder outputs, or with the keys that the encoder
+    makes of these once for all steps. They are projected to the width of what they are
+    compared with, where they have another or where the kind always asks for it.
+
+    Attributes
+    ----------
+    name : str
+        What users call it.
+    layer : callable
+        Makes the layer; takes ``dropout``, ``seed`` and ``name``.
+    reads_keys : bool, default False
+        Whether the encoder projects its outputs to keys, as wide as the decoder, which
+        the layer is called with last.
+    always_projects : bool, default False
+        Whether decoder outputs are projected even where the width is right.
+    query_bias : bool, default False
+        Whether this projection has a bias.
+    has_kernel : bool, default False
+        Whether the layer has weights of its own and takes ``kernel_initializer``.
+    """
+
+    name: str
+    layer: Callable[..., keras.layers.Layer]
+    reads_keys: bool = False
+    always_projects: bool = False
+    query_bias: bool = False
+    has_kernel: bool = False
+
+
+ATTENTION_KINDS = {
+    kind.name: kind
+    for kind in (
+        AttentionKind("dot", DotAttention),
+        AttentionKind("scaled_dot", partial(DotAttention, scaled=True)),
+        AttentionKind("general", DotAttention, always_projects=True),
+        AttentionKind(
+            "additive",
+            AdditiveAttention,
+            reads_keys=True,
+            always_projects=True,
+            query_bias=True,
+            has_kernel=True,
+        ),
+    )
+}
+"""The kinds of attention by their names."""

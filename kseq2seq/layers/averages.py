@@ -1,4 +1,4 @@
-"""The average of what several models say."""
+"""The average of the probabilities of several models."""
 
 from __future__ import annotations
 

@@ -14,9 +14,17 @@ _register = keras.saving.register_keras_serializable(package="kseq2seq")
 
 
 def by_rows(function: Callable[[Any], Any], inputs: Any) -> Any:
-    """Return what a function of one matrix makes of all steps of a sequence.
+    """Apply a function of matrices to sequences, every step as a row of one matrix.
 
-    From ``(batch, len, width)`` to ``(batch, len, its width)``.
+    Parameters
+    ----------
+    function : callable
+        From ``(rows, width)`` to ``(rows, new width)``.
+    inputs : tensor ``(batch, len, width)``
+
+    Returns
+    -------
+    tensor ``(batch, len, new width)``
     """
     steps = inputs.shape[1] or ops.shape(inputs)[1]
     outputs = function(ops.reshape(inputs, (-1, inputs.shape[2])))
@@ -25,9 +33,9 @@ def by_rows(function: Callable[[Any], Any], inputs: Any) -> Any:
 
 @_register
 class Dense(keras.layers.Dense):
-    """Keras's dense layer, with all steps of a sequence in one matrix.
+    """Keras's dense layer, with all steps of a sequence as rows of one matrix.
 
-    Keras's own finds out the shape of a sequence in some twenty operations.
+    Keras's own takes some twenty operations to find the shape of a sequence.
     """
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:

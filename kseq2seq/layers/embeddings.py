@@ -9,6 +9,7 @@ from keras import ops
 
 from kseq2seq import _tensorflow
 from kseq2seq.layers.dense import by_rows, random_uniform
+from kseq2seq.layers.lookup import note_lookup
 from kseq2seq.vocabulary import FIRST_TOKEN, UNK
 
 _register = keras.saving.register_keras_serializable(package="kseq2seq")
@@ -16,15 +17,13 @@ _register = keras.saving.register_keras_serializable(package="kseq2seq")
 
 @_register
 class Embedding(keras.layers.Embedding):
-    """Keras's embeddings, which tell a recurrent layer where they come from."""
+    """Keras's embeddings, with a note for recurrent layers of what was looked up."""
 
     def call(self, inputs: Any) -> Any:
         if keras.backend.backend() != "tensorflow":
             return super().call(inputs)
         table = ops.cast(self.embeddings, self.compute_dtype)
-        embedded = _tensorflow.gather(table, inputs)
-        embedded._looked_up = (inputs, table)
-        return embedded
+        return note_lookup(_tensorflow.gather(table, inputs), inputs, table)
 
 
 @_register

@@ -1,4 +1,4 @@
-"""What a decoder step hands on to the next one beside its recurrent states."""
+"""Layers for input feeding: a step reads the attentional vector of the one before."""
 
 from __future__ import annotations
 
@@ -12,11 +12,16 @@ _register = keras.saving.register_keras_serializable(package="kseq2seq")
 
 @_register
 class NothingYet(keras.layers.Layer):
-    """Zeros ``(batch, width)`` for values of any width: what is fed first.
+    """Zeros in place of an attentional vector, which the first decoder step is fed.
+
+    There is no step before the first, and so no attentional vector yet. The layer is
+    called with any values ``(batch, any width)``, a recurrent state for instance, only
+    to learn the size of the batch; it gives ``(batch, width)``.
 
     Parameters
     ----------
     width : int
+        The width of attentional vectors.
     """
 
     def __init__(self, width: int, **kwargs: Any) -> None:

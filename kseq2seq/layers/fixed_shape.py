@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 _register = keras.saving.register_keras_serializable(package="kseq2seq")
+_wraps: Any = functools.wraps  # typed, it would make of a method an attribute
 
 
 @_register
@@ -29,17 +30,17 @@ class FixedShapeModel(keras.Model):
         self._check_shape(inputs)
         return super().__call__(inputs, *args, **kwargs)
 
-    @functools.wraps(keras.Model.fit)
+    @_wraps(keras.Model.fit)
     def fit(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
         self._check_shape(x)
         return super().fit(x, *args, **kwargs)
 
-    @functools.wraps(keras.Model.evaluate)
+    @_wraps(keras.Model.evaluate)
     def evaluate(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
         self._check_shape(x)
         return super().evaluate(x, *args, **kwargs)
 
-    @functools.wraps(keras.Model.predict)
+    @_wraps(keras.Model.predict)
     def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         self._check_shape(x)
         return super().predict(x, *args, **kwargs)

@@ -1,4 +1,4 @@
-"""Where tokens stand, and what goes along with them."""
+"""Masks of tokens and frames, and layers that add or remove one."""
 
 from __future__ import annotations
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 from keras import ops
 
 from kseq2seq import _tensorflow
+from kseq2seq.layers.lookup import find_lookup
 
 _register = keras.saving.register_keras_serializable(package="kseq2seq")
 
 
-class _SingleStep:
+class _SingleStep(keras.layers.RNN):
     """Call the cell itself, with no loop around it, when time has one step.
 
     A decoder step is such a call; a loop of one round costs more than its cell.
@@ -30,18 +32,14 @@ class _SingleStep:
         self, sequences: Any, states: list[Any], training: bool
     ) -> tuple[Any, Any, list[Any]]:
         """Return the output, the same as a sequence, and the new states."""
-        output, states = self.cell(  # type: ignore[attr-defined]
-            sequences[:, 0], states, training=training
-        )
+        output, states = self.cell(sequences[:, 0], states, training=training)
         return output, ops.expand_dims(output, 1), list(states)
 
     def _loop(
         self, sequences: Any, initial_state: Any, mask: Any, training: bool
     ) -> tuple[Any, Any, list[Any]]:
         """Return the last output, all outputs, and the last states."""
-        return super().inner_loop(  # type: ignore[misc]
-            sequences, initial_state, mask, training=training
-        )
+        return super().inner_loop(sequences, initial_state, mask, training=training)
 
 
 @_register
@@ -52,9 +50,9 @@ class SimpleRNN(_SingleStep, keras.layers.SimpleRNN):
 class _Projecting(_SingleStep):
     """Project the inputs of all steps at once, where that is faster.
 
-    That is on TensorFlow without a GPU; the gradient is written by hand. Where
-    embeddings of few tokens are read, the tokens are projected, and not every place
-    where one stands.
+    That is on TensorFlow without a GPU; the gradient is written by hand. Embeddings of
+    a small vocabulary are projected once for each token of the vocabulary, and not once
+    for each place where it occurs.
     """
 
     def _loop(
@@ -65,7 +63,7 @@ class _Projecting(_SingleStep):
         projected = ops.transpose(self._project(sequences), (1, 0, 2))
         if mask is not None:
             mask = ops.expand_dims(ops.transpose(mask), -1)  # (len, batch, 1)
-        if self.go_backwards:  # type: ignore[attr-defined]
+        if self.go_backwards:
             projected = ops.flip(projected, axis=0)
             mask = None if mask is None else ops.flip(mask, axis=0)
         outputs, *states = self._recur(projected, initial_state, mask)
@@ -77,11 +75,11 @@ class _Projecting(_SingleStep):
 
     @property
     def _input_bias(self) -> Any:
-        return self.cell.bias  # type: ignore[attr-defined]
+        return self.cell.bias
 
     def _is_plain(self, training: bool) -> bool:
         """Whether the cell is the usual one, with nothing dropped inside."""
-        cell = self.cell  # type: ignore[attr-defined]
+        cell = self.cell
         return (
             not (training and (cell.dropout or cell.recurrent_dropout))
             and cell.activation is keras.activations.tanh
@@ -95,16 +93,15 @@ class _Projecting(_SingleStep):
 
         Of one step, if it is given, ``(batch, gates)``.
 
-        The embeddings of a vocabulary that is smaller than the batch has tokens, as
-        far as its shape is known, are projected as a table.
+        Of embeddings that were looked up in a table of no more rows than the batch has
+        tokens, the table is projected; see :mod:`kseq2seq.layers.lookup`.
         """
-        kernel, bias = self.cell.kernel, self._input_bias  # type: ignore[attr-defined]
+        kernel, bias = self.cell.kernel, self._input_bias
         steps = slice(None) if step is None else step
-        if hasattr(sequences, "_looked_up"):
-            ids, table = sequences._looked_up
-            if table.shape[0] <= math.prod(size or 1 for size in ids.shape):
-                table = ops.matmul(table, kernel) + bias
-                return _tensorflow.gather(table, ids[:, steps])
+        lookup = find_lookup(sequences)
+        if lookup is not None and lookup.is_small:
+            table = ops.matmul(lookup.table, kernel) + bias
+            return _tensorflow.gather(table, lookup.ids[:, steps])
         return ops.matmul(sequences[:, steps], kernel) + bias
 
 
@@ -144,5 +141,39 @@ class LSTM(_Projecting, keras.layers.LSTM):
         return state_h, ops.expand_dims(state_h, 1), [state_h, state_c]
 
 
-RECURRENT_LAYERS = {"rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}
-"""The cells by the names that builders know."""
+@dataclass(frozen=True)
+class CellKind:
+    """What is known of a kind of cell; builders, layers and checks read it here.
+
+    Attributes
+    ----------
+    name : str
+        What users call it, and what the names of its layers contain.
+    layer : callable
+        Makes the recurrent layer.
+    state_names : tuple of str
+        The layer's states in their order, h first.
+    num_biases : int, default 1
+        How many vectors its bias holds: Keras's GRU has one for the inputs and one for
+        the states.
+    """
+
+    name: str
+    layer: Callable[..., keras.layers.RNN]
+    state_names: tuple[str, ...]
+    num_biases: int = 1
+
+    def bias_shape(self, width: int) -> tuple[int, ...]:
+        """Return the shape of the bias; the width is that of all gates together."""
+        return (width,) if self.num_biases == 1 else (self.num_biases, width)
+
+
+CELL_KINDS = {
+    kind.name: kind
+    for kind in (
+        CellKind("rnn", SimpleRNN, ("h",)),
+        CellKind("gru", GRU, ("h",), num_biases=2),
+        CellKind("lstm", LSTM, ("h", "c")),
+    )
+}
+"""The kinds of cells by their names."""

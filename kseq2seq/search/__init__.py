@@ -1,8 +1,9 @@
 """Registered layers that run a decoder step by step on its own outputs."""
 
 from kseq2seq.search.beam import BeamSearch
+from kseq2seq.search.choice import make_search
 from kseq2seq.search.greedy import GreedySearch
-from kseq2seq.search.options import SearchOptions
+from kseq2seq.search.options import SearchOptions, SearchSettings
 from kseq2seq.search.rollout import Rollout
 from kseq2seq.search.sampling import SamplingSearch
 from kseq2seq.search.scheduled_sampling import ScheduledSampling
@@ -15,5 +16,7 @@ __all__ = [
     "SamplingSearch",
     "ScheduledSampling",
     "SearchOptions",
+    "SearchSettings",
     "TokenSearch",
+    "make_search",
 ]

@@ -14,7 +14,7 @@ from kseq2seq.search.token_search import TokenSearch, has_ended, without_ended
 from kseq2seq.vocabulary import PAD, START
 
 LEAST_COVERAGE = 1e-9
-"""Less attention than this counts as this much: its logarithm stays finite."""
+"""Smaller sums of attention count as this one, so that their logarithm is finite."""
 
 
 @register
@@ -36,18 +36,7 @@ class BeamSearch(TokenSearch):
     that no answer ranks below greedy's; plain beam search may lose it. A row is done as
     soon as nothing that still grows could rank above its answers.
 
-    For the other parameters see :class:`kseq2seq.search.token_search.TokenSearch`.
-
-    Parameters
-    ----------
-    beam_size : int, default 5
-    n_best : int, optional
-        How many answers to give, at most `beam_size`; None for the best alone, without
-        an axis for it.
-    length_penalty : float, default 0
-        Alpha: above 0 longer answers lose less by their length.
-    coverage_penalty : float, default 0
-        Beta: above 0 answers lose by what they have not attended to. Needs attention.
+    For the parameters see :class:`kseq2seq.search.token_search.TokenSearch`.
 
     Returns
     -------
@@ -60,28 +49,13 @@ class BeamSearch(TokenSearch):
         answers, the ids are PAD and the score is -inf.
     """
 
-    def __init__(
-        self,
-        *args: Any,
-        beam_size: int = 5,
-        n_best: int | None = None,
-        length_penalty: float = 0.0,
-        coverage_penalty: float = 0.0,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(*args, **kwargs)
-        self.beam_size = beam_size
-        self.n_best = n_best
-        self.length_penalty = length_penalty
-        self.coverage_penalty = coverage_penalty
-
     @property
     def num_answers(self) -> int:
-        """How many hypotheses are handed out."""
-        return self.n_best or 1
+        """How many hypotheses are returned for each row."""
+        return self.options.n_best or 1
 
     def call(self, memory: list[Any]) -> dict[str, Any]:
-        rows = [ops.repeat(m, self.beam_size, axis=0) for m in memory]
+        rows = [ops.repeat(m, self.options.beam_size, axis=0) for m in memory]
         states, constants = self._split(rows)
         start = self._start(memory[0], constants)
         names = list(start)
@@ -109,23 +83,24 @@ class BeamSearch(TokenSearch):
     def _start(self, state: Any, constants: list[Any]) -> dict[str, Any]:
         """Return what the loop carries beside the states, before the first step.
 
-        Rows are ``batch * beam_size``. Of each beam the first hypothesis alone stands.
+        There are ``batch * beam_size`` rows. In each beam only the first hypothesis is
+        alive; the others, equal to it, have a score of -inf.
         """
         beam = ops.repeat(
-            ops.zeros_like(state[:, :1], dtype="int32"), self.beam_size, 1
+            ops.zeros_like(state[:, :1], dtype="int32"), self.options.beam_size, 1
         )
-        is_first = ops.equal(ops.arange(self.beam_size), 0)
+        is_first = ops.equal(ops.arange(self.options.beam_size), 0)
         rows = ops.reshape(beam, (-1, 1))
         carried = {
             "last_ids": ops.full_like(rows, START),
             "scores": ops.where(is_first, ops.cast(beam, "float32"), NEVER),
             "choices": ops.repeat(ops.expand_dims(beam, 0), self.max_length, axis=0),
         }
-        if self.length_penalty:
+        if self.options.length_penalty:
             carried["lengths"] = ops.cast(beam, "float32")
-        if self.coverage_penalty:
+        if self.options.coverage_penalty:
             carried["coverage"] = ops.cast(ops.zeros_like(constants[-1]), "float32")
-        if self.no_repeat_ngram_size:
+        if self.options.no_repeat_ngram_size:
             carried["history"] = ops.repeat(rows, self.max_length, axis=1)
         if self.gives_weights:
             carried["weights"] = empty_weights(constants[-1], self.max_length)
@@ -138,66 +113,72 @@ class BeamSearch(TokenSearch):
         states: list[Any],
         constants: list[Any],
     ) -> tuple[dict[str, Any], list[Any]]:
-        """Take one step for all hypotheses, and let the best live on."""
+        """Take one step for all hypotheses, and keep the best continuations."""
         last_ids = carried["last_ids"]
         log_probs, states, weights = self._step(last_ids, states, constants)
         allowed = self._constrain(log_probs, step, carried.get("history"))
         allowed = _frozen(allowed, has_ended(last_ids))
         size = allowed.shape[-1]
-        allowed = ops.reshape(allowed, (-1, self.beam_size, size))
+        allowed = ops.reshape(allowed, (-1, self.options.beam_size, size))
         grown = ops.expand_dims(carried["scores"], -1) + allowed  # (batch, beam, size)
         carried = self._attended(carried, weights)
         ranking = self._penalized(grown, carried, constants)
         choices = self._choose(ranking, allowed)  # (batch, beam): parents and ids
-        scores = _pick(ops.reshape(grown, (-1, self.beam_size * size)), choices)
+        scores = _pick(ops.reshape(grown, (-1, self.options.beam_size * size)), choices)
         new_ids = ops.where(ops.greater(scores, NEVER), choices % size, PAD)
-        parents = _flat(choices // size, self.beam_size)  # (rows,)
+        parents = _flat(choices // size, self.options.beam_size)  # (rows,)
         carried = self._reordered(carried, step, parents, ops.reshape(new_ids, (-1, 1)))
         carried["scores"] = scores
         carried["choices"] = write(carried["choices"], step, choices)
         if self.gives_weights:
-            # As they are: what is traced back says which row was whose.
+            # In the order of the rows before the choice: the answers' weights are
+            # looked up at the end, by the parents that tracing back finds.
             carried["weights"] = write(carried["weights"], step, weights)
         return carried, [ops.take(state, parents, axis=0) for state in states]
 
     def _attended(self, carried: dict[str, Any], weights: Any) -> dict[str, Any]:
-        """Return lengths and coverage after one more step of those that live."""
+        """Add a step to lengths and coverage, of hypotheses that have not ended."""
         carried = dict(carried)
         ended = has_ended(carried["last_ids"])  # (rows, 1)
-        if self.length_penalty:
+        if self.options.length_penalty:
             one = ops.where(ended, 0.0, 1.0)
-            carried["lengths"] += ops.reshape(one, (-1, self.beam_size))
-        if self.coverage_penalty:
+            carried["lengths"] += ops.reshape(one, (-1, self.options.beam_size))
+        if self.options.coverage_penalty:
             carried["coverage"] += ops.where(ended, 0.0, weights)
         return carried
 
     def _penalized(
         self, scores: Any, carried: dict[str, Any], constants: list[Any]
     ) -> Any:
-        """Rank sums of log-probabilities ``(batch, beam_size, ...)``."""
-        if self.length_penalty:
+        """Apply both penalties to the scores ``(batch, beam_size, ...)``."""
+        if self.options.length_penalty:
             scores = scores / self._lp(ops.expand_dims(carried["lengths"], -1))
-        if self.coverage_penalty:
+        if self.options.coverage_penalty:
             coverage = ops.clip(carried["coverage"], LEAST_COVERAGE, 1.0)
             covered = ops.where(constants[-1], ops.log(coverage), 0.0)
-            covered = ops.reshape(ops.sum(covered, axis=-1), (-1, self.beam_size, 1))
-            scores = scores + self.coverage_penalty * covered
+            covered = ops.reshape(
+                ops.sum(covered, axis=-1), (-1, self.options.beam_size, 1)
+            )
+            scores = scores + self.options.coverage_penalty * covered
         return scores
 
     def _lp(self, length: Any) -> Any:
-        return ((5.0 + length) / 6.0) ** self.length_penalty
+        return ((5.0 + length) / 6.0) ** self.options.length_penalty
 
     def _choose(self, ranking: Any, allowed: Any) -> Any:
         """Return the best continuations, greedy's first: ``(batch, beam_size)``.
 
-        Counted along ``beam_size * vocabulary``. Of equal ones the first counts more.
+        They are indices into an axis of ``beam_size * vocabulary``. Of equally ranked
+        ones the smaller index comes first.
         """
         size = ranking.shape[-1]
         _, greedy = ops.top_k(allowed[:, 0], k=1)  # (batch, 1)
-        ranking = ops.reshape(ranking, (-1, self.beam_size * size))
-        every_choice = ops.arange(self.beam_size * size, dtype="int32")
+        ranking = ops.reshape(ranking, (-1, self.options.beam_size * size))
+        every_choice = ops.arange(self.options.beam_size * size, dtype="int32")
         is_greedy = ops.equal(every_choice, ops.cast(greedy, "int32"))
-        _, choices = ops.top_k(ops.where(is_greedy, np.inf, ranking), self.beam_size)
+        _, choices = ops.top_k(
+            ops.where(is_greedy, np.inf, ranking), self.options.beam_size
+        )
         return ops.cast(choices, "int32")
 
     def _reordered(
@@ -205,12 +186,12 @@ class BeamSearch(TokenSearch):
     ) -> dict[str, Any]:
         """Return what belongs to each hypothesis, taken from its parent."""
         carried = {**carried, "last_ids": new_ids}
-        if self.length_penalty:
+        if self.options.length_penalty:
             lengths = ops.take(ops.reshape(carried["lengths"], (-1,)), parents, axis=0)
-            carried["lengths"] = ops.reshape(lengths, (-1, self.beam_size))
-        if self.coverage_penalty:
+            carried["lengths"] = ops.reshape(lengths, (-1, self.options.beam_size))
+        if self.options.coverage_penalty:
             carried["coverage"] = ops.take(carried["coverage"], parents, axis=0)
-        if self.no_repeat_ngram_size:
+        if self.options.no_repeat_ngram_size:
             history = ops.take(carried["history"], parents, axis=0)
             here = ops.equal(ops.arange(self.max_length, dtype="int32"), step)
             carried["history"] = ops.where(here, new_ids, history)
@@ -219,12 +200,15 @@ class BeamSearch(TokenSearch):
     def _is_open(self, carried: dict[str, Any], constants: list[Any]) -> Any:
         """Return which rows may still find a better answer: ``(batch,)``.
 
-        Log-probabilities only fall and coverage costs at least nothing, so that what
-        grows will rank no higher than its score at the greatest length.
+        A hypothesis that still grows can only lose log-probability, and a coverage
+        penalty never adds to its rank. So its present score, at the length penalty of
+        the greatest length, is the best that it can reach.
         """
         scores = carried["scores"]
         ranking = self._penalized(ops.expand_dims(scores, -1), carried, constants)
-        ended = ops.reshape(has_ended(carried["last_ids"]), (-1, self.beam_size))
+        ended = ops.reshape(
+            has_ended(carried["last_ids"]), (-1, self.options.beam_size)
+        )
         answers = ops.where(ended, ranking[..., 0], NEVER)
         if self.num_answers == 1:
             worst_answer = ops.max(answers, axis=-1)
@@ -237,7 +221,7 @@ class BeamSearch(TokenSearch):
     def _answers(
         self, steps: Any, carried: dict[str, Any], constants: list[Any]
     ) -> dict[str, Any]:
-        """Sort what stands at the end, and trace the best back to their starts."""
+        """Rank the final hypotheses, and trace the best ones back to their starts."""
         scores = ops.expand_dims(carried["scores"], -1)
         ranking = self._penalized(scores, carried, constants)[..., 0]
         scores, best = ops.top_k(ranking, self.num_answers)  # (batch, n)
@@ -247,10 +231,12 @@ class BeamSearch(TokenSearch):
         ids = ops.where(stands, ops.transpose(path % size, (1, 2, 0)), PAD)
         results = [ids, scores]
         if self.gives_weights:
-            weights = _weights_of(carried["weights"], path // size, self.beam_size)
+            weights = _weights_of(
+                carried["weights"], path // size, self.options.beam_size
+            )
             weights = ops.where(ops.expand_dims(stands, -1), weights, 0.0)
             results.append(without_ended(weights, ids))
-        if self.n_best is None:
+        if self.options.n_best is None:
             results = [result[:, 0] for result in results]
         return self._named(results)
 
@@ -270,26 +256,22 @@ class BeamSearch(TokenSearch):
         return path
 
     def compute_output_spec(self, memory: list[Any]) -> dict[str, keras.KerasTensor]:
-        return self._spec(memory, *([] if self.n_best is None else [self.n_best]))
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "beam_size": self.beam_size,
-            "n_best": self.n_best,
-            "length_penalty": self.length_penalty,
-            "coverage_penalty": self.coverage_penalty,
-        }
+        return self._spec(
+            memory, *([] if self.options.n_best is None else [self.options.n_best])
+        )
 
 
 def _frozen(log_probs: Any, ended: Any) -> Any:
-    """Leave rows that have ended nothing but PAD, at no cost."""
+    """Return the log-probabilities; rows that have ended get 0 for PAD, else -inf."""
     is_pad = ops.equal(ops.arange(log_probs.shape[-1]), PAD)
     return ops.where(ended, ops.where(is_pad, 0.0, NEVER), log_probs)
 
 
 def _flat(index: Any, width: int) -> Any:
-    """Turn indices into rows ``(batch, n)`` to those into all of them, of one axis."""
+    """Return indices within rows ``(batch, n)`` as indices into the rows joined.
+
+    The rows are `width` long; the indices that are returned have one axis.
+    """
     first = width * ops.expand_dims(ops.arange(ops.shape(index)[0]), 1)
     return ops.reshape(index + ops.cast(first, "int32"), (-1,))
 

@@ -75,7 +75,7 @@ class OnePath(TokenSearch):
         scores, ids, *rest = carried
         weights, states = rest[: -self.num_states], rest[-self.num_states :]
         log_probs, states, new_weights = self._step(last_ids, states, constants)
-        history = ops.transpose(ids) if self.no_repeat_ngram_size else None
+        history = ops.transpose(ids) if self.options.no_repeat_ngram_size else None
         allowed = self._constrain(log_probs, step, history)
         new_ids, gained = self._pick(step, log_probs, allowed, draws)
         ended = has_ended(last_ids)  # (batch, 1)

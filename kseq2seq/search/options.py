@@ -1,19 +1,16 @@
-"""The options of a search for ids, checked, and the search that they ask for."""
+"""The options of a search for ids, each declared once, and their checks."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
-import keras
 import numpy as np
 
 from kseq2seq.arguments import check_flag, check_real, check_whole, shown
-from kseq2seq.search.beam import BeamSearch
-from kseq2seq.search.greedy import GreedySearch
-from kseq2seq.search.sampling import SamplingSearch
-from kseq2seq.search.token_search import TokenSearch
+from kseq2seq.declarations import checked, documented, setting, settings
 from kseq2seq.vocabulary import END, PAD, START
 
 LARGEST_PENALTY = 100.0
@@ -22,26 +19,122 @@ LARGEST_TEMPERATURE = 1000.0
 """Far below it already, ids are drawn as if all were as likely."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class SearchOptions:
+_OF_BEAMS = ("beam_size", "n_best", "length_penalty", "coverage_penalty")
+
+
+def _check_share(name: str, value: Any) -> float:
+    """Return a share above 0 and at most 1, or raise."""
+    share = check_real(name, value, maximum=1.0)
+    if not share:
+        raise ValueError(f"{name} must be above 0 and at most 1; got {value!r}.")
+    return share
+
+
+@settings
+class SearchSettings:
+    """How answers are searched for: what builders and estimators declare alike."""
+
+    beam_size: int = setting(
+        "int",
+        """How many hypotheses live side by side; at most as many as there are tokens to
+        choose from. 1 is greedy search.""",
+        check_whole,
+        default=1,
+        of_training=False,
+    )
+    length_penalty: float = setting(
+        "float",
+        "0 to 100; the higher, the better long answers rank.",
+        partial(check_real, maximum=LARGEST_PENALTY),
+        default=0.0,
+        of_training=False,
+    )
+    coverage_penalty: float = setting(
+        "float",
+        """0 to 100; the higher, the worse rank answers that left source tokens without
+        attention. Needs attention.""",
+        partial(check_real, maximum=LARGEST_PENALTY),
+        default=0.0,
+        of_training=False,
+    )
+    min_length: int = setting(
+        "int",
+        "How many tokens must stand before an answer may end.",
+        partial(check_whole, minimum=0),
+        default=0,
+        of_training=False,
+    )
+    no_repeat_ngram_size: int = setting(
+        "int",
+        """No n-gram of this size comes twice in an answer, unless nothing else is left
+        to choose; 0 for no such rule.""",
+        partial(check_whole, minimum=0),
+        default=0,
+        of_training=False,
+    )
+    temperature: float | None = setting(
+        "float",
+        """Above 0 and below 1000. Tokens are drawn at random with the probabilities
+        ``softmax(log_probs / temperature)``; at 1 they are the model's own. None draws
+        nothing.""",
+        partial(check_real, maximum=LARGEST_TEMPERATURE, exclusive=True),
+        default=None,
+        of_training=False,
+    )
+    top_k: int | None = setting(
+        "int",
+        "Draw among this many of the most probable tokens.",
+        check_whole,
+        default=None,
+        of_training=False,
+    )
+    top_p: float | None = setting(
+        "float",
+        """Above 0 and at most 1. Draw among the fewest tokens whose probabilities add
+        up to it (Holtzman et al., 2020, arXiv:1904.09751).""",
+        _check_share,
+        default=None,
+        of_training=False,
+    )
+
+
+@documented()
+@settings
+class SearchOptions(SearchSettings):
     """How ids are searched for: greedily, by a beam or at random, and by which rules.
 
-    See :func:`kseq2seq.build_generator` for what each means.
+    Parameters
+    ----------
+    {parameters}
     """
 
-    beam_size: int = 1
-    n_best: int | None = None
-    length_penalty: float = 0.0
-    coverage_penalty: float = 0.0
-    temperature: float | None = None
-    top_k: int | None = None
-    top_p: float | None = None
-    seed: int | None = None
-    min_length: int = 0
-    forced_prefix: Sequence[int] = ()
-    no_repeat_ngram_size: int = 0
-    forbidden_ids: Sequence[int] = (PAD, START)
-    attention_weights: bool = True
+    n_best: int | None = setting(
+        "int",
+        """How many answers to give for each source, best first; at most `beam_size`.
+        None gives the best alone, without an axis for it.""",
+        check_whole,
+        default=None,
+    )
+    seed: int | None = setting(
+        "int",
+        """Where the random numbers start. Each call draws on;
+        ``generator.get_layer("sampling_search").reset()`` goes back to the start.
+        TensorFlow makes other numbers of a seed where XLA compiles the generator.""",
+        partial(check_whole, minimum=0, maximum=2**31 - 1),
+        default=None,
+    )
+    forced_prefix: Sequence[int] = setting(
+        "sequence of int", "The ids that every answer starts with.", default=()
+    )
+    forbidden_ids: Sequence[int] = setting(
+        "sequence of int", "Ids that are never chosen.", default=(PAD, START)
+    )
+    attention_weights: bool = setting(
+        "bool",
+        "Whether the answers come with the attention weights, where there are any.",
+        check_flag,
+        default=True,
+    )
 
     def given(self, *names: str) -> dict[str, Any]:
         """Return the options that are not the defaults; all, or those of the names."""
@@ -68,45 +161,32 @@ class SearchOptions:
         self, *, max_length: int, num_ids: int, has_attention: bool
     ) -> SearchOptions:
         """Return the options as plain numbers and lists, or raise."""
-        rules = self._checked_rules(max_length, num_ids)
-        usable = num_ids - len(set(rules["forbidden_ids"]))
+        plain = dataclasses.replace(self, **checked(self))
+        plain._check_rules(max_length, num_ids)
+        usable = num_ids - len(set(plain.forbidden_ids))
         if self.temperature is None:
-            self._check_no_sampling()
-            others = self._checked_beam(usable, has_attention)
+            plain._check_beam(usable, has_attention)
         else:
-            others = self._checked_sampling()
-        return dataclasses.replace(self, **rules, **others)
+            plain._check_sampling()
+        return plain
 
-    def _checked_rules(self, max_length: int, num_ids: int) -> dict[str, Any]:
-        min_length = check_whole(
-            "min_length", self.min_length, minimum=0, maximum=max_length
-        )
-        forbidden_ids = _checked_ids("forbidden_ids", self.forbidden_ids, num_ids)
-        left = set(range(num_ids)) - set(forbidden_ids)
+    def _check_rules(self, max_length: int, num_ids: int) -> None:
+        """Raise unless ids are left to choose; make lists of ids plain."""
+        check_whole("min_length", self.min_length, minimum=0, maximum=max_length)
+        self.forbidden_ids = _checked_ids("forbidden_ids", self.forbidden_ids, num_ids)
+        left = set(range(num_ids)) - set(self.forbidden_ids)
         if not left:
             raise ValueError(
                 "forbidden_ids must leave an id to choose; got all of them."
             )
-        if min_length and left == {END}:
+        if self.min_length and left == {END}:
             raise ValueError(
-                f"forbidden_ids must leave an id to choose before END, which cannot "
-                f"come before min_length={min_length}; got all the others."
+                "forbidden_ids must leave an id to choose before END, which cannot "
+                f"come before min_length={self.min_length}; got all the others."
             )
-        return {
-            "min_length": min_length,
-            "forbidden_ids": forbidden_ids,
-            "forced_prefix": self._checked_prefix(max_length, num_ids, forbidden_ids),
-            "no_repeat_ngram_size": check_whole(
-                "no_repeat_ngram_size", self.no_repeat_ngram_size, minimum=0
-            ),
-            "attention_weights": check_flag(
-                "attention_weights", self.attention_weights
-            ),
-        }
+        self.forced_prefix = self._checked_prefix(max_length, num_ids)
 
-    def _checked_prefix(
-        self, max_length: int, num_ids: int, forbidden_ids: list[int]
-    ) -> list[int]:
+    def _checked_prefix(self, max_length: int, num_ids: int) -> list[int]:
         prefix = _checked_ids("forced_prefix", self.forced_prefix, num_ids)
         if len(prefix) > max_length:
             raise ValueError(
@@ -119,113 +199,47 @@ class SearchOptions:
                     f"forced_prefix must hold neither PAD nor END, which would end the "
                     f"answer; got {i}. Leave it out."
                 )
-            if i in forbidden_ids:
+            if i in self.forbidden_ids:
                 raise ValueError(
                     f"forced_prefix must hold no forbidden id; got {i}. Take it out of "
                     "forced_prefix or of forbidden_ids."
                 )
         return prefix
 
-    def _checked_beam(self, usable: int, has_attention: bool) -> dict[str, Any]:
-        beam_size = check_whole("beam_size", self.beam_size)
-        if beam_size > usable:
-            raise ValueError(
-                f"beam_size must be at most {usable}, as many as there are ids to "
-                f"choose from; got {beam_size}."
-            )
-        n_best = self.n_best
-        if n_best is not None and check_whole("n_best", n_best) > beam_size:
-            raise ValueError(
-                f"n_best must be at most beam_size, {beam_size}; got {n_best}. Widen "
-                "the beam."
-            )
-        coverage = check_real(
-            "coverage_penalty", self.coverage_penalty, maximum=LARGEST_PENALTY
-        )
-        if coverage and not has_attention:
-            raise ValueError(
-                f"coverage_penalty needs a model with attention; got {coverage} for "
-                "one without. Leave it out, or use build_attention_seq2seq."
-            )
-        return {
-            "beam_size": beam_size,
-            "n_best": None if n_best is None else int(n_best),
-            "length_penalty": check_real(
-                "length_penalty", self.length_penalty, maximum=LARGEST_PENALTY
-            ),
-            "coverage_penalty": coverage,
-        }
-
-    def _check_no_sampling(self) -> None:
+    def _check_beam(self, usable: int, has_attention: bool) -> None:
         for name, value in self.given("top_k", "top_p", "seed").items():
             raise ValueError(
                 f"{name} means nothing without a temperature, at which ids are drawn; "
                 f"got {shown(value)}. Give one, as temperature=1.0."
             )
+        if self.beam_size > usable:
+            raise ValueError(
+                f"beam_size must be at most {usable}, as many as there are ids to "
+                f"choose from; got {self.beam_size}."
+            )
+        if self.n_best is not None and self.n_best > self.beam_size:
+            raise ValueError(
+                f"n_best must be at most beam_size, {self.beam_size}; got "
+                f"{self.n_best}. Widen the beam."
+            )
+        if self.coverage_penalty and not has_attention:
+            raise ValueError(
+                "coverage_penalty needs a model with attention; got "
+                f"{self.coverage_penalty} for one without. Leave it out, or use "
+                "build_attention_seq2seq."
+            )
 
-    def _checked_sampling(self) -> dict[str, Any]:
-        temperature = check_real(
-            "temperature",
-            self.temperature,
-            maximum=LARGEST_TEMPERATURE,
-            exclusive=True,
-        )
-        beam = ("beam_size", "n_best", "length_penalty", "coverage_penalty")
-        for name, value in self.given(*beam).items():
+    def _check_sampling(self) -> None:
+        for name, value in self.given(*_OF_BEAMS).items():
             raise ValueError(
                 f"{name} means nothing with a temperature, at which a single answer is "
                 f"drawn; got {shown(value)}. Leave out one of the two."
             )
-        top_k, top_p, seed = self.top_k, self.top_p, self.seed
-        if top_p is not None:
-            top_p = check_real("top_p", top_p, maximum=1.0)
-            if not top_p:
-                raise ValueError(
-                    f"top_p must be above 0 and at most 1; got {self.top_p!r}."
-                )
-        if seed is not None:
-            seed = check_whole("seed", seed, minimum=0, maximum=2**31 - 1)
-        return {
-            "temperature": temperature,
-            "top_k": None if top_k is None else check_whole("top_k", top_k),
-            "top_p": top_p,
-            "seed": seed,
-        }
 
-    def search(
-        self, decoder: keras.Model, num_states: int, max_length: int
-    ) -> TokenSearch:
-        """Return the search that the options, once checked, ask for."""
-        rules: dict[str, Any] = {
-            "decoder": decoder,
-            "num_states": num_states,
-            "max_length": max_length,
-            "min_length": self.min_length,
-            "forbidden_ids": self.forbidden_ids,
-            "forced_prefix": self.forced_prefix,
-            "no_repeat_ngram_size": self.no_repeat_ngram_size,
-            "return_attention": self.attention_weights,
-        }
-        if self.temperature is not None:
-            return SamplingSearch(
-                **rules,
-                temperature=self.temperature,
-                top_k=self.top_k,
-                top_p=self.top_p,
-                seed=self.seed,
-                name="sampling_search",
-            )
-        # A single hypothesis with a penalty has a ranking score too.
-        if self.given("beam_size", "n_best", "length_penalty", "coverage_penalty"):
-            return BeamSearch(
-                **rules,
-                beam_size=self.beam_size,
-                n_best=self.n_best,
-                length_penalty=self.length_penalty,
-                coverage_penalty=self.coverage_penalty,
-                name="beam_search",
-            )
-        return GreedySearch(**rules, name="greedy_search")
+    @property
+    def has_beam(self) -> bool:
+        """Whether hypotheses are ranked: several, or one with a penalty."""
+        return bool(self.given(*_OF_BEAMS))
 
 
 def _checked_ids(name: str, ids: Any, num_ids: int) -> list[int]:

@@ -16,6 +16,7 @@ from kseq2seq.search.constraints import (
     with_temperature,
 )
 from kseq2seq.search.greedy import OnePath
+from kseq2seq.search.options import SearchOptions
 from kseq2seq.search.stepping import register
 
 
@@ -28,16 +29,7 @@ class SamplingSearch(OnePath):
     the `top_k` best of them and then to the nucleus of `top_p` (Holtzman et al., 2020,
     arXiv:1904.09751).
 
-    Parameters
-    ----------
-    temperature : float, default 1
-        Above 0: towards 0 the best id is ever surer, above 1 the others come nearer.
-    top_k : int, optional
-    top_p : float, optional
-        Above 0 and at most 1.
-    seed : int, optional
-        Each call draws on; :meth:`reset` lets the first call come again. TensorFlow
-        makes other numbers of a seed inside a graph that XLA compiled.
+    For the parameters see :class:`kseq2seq.search.token_search.TokenSearch`.
 
     Returns
     -------
@@ -48,21 +40,19 @@ class SamplingSearch(OnePath):
 
     def __init__(
         self,
-        *args: Any,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        seed: int | None = None,
+        decoder: keras.Model,
+        num_states: int,
+        max_length: int,
+        options: SearchOptions | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(*args, **kwargs)
-        self.temperature = temperature
-        self.top_k = top_k
-        self.top_p = top_p
-        self.seed = seed
+        options = options or SearchOptions(temperature=1.0)
+        super().__init__(decoder, num_states, max_length, options, **kwargs)
         # Keras would take its own from Python's global generator.
         self._first_seed = (
-            int(np.random.default_rng().integers(2**31)) if seed is None else seed
+            int(np.random.default_rng().integers(2**31))
+            if options.seed is None
+            else options.seed
         )
         self.seed_generator = keras.random.SeedGenerator(self._first_seed)
 
@@ -87,19 +77,14 @@ class SamplingSearch(OnePath):
         return ids, ops.take_along_axis(log_probs, ids, axis=-1)
 
     def _cut(self, allowed: Any) -> Any:
-        allowed = with_temperature(allowed, self.temperature)
-        if self.top_k is not None:
-            allowed = keep_top_k(allowed, self.top_k)
-        return allowed if self.top_p is None else keep_top_p(allowed, self.top_p)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "temperature": self.temperature,
-            "top_k": self.top_k,
-            "top_p": self.top_p,
-            "seed": self.seed,
-        }
+        allowed = with_temperature(allowed, self.options.temperature or 1.0)
+        if self.options.top_k is not None:
+            allowed = keep_top_k(allowed, self.options.top_k)
+        return (
+            allowed
+            if self.options.top_p is None
+            else keep_top_p(allowed, self.options.top_p)
+        )
 
 
 def drawn(log_probs: Any, draw: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,8 +15,9 @@ from kseq2seq.search.constraints import (
     force_prefix,
     no_ngram_twice,
 )
+from kseq2seq.search.options import SearchOptions
 from kseq2seq.search.stepping import Stepper
-from kseq2seq.vocabulary import END, PAD, START
+from kseq2seq.vocabulary import END, PAD
 
 
 class TokenSearch(Stepper):
@@ -32,18 +34,8 @@ class TokenSearch(Stepper):
     num_states : int
         How many of the decoder's inputs and outputs are states.
     max_length : int
-        The loop ends after so many ids at the latest.
-    min_length : int, default 0
-        END cannot come before so many ids stand.
-    forbidden_ids : sequence of int, default (PAD, START)
-        Ids that are never chosen.
-    forced_prefix : sequence of int, default ()
-        The ids that every answer starts with.
-    no_repeat_ngram_size : int, default 0
-        No n-gram of this size comes twice in an answer, as long as that leaves an id to
-        choose; 0 for no such rule.
-    return_attention : bool, default True
-        Whether to give the attention weights, where there are any.
+        The loop ends after this many ids at the latest.
+    options : SearchOptions, optional
 
     Notes
     -----
@@ -56,25 +48,17 @@ class TokenSearch(Stepper):
         decoder: keras.Model,
         num_states: int,
         max_length: int,
-        min_length: int = 0,
-        forbidden_ids: Sequence[int] = (PAD, START),
-        forced_prefix: Sequence[int] = (),
-        no_repeat_ngram_size: int = 0,
-        return_attention: bool = True,
+        options: SearchOptions | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(decoder, num_states, **kwargs)
         self.max_length = max_length
-        self.min_length = min_length
-        self.forbidden_ids = list(forbidden_ids)
-        self.forced_prefix = list(forced_prefix)
-        self.no_repeat_ngram_size = no_repeat_ngram_size
-        self.return_attention = return_attention
+        self.options = options or SearchOptions()
 
     @property
     def gives_weights(self) -> bool:
         """Whether the answers come with attention weights."""
-        return self.attends and self.return_attention
+        return self.attends and self.options.attention_weights
 
     def _step(
         self, last_ids: Any, states: Sequence[Any], constants: Sequence[Any]
@@ -91,12 +75,12 @@ class TokenSearch(Stepper):
         `ids` ``(rows, max_length)`` may be None where the n-grams do not matter. Their
         rule comes last, as it gives way where it would leave nothing.
         """
-        log_probs = force_prefix(log_probs, step, self.forced_prefix)
-        log_probs = forbid(log_probs, self.forbidden_ids)
-        log_probs = end_not_before(log_probs, step, self.min_length)
-        if not self.no_repeat_ngram_size:
+        log_probs = force_prefix(log_probs, step, self.options.forced_prefix)
+        log_probs = forbid(log_probs, self.options.forbidden_ids)
+        log_probs = end_not_before(log_probs, step, self.options.min_length)
+        if not self.options.no_repeat_ngram_size:
             return log_probs
-        return no_ngram_twice(log_probs, ids, step, self.no_repeat_ngram_size)
+        return no_ngram_twice(log_probs, ids, step, self.options.no_repeat_ngram_size)
 
     @staticmethod
     def _named(results: Sequence[Any]) -> dict[str, Any]:
@@ -119,12 +103,18 @@ class TokenSearch(Stepper):
         return {
             **super().get_config(),
             "max_length": self.max_length,
-            "min_length": self.min_length,
-            "forbidden_ids": self.forbidden_ids,
-            "forced_prefix": self.forced_prefix,
-            "no_repeat_ngram_size": self.no_repeat_ngram_size,
-            "return_attention": self.return_attention,
+            **dataclasses.asdict(self.options),
         }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> TokenSearch:
+        config = dict(config)
+        if "return_attention" in config:  # files of version 0.1
+            config["attention_weights"] = config.pop("return_attention")
+        known = [field.name for field in dataclasses.fields(SearchOptions)]
+        options = {name: config.pop(name) for name in known if name in config}
+        decoder = keras.saving.deserialize_keras_object(config.pop("decoder"))
+        return cls(decoder, options=SearchOptions(**options), **config)
 
 
 def has_ended(last_ids: Any) -> Any:

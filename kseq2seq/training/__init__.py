@@ -1,8 +1,7 @@
 """Losses, optimizers, callbacks and the fit of a training model."""
 
 from kseq2seq.training.callbacks import FreeRunningValidation, SampleAnswers, StopAtLoss
-from kseq2seq.training.checkpoints import TrainingState
-from kseq2seq.training.fitting import StreamError, fit_batches, plan_buckets
+from kseq2seq.training.keras_fit import StreamError, fit_batches, plan_buckets
 from kseq2seq.training.losses import (
     Crossentropy,
     MaskedCrossentropy,
@@ -12,36 +11,44 @@ from kseq2seq.training.losses import (
 from kseq2seq.training.optimizers import (
     AveragedWeights,
     CosineDecay,
-    check_optimizer,
     make_optimizer,
 )
+from kseq2seq.training.settings import (
+    AnswerTrainingSettings,
+    RunSettings,
+    TrainingSettings,
+)
+from kseq2seq.training.state import TrainingState
 from kseq2seq.training.teacher_forcing import (
     SCHEDULES,
     TeacherForcing,
-    check_teacher_forcing,
     forcing_probability,
     with_teacher_forcing,
 )
+from kseq2seq.training.trainer import Trainer, updates_per_epoch
 
 __all__ = [
     "SCHEDULES",
+    "AnswerTrainingSettings",
     "AveragedWeights",
     "CosineDecay",
     "Crossentropy",
     "FreeRunningValidation",
     "MaskedCrossentropy",
+    "RunSettings",
     "SampleAnswers",
     "StopAtLoss",
     "StreamError",
     "TeacherForcedAccuracy",
     "TeacherForcing",
+    "Trainer",
+    "TrainingSettings",
     "TrainingState",
-    "check_optimizer",
-    "check_teacher_forcing",
     "fit_batches",
     "forcing_probability",
     "least_loss",
     "make_optimizer",
     "plan_buckets",
+    "updates_per_epoch",
     "with_teacher_forcing",
 ]

@@ -4,29 +4,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, Self
 
 import keras
 
 from kseq2seq.arguments import check_real, check_whole
 from kseq2seq.metrics import DEFAULT_METRICS, check_metrics, matches, measure
 
+Judge = Callable[..., dict[str, float]]
+"""From right answers, given answers and names of metrics to figures by name."""
 
-class AnswerCallback(keras.callbacks.Callback):
-    """Looks, after every so many epochs, at answers decoded without teacher forcing.
 
-    An estimator's `fit` attaches it to its own predictions and validation pairs; with
-    models of your own, call :meth:`attach` before their ``fit``.
+class AttachedCallback(keras.callbacks.Callback):
+    """Gets to know what an estimator's `fit` validates on, and how it answers.
 
-    Parameters
-    ----------
-    every : int, default 1
-        After how many epochs to look: after the first, and then after so many more.
+    The callbacks of this kind come before all others, in the order of their list: what
+    they put into an epoch's logs is there for the others to read.
     """
 
-    def __init__(self, every: int = 1) -> None:
+    is_remembered = True
+    """Whether a checkpoint keeps the numbers and arrays among its attributes."""
+    takes_runs = False
+    """Whether it may be told of runs of batches in place of each batch."""
+
+    def __init__(self) -> None:
         super().__init__()
-        self.every = check_whole("every", every)
         self._predict: Callable[[Sequence[Any]], Sequence[Any]] | None = None
 
     def attach(
@@ -36,7 +39,8 @@ class AnswerCallback(keras.callbacks.Callback):
         y: Sequence[Any],
         *,
         tokens: Callable[[Sequence[Any]], Sequence[Any]] = list,
-    ) -> AnswerCallback:
+        judge: Judge | None = None,
+    ) -> Self:
         """Say what to look at.
 
         Parameters
@@ -48,15 +52,36 @@ class AnswerCallback(keras.callbacks.Callback):
         tokens : callable, optional
             Splits a list of answers into lists of tokens, for metrics that count them;
             left as they are when not given.
+        judge : callable, optional
+            Measures: from right answers, given answers and names of metrics to figures
+            by name; :func:`kseq2seq.metrics.measure` with `tokens` when None.
 
         Returns
         -------
-        AnswerCallback
+        AttachedCallback
             This callback.
         """
         self._predict, self._tokens = predict, tokens
+        self._judge = judge or partial(measure, tokens=tokens)
         self._X, self._y = X, y
         return self
+
+
+class AnswerCallback(AttachedCallback):
+    """Looks, after some of the epochs, at answers decoded without teacher forcing.
+
+    An estimator's `fit` attaches it to its own predictions and validation pairs; with
+    models of your own, call :meth:`attach` before their ``fit``.
+
+    Parameters
+    ----------
+    every : int, default 1
+        Look after the first epoch, and then after each `every` more.
+    """
+
+    def __init__(self, every: int = 1) -> None:
+        super().__init__()
+        self.every = check_whole("every", every)
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         """Raise unless there is something to look at."""
@@ -140,7 +165,7 @@ class FreeRunningValidation(AnswerCallback):
     def look(self, epoch: int, logs: dict[str, float]) -> None:
         """Measure."""
         _, y, answers = self._answers(self.max_pairs)
-        measured = measure(y, answers, self.metrics, tokens=self._tokens)
+        measured = self._judge(y, answers, self.metrics)
         self._last = {f"val_{name}": value for name, value in measured.items()}
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:

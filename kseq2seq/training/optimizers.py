@@ -59,7 +59,7 @@ def make_optimizer(
     ValueError, TypeError
         When the name is unknown or a number is out of range.
     """
-    check_optimizer(optimizer)
+    check_optimizer("optimizer", optimizer)
     learning_rate = check_real("learning_rate", learning_rate, exclusive=True)
     if clip_norm is not None:
         clip_norm = check_real("clip_norm", clip_norm, exclusive=True)
@@ -121,15 +121,16 @@ def _warmed_up(rate: float, warmup_steps: int, num_updates: int | None) -> Any:
     )
 
 
-def check_optimizer(optimizer: Any) -> None:
-    """Raise unless optimizer is a Keras optimizer or the name of one."""
+def check_optimizer(name: str, optimizer: Any) -> Any:
+    """Return a Keras optimizer, or the name of one, or raise."""
     if isinstance(optimizer, str):
-        check_choice("optimizer", optimizer.lower(), OPTIMIZERS)
+        check_choice(name, optimizer.lower(), OPTIMIZERS)
     elif not isinstance(optimizer, keras.optimizers.Optimizer):
         raise TypeError(
-            "optimizer must be the name of a Keras optimizer or a "
+            f"{name} must be the name of a Keras optimizer or a "
             f"keras.optimizers.Optimizer; got {optimizer!r}."
         )
+    return optimizer
 
 
 class CosineDecay(keras.callbacks.Callback):

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from kseq2seq.arguments import check_choice, check_real, check_whole, random_generator
+from kseq2seq.arguments import check_choice, check_real, check_whole, make_rng
 from kseq2seq.builders import Seq2SeqModels, check_seq2seq_models
 from kseq2seq.search import ScheduledSampling
 
@@ -130,7 +130,7 @@ def with_teacher_forcing(
         models.decoder,
         models.num_states,
         teacher_forcing,
-        seed=int(random_generator(random_state).integers(2**31)),
+        seed=int(make_rng(random_state).integers(2**31)),
         name="scheduled_sampling",
     )
     (outputs,) = decoder([*memory, sampling(gold, memory)])

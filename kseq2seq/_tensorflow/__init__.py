@@ -1,0 +1,32 @@
+"""What must call TensorFlow by name; no other folder does."""
+
+from kseq2seq._tensorflow.devices import (
+    check_shares,
+    has_gpu,
+    is_alone_on_cpu,
+    is_distributed,
+    sum_of_replicas,
+)
+from kseq2seq._tensorflow.execution import (
+    gather,
+    predict_function,
+    run_function,
+    uniform,
+    without_retracing_warnings,
+)
+from kseq2seq._tensorflow.recurrence import gru, lstm
+
+__all__ = [
+    "check_shares",
+    "gather",
+    "gru",
+    "has_gpu",
+    "is_alone_on_cpu",
+    "is_distributed",
+    "lstm",
+    "predict_function",
+    "run_function",
+    "sum_of_replicas",
+    "uniform",
+    "without_retracing_warnings",
+]

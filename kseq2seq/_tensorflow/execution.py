@@ -1,0 +1,125 @@
+"""How models run: random values, table rows, compiled runs of batches, predict."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+def uniform(shape: Any, seed: Any) -> Any:
+    """Return float32 values in [0, 1) from a counter-based generator.
+
+    Keras leaves the choice of the algorithm to TensorFlow, which inside an
+    XLA-compiled step on a CPU takes one that needs some 200 ns a value; Philox
+    (Salmon et al., 2011) needs 3.
+    """
+    import tensorflow as tf
+
+    return tf.random.stateless_uniform(shape, tf.cast(seed, tf.int32), alg="philox")
+
+
+def gather(table: Any, ids: Any) -> Any:
+    """Return the rows of a table, in one operation; Keras's takes six."""
+    import tensorflow as tf
+
+    return tf.gather(table, tf.cast(ids, tf.int32))
+
+
+@contextmanager
+def without_retracing_warnings() -> Iterator[None]:
+    """Silence TensorFlow's warning of a function that is traced again and again.
+
+    Each model has a function of its own; TensorFlow takes them all for the same one.
+    """
+    logger = logging.getLogger("tensorflow")
+    logger.addFilter(_is_no_retracing_warning)
+    try:
+        yield
+    finally:
+        logger.removeFilter(_is_no_retracing_warning)
+
+
+def _is_no_retracing_warning(record: logging.LogRecord) -> bool:
+    return "triggered tf.function retracing" not in record.getMessage()
+
+
+def run_function(
+    model: Any, step: Callable[[Any], Any], runs: Any, *, jit_compile: bool
+) -> tuple[Any, Any]:
+    """Return data for ``fit``, and ``model.train_function`` or ``test_function``.
+
+    The data are the numbers of the runs, repeated for every epoch, as the end of an
+    iterator may take half a second. The function takes the next number and hands the
+    run's batches to the model's step, one after the other inside one call. The batches
+    do not come from ``tf.data.Dataset.from_generator``: its first use makes the C
+    library map memory anew for every allocation larger than 128 KiB, for the rest of
+    the process, and a compiled step with 256 units then takes twice its time.
+
+    Parameters
+    ----------
+    model : keras.Model
+    step : callable
+        Its ``train_step`` or ``test_step``.
+    runs : kseq2seq.batching.Runs
+    jit_compile : bool
+    """
+    import tensorflow as tf
+
+    def run(inputs: dict[str, Any], targets: Any, weights: Any) -> dict[str, Any]:
+        arrays = dict(inputs)
+        num_batches = arrays.pop("num_batches")[0]
+
+        def advance(k: Any) -> tuple[Any]:
+            batch = (arrays, targets, weights)
+            step(tf.nest.map_structure(lambda array: array[k], batch))
+            return (k + 1,)
+
+        tf.while_loop(lambda k: k < num_batches, advance, (0,))
+        return model.get_metrics_result()
+
+    def spec(*arrays: Any) -> Any:
+        sizes = zip(*(array.shape for array in arrays), strict=True)
+        shape = [size if size == other else None for size, other in sizes]
+        return tf.TensorSpec(shape, arrays[0].dtype)
+
+    first_two = runs[0], runs[min(1, len(runs) - 1)]
+    traced = tf.function(  # once, for all widths
+        run,
+        input_signature=tf.nest.map_structure(spec, *first_two),
+        jit_compile=jit_compile,
+        autograph=False,
+    )
+
+    def function(numbers: Any) -> dict[str, Any]:
+        number = int(next(numbers))
+        if number == 0:
+            runs.on_epoch_begin()
+        return traced(*runs[number])
+
+    return tf.data.Dataset.range(len(runs)).repeat(), function
+
+
+def predict_function(model: Any, *, jit_compile: bool) -> Callable[[Any], Any]:
+    """Return a function for ``model.predict_function``, for a model of one input.
+
+    It is traced once for all shapes; or once for each, if it is compiled for each.
+    """
+    import tensorflow as tf
+
+    source = model.inputs[0]
+    any_shape = [tf.TensorSpec((None, *source.shape[1:]), source.dtype)]
+    traced = tf.function(
+        lambda source: model(source, training=False),
+        input_signature=None if jit_compile else any_shape,
+        jit_compile=jit_compile,
+        autograph=False,
+    )
+
+    def function(data: Any) -> Any:
+        # Batches come as ``[(inputs,)]`` from predict_on_batch, and as ``[inputs]``
+        # from predict.
+        return traced(tf.cast(tf.nest.flatten(data)[0], source.dtype))
+
+    return function

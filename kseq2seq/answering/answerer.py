@@ -1,0 +1,253 @@
+"""A fitted model that answers: codecs, models and limits."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from kseq2seq.answering.answer_stream import answer_stream
+from kseq2seq.answering.attention_maps import (
+    AttentionMap,
+    attention_maps,
+    tokens_looked_at,
+)
+from kseq2seq.answering.settings import AnswerSettings
+from kseq2seq.answering.source_batches import generate_seeded
+from kseq2seq.answering.tokens import prefix_ids, token_ids
+from kseq2seq.arguments import check_flag, check_lengths, check_whole, make_rng, shown
+from kseq2seq.builders import Seq2SeqModels
+from kseq2seq.codec import SequenceCodec
+from kseq2seq.declarations import checked, taken
+from kseq2seq.generation import build_generator
+from kseq2seq.metrics import measure
+from kseq2seq.search import SearchOptions, SearchSettings
+from kseq2seq.vocabulary import UNK
+
+MOST_GENERATORS = 4
+"""The generators of this many settings of the search are kept."""
+
+
+class Hypothesis(NamedTuple):
+    """One of several answers to a source.
+
+    Attributes
+    ----------
+    answer : str, token list or row of integers
+        In the kind that y had.
+    score : float
+        The sum of the log-probabilities of its tokens and of its end; with a length or
+        coverage penalty, what ranks it.
+    """
+
+    answer: Any
+    score: float
+
+
+class Answerer:
+    """Answers sequences with sequences; how it searches is said at each question.
+
+    Parameters
+    ----------
+    models : Seq2SeqModels
+    source, target : SequenceCodec
+    max_length : int
+        How many ids an answer has at most, END included.
+    forbidden_ids : list of int
+        Ids that no answer has, whatever the settings say.
+    """
+
+    def __init__(
+        self,
+        models: Seq2SeqModels,
+        source: SequenceCodec,
+        target: SequenceCodec,
+        *,
+        max_length: int,
+        forbidden_ids: list[int],
+    ) -> None:
+        self.models, self.source, self.target = models, source, target
+        self.max_length, self.forbidden_ids = max_length, forbidden_ids
+        self._generators: dict[str, keras.Model] = {}
+
+    def options(self, search: AnswerSettings, **changes: Any) -> SearchOptions:
+        """Return the options of the search that settings ask for, tokens as ids.
+
+        Parameters
+        ----------
+        search : AnswerSettings
+        **changes : object
+            Options in place of these.
+        """
+        checked(taken(AnswerSettings, search), "min_length", "replace_unknown")
+        tokens = () if search.forbidden_tokens is None else search.forbidden_tokens
+        forbidden = token_ids("forbidden_tokens", self.target, tokens)
+        own: dict[str, Any] = {
+            "min_length": max(search.min_length, self.target.width or 0),
+            "forced_prefix": prefix_ids(self.target, search.forced_prefix),
+            "forbidden_ids": sorted({*self.forbidden_ids, *forbidden}),
+        }
+        if search.temperature is not None and search.random_state is not None:
+            own["seed"] = int(make_rng(search.random_state).integers(2**31))
+        return SearchOptions(**vars(taken(SearchSettings, search)) | own | changes)
+
+    def generator(self, options: SearchOptions) -> keras.Model:
+        """Return the generator of these options; it is built only once."""
+        key = repr(sorted(vars(options).items()))
+        if key not in self._generators:
+            generator = build_generator(self.models, self.max_length, **vars(options))
+            while len(self._generators) >= MOST_GENERATORS:
+                del self._generators[next(iter(self._generators))]
+            self._generators[key] = generator
+        return self._generators[key]
+
+    def predict(self, X: Any, search: AnswerSettings) -> Any:
+        """Return the answers, in the kind that y had; of an iterator an iterator."""
+        if check_flag("replace_unknown", search.replace_unknown):
+            self.check_attention("replace_unknown=True needs")
+            check_same_tokens(self.source, self.target)
+        options = self.options(search, attention_weights=search.replace_unknown)
+        answer = partial(
+            self._answer,
+            self.generator(options),
+            search=search,
+            replaces_unknown=search.replace_unknown,
+        )
+        return answer_stream(X, answer) if isinstance(X, Iterator) else answer(X)
+
+    def _answer(
+        self,
+        generator: keras.Model,
+        X: Any,
+        *,
+        replaces_unknown: bool,
+        **options: Any,
+    ) -> Any:
+        """Return the answers to sources that are there as a whole."""
+        answers = self._generate(generator, X, **options)
+        if not (replaces_unknown and UNK in answers["ids"]):
+            return self.target.decode(answers["ids"])
+        unknown = tokens_looked_at(
+            answers["attention_weights"],
+            self.source.tokens(X),
+            answers["ids"],
+            reverse=self.source.reverse,
+        )
+        return self.target.decode(answers["ids"], unknown=unknown)
+
+    def predict_n_best(
+        self, X: Any, n: int, search: AnswerSettings
+    ) -> list[list[Hypothesis]]:
+        """Return the n best answers to each source, found by a beam."""
+        if search.temperature is not None:
+            raise ValueError(
+                "predict_n_best searches with a beam, and temperature="
+                f"{search.temperature!r} draws answers. set_params(temperature=None)."
+            )
+        options = self.options(search, attention_weights=False)
+        usable = len(self.target.vocabulary) - len(options.forbidden_ids)
+        check_whole("n", n, maximum=usable)
+        options.beam_size = max(check_whole("beam_size", search.beam_size), n)
+        options.n_best = n
+        answers = self._generate(self.generator(options), X, search=search)
+        ids, scores = answers["ids"], answers["scores"]
+        found = self.target.decode(ids.reshape(-1, ids.shape[-1]))
+        return [
+            [
+                Hypothesis(found[row * n + i], float(score))
+                for i, score in enumerate(row_scores)
+                if np.isfinite(score)
+            ]
+            for row, row_scores in enumerate(scores)
+        ]
+
+    def attention(self, X: Any, search: AnswerSettings) -> list[AttentionMap]:
+        """Return where each answer looked."""
+        self.check_attention("attention(X) shows")
+        X = list(X) if isinstance(X, Iterator) else X
+        sources = self.source.tokens(X)
+        generator = self.generator(self.options(search))
+        answers = self._generate(generator, X, search=search)
+        return attention_maps(
+            answers["attention_weights"],
+            sources,
+            answers["ids"].tolist(),
+            vocabulary=self.target.vocabulary,
+            reverse=self.source.reverse,
+        )
+
+    def judge(
+        self,
+        y: Any,
+        answers: Any,
+        metrics: Sequence[str],
+        *,
+        sample_weight: Sequence[float] | None = None,
+    ) -> dict[str, float]:
+        """Return how good answers are, by name: the one way in which they are measured.
+
+        The right answers are prepared as training prepared them, and tokens are those
+        of the target's tokenizer.
+        """
+        right = self.target.sequences(y)
+        check_lengths(len(answers), len(right))
+        return measure(
+            right,
+            answers,
+            metrics,
+            tokens=self.target.tokens,
+            sample_weight=sample_weight,
+        )
+
+    def check_attention(self, reason: str) -> None:
+        """Raise unless the model looks back."""
+        if not self.models.has_attention:
+            raise ValueError(
+                f"{reason} attention, and this model has no attention. Fit one with "
+                "attention_kind='dot'."
+            )
+
+    def _generate(
+        self,
+        generator: keras.Model,
+        X: Any,
+        *,
+        search: AnswerSettings,
+        compiles: bool | None = None,
+        continues: bool = False,
+    ) -> dict[str, np.ndarray]:
+        """Return what a generator answers; what is drawn starts from the seed.
+
+        Unless it continues what it drew before.
+        """
+        sources = self.source.encode(X)
+        if len(sources.ids) and (sources.ids == UNK).all():
+            first = shown(next(iter(X)))
+            warnings.warn(
+                f"no token of {first}, nor of any other source, was seen in "
+                "training: the answers say nothing about them. Is it the right model, "
+                "and the right side of the pairs?",
+                stacklevel=3,
+            )
+        return generate_seeded(
+            generator,
+            sources,
+            compiles=compiles,
+            restarts=search.random_state is not None and not continues,
+            verbose=search.verbose in (1, "auto"),
+        )
+
+
+def check_same_tokens(source: SequenceCodec, target: SequenceCodec) -> None:
+    """Raise unless a source's tokens can stand in an answer."""
+    sides = source.kind_of_tokens, target.kind_of_tokens
+    if sides[0] != sides[1]:
+        raise ValueError(
+            "replace_unknown=True writes source tokens into answers, and those of X "
+            f"are {sides[0]} and those of y {sides[1]}. Split both sides alike, or "
+            "leave it out."
+        )

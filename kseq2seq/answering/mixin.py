@@ -1,0 +1,168 @@
+"""Answers with scikit-learn's predict and score, for all that has an Answerer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import keras
+
+from kseq2seq.answering.answerer import Answerer, Hypothesis
+from kseq2seq.answering.attention_maps import AttentionMap
+from kseq2seq.answering.settings import AnswerSettings
+from kseq2seq.metrics import DEFAULT_METRICS
+
+
+class AnsweringMixin(AnswerSettings):
+    """What a fitted model that answers with sequences can be asked.
+
+    Whoever has this mixin says with which Answerer. The settings of the search are its
+    own, as they stand when it is asked.
+    """
+
+    def _fitted_answerer(self) -> Answerer:
+        """Return what answers, or raise before there is something."""
+        raise NotImplementedError
+
+    def predict(self, X: Any) -> Any:
+        """Return the answers, decoded without teacher forcing.
+
+        Parameters
+        ----------
+        X : sequence of str, of token lists, or integers ``(n, len)``
+            Of the kind that `fit` saw; longer ones, and empty ones, are answered too.
+            An iterator is a stream: answered in blocks of 512 sources and more, in
+            constant memory.
+
+        Returns
+        -------
+        list of str, list of token lists, or numpy.ndarray ``(n, width)``
+            In the kind that y had; for a stream an iterator of answers.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            When X is of another kind, or with ``unknown="error"`` holds a new token; or
+            when a parameter of the search is out of its range.
+
+        Warns
+        -----
+        UserWarning
+            When no token of any source was seen in training.
+        """
+        return self._fitted_answerer().predict(X, self)
+
+    def predict_n_best(self, X: Any, n: int) -> list[list[Hypothesis]]:
+        """Return the best answers to each source, found by beam search.
+
+        Parameters
+        ----------
+        X : sequence of str, of token lists, or integers ``(n, len)``
+        n : int
+            How many answers for each; the beam is as wide at least. Where there are
+            fewer, fewer are returned.
+
+        Returns
+        -------
+        list of list of Hypothesis
+            Pairs ``(answer, score)`` for each source, best first.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As :meth:`predict`, and when n is more than the tokens to choose from.
+        """
+        return self._fitted_answerer().predict_n_best(X, n, self)
+
+    def attention(self, X: Any) -> list[AttentionMap]:
+        """Return where each answer looked.
+
+        Parameters
+        ----------
+        X : sequence of str, of token lists, or integers ``(n, len)``
+
+        Returns
+        -------
+        list of AttentionMap
+            Weights and tokens, in the order that ``plotting.plot_attention`` takes:
+            ``plot_attention(*estimator.attention(X)[0])``.
+
+        Raises
+        ------
+        ValueError
+            When the model has no attention.
+        """
+        return self._fitted_answerer().attention(X, self)
+
+    def measure(
+        self,
+        X: Any,
+        y: Any,
+        metrics: Sequence[str] = DEFAULT_METRICS,
+        *,
+        sample_weight: Sequence[float] | None = None,
+    ) -> dict[str, float]:
+        """Return how good the answers to X are, decoded without teacher forcing.
+
+        This is how `score`, the scorers of ``kseq2seq.metrics``, the callbacks that
+        look at answers, early stopping by answers and the command line measure: y is
+        prepared as in training (`lowercase`, `unicode_normalization`), and tokens are
+        those of the target tokenizer.
+
+        Parameters
+        ----------
+        X, y : sequences of str, of token lists, or integers ``(n, len)``
+        metrics : sequence of str, default ("exact_match", "token_accuracy", \
+"edit_distance")
+            Also ``"token_error_rate"``, ``"bleu"`` and ``"chrf"``; see
+            :func:`kseq2seq.metrics.measure`.
+        sample_weight : sequence of float, optional
+            How much each pair counts; for BLEU and chrF 0 or one other value.
+
+        Returns
+        -------
+        dict of str to float
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            As :meth:`predict`, and when y is of another kind or length.
+
+        Examples
+        --------
+        >>> from kseq2seq import Seq2SeqEstimator
+        >>> X, y = ["ab", "ba"] * 8, ["AB", "BA"] * 8
+        >>> estimator = Seq2SeqEstimator(units=4, epochs=1, lowercase=True).fit(X, y)
+        >>> sorted(estimator.measure(X, y, ["exact_match", "edit_distance"]))
+        ['edit_distance', 'exact_match']
+        """
+        answerer = self._fitted_answerer()
+        answers = self.predict(list(X) if isinstance(X, Iterator) else X)
+        return answerer.judge(y, answers, metrics, sample_weight=sample_weight)
+
+    def score(
+        self, X: Any, y: Any, sample_weight: Sequence[float] | None = None
+    ) -> float:
+        """Return the share of answers that are right to the last token, 0 to 1.
+
+        Parameters
+        ----------
+        X, y : sequences of str, of token lists, or integers ``(n, len)``
+        sample_weight : sequence of float, optional
+
+        Returns
+        -------
+        float
+        """
+        measured = self.measure(X, y, ["exact_match"], sample_weight=sample_weight)
+        return measured["exact_match"]
+
+    @property
+    def generator_(self) -> keras.Model:
+        """The model from source ids to answers, searching as the parameters say."""
+        answerer = self._fitted_answerer()
+        return answerer.generator(answerer.options(self))

@@ -1,0 +1,49 @@
+"""How a fitted model searches for its answers, in the words of its user."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from kseq2seq.arguments import check_flag, check_whole
+from kseq2seq.declarations import setting, settings
+from kseq2seq.generation import LONGEST
+from kseq2seq.search import SearchSettings
+from kseq2seq.training import RunSettings
+from kseq2seq.vocabulary import Token
+
+
+@settings
+class AnswerSettings(SearchSettings, RunSettings):
+    """What shapes answers, and not training: `set_params` changes it after a fit."""
+
+    min_length: int = setting(
+        "int",
+        "How many tokens an answer has at least.",
+        partial(check_whole, minimum=0, maximum=LONGEST),
+        default=0,
+        of_training=False,
+    )
+    forced_prefix: Any = setting(
+        "str, token list or integers or None",
+        "The beginning of every answer, in the kind that y has.",
+        default=None,
+        of_training=False,
+    )
+    forbidden_tokens: Sequence[Token] | None = setting(
+        "sequence of tokens",
+        "Tokens of the target vocabulary that no answer holds.",
+        default=None,
+        of_training=False,
+    )
+    replace_unknown: bool = setting(
+        "bool",
+        """Whether `predict` writes, in place of an UNK in an answer, the source token
+        that attention points to at most (Luong et al., 2015, arXiv:1410.8206); without,
+        it writes ``"<unk>"``. Training shows UNK in answers where `min_frequency` or
+        `max_size` leave tokens out.""",
+        check_flag,
+        default=False,
+        of_training=False,
+    )

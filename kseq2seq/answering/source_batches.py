@@ -1,0 +1,245 @@
+"""Many sources through one generator: sorted by length, batched, in order again."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+
+import keras
+import numpy as np
+
+from kseq2seq import _tensorflow
+from kseq2seq.arguments import check_batch_size, shown
+from kseq2seq.ragged import RaggedIds
+from kseq2seq.search import SamplingSearch
+
+BATCH_SIZE = 512
+SOURCES_WORTH_COMPILING = 50_000
+"""This many sources repay the seconds that XLA takes to compile the search."""
+WIDTH_STEP = 8
+"""A compiled search sees widths that are multiples of this, so few shapes."""
+CALLS_WORTH_COMPILING = 100
+"""After this many single sources the search is compiled for one, in the background."""
+LONG_RUN = 20
+"""This many batches are worth a progress bar."""
+_ANSWER_ONE = "answer_one"
+"""The attribute of a generator that answers single sources."""
+_DRAWING = threading.Lock()
+"""Held while answers are drawn."""
+
+
+def generate(
+    generator: keras.Model,
+    sources: Sequence[Sequence[int]],
+    *,
+    batch_size: int = BATCH_SIZE,
+    compiles: bool | None = None,
+    verbose: bool = False,
+) -> dict[str, np.ndarray]:
+    """Answer id sequences of any length, sorted by length for the work, in their order.
+
+    Parameters
+    ----------
+    generator : keras.Model
+        From :func:`kseq2seq.build_generator`.
+    sources : sequence of sequences of int
+        The ids of each source, without END.
+    batch_size : int, default 512
+        How many sources are answered side by side.
+    compiles : bool, optional
+        Whether XLA compiles the search, which takes some seconds for each width; where
+        there are 50,000 sources or more when None.
+    verbose : bool, default False
+        Whether a progress bar is shown, if there are 20 batches or more.
+
+    Returns
+    -------
+    dict of numpy.ndarray
+        As the generator gives, one row a source; ``attention_weights`` as wide as the
+        longest source with its END, and 0 beyond the end of each.
+
+    Raises
+    ------
+    ValueError, TypeError
+        When these are no generator and no sources.
+    """
+    if not isinstance(generator, keras.Model) or not isinstance(generator.output, dict):
+        raise TypeError(
+            f"generator must be what build_generator returned; got {shown(generator)}."
+        )
+    check_batch_size(batch_size)
+    sources = RaggedIds.of(sources)
+    if not len(sources):
+        raise ValueError("there are no sources; expected one at least.")
+    if len(sources) == 1 and compiles is None and _tensorflow.is_alone_on_cpu():
+        return _answer_one(generator, sources)
+    if compiles is None:
+        compiles = len(sources) >= SOURCES_WORTH_COMPILING
+    _prepare(generator, compiles=compiles)
+    order = np.argsort(sources.lengths, kind="stable")
+    groups = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
+    batches = (
+        _batch(sources, rows, _num_rows(len(rows), batch_size, compiles=compiles))
+        for rows in groups
+    )
+    shows = verbose and len(groups) >= LONG_RUN
+    bar = keras.utils.Progbar(len(sources), unit_name="source", verbose=int(shows))
+    parts = []
+    mapper = _mapper(generator, compiles=compiles)
+    with mapper as answer_all, _tensorflow.without_retracing_warnings():
+        for rows, answers in zip(groups, answer_all(batches), strict=True):
+            parts.append({name: array[: len(rows)] for name, array in answers.items()})
+            bar.add(len(rows))
+    widest = int(sources.lengths.max()) + 1
+    inverse = np.argsort(order)
+    return {
+        name: _join([part[name] for part in parts], widest)[inverse]
+        for name in parts[0]
+    }
+
+
+def _answer_one(generator: keras.Model, source: RaggedIds) -> dict[str, np.ndarray]:
+    """Answer a single source without delay."""
+    answer_one = getattr(generator, _ANSWER_ONE, None) or OneByOne(generator)
+    setattr(generator, _ANSWER_ONE, answer_one)  # it goes when the generator goes
+    width = len(source.ids) + 1
+    answers = answer_one(_batch(source, np.arange(1), 1))
+    return {
+        name: array[..., :width] if name == "attention_weights" else array
+        for name, array in answers.items()
+    }
+
+
+class OneByOne:
+    """Answers one source at a time: from the first call on, and later faster.
+
+    A search that is not compiled answers at once. When it has been called often for
+    sources of a width, a thread compiles it for these, while it goes on answering.
+
+    Parameters
+    ----------
+    generator : keras.Model
+    """
+
+    def __init__(self, generator: keras.Model) -> None:
+        self._plain, self._compiled = (
+            _tensorflow.predict_function(generator, jit_compile=compiles)
+            for compiles in (False, True)
+        )
+        self._calls: Counter[int] = Counter()
+        self._ready: set[int] = set()
+        self.threads: list[threading.Thread] = []
+
+    def __call__(self, source_ids: np.ndarray) -> dict[str, np.ndarray]:
+        """Answer ``source_ids (1, source_len)``."""
+        width = source_ids.shape[1]
+        self._calls[width] += 1
+        if self._calls[width] == CALLS_WORTH_COMPILING:
+            thread = threading.Thread(target=self._compile, args=(source_ids,))
+            self.threads.append(thread)
+            thread.start()
+        function = self._compiled if width in self._ready else self._plain
+        with _tensorflow.without_retracing_warnings():
+            answers = function([(source_ids,)])
+        return {name: tensor.numpy() for name, tensor in answers.items()}
+
+    def _compile(self, source_ids: np.ndarray) -> None:
+        self._compiled([(source_ids,)])
+        self._ready.add(source_ids.shape[1])
+
+
+def generate_seeded(
+    generator: keras.Model,
+    sources: Sequence[Sequence[int]],
+    *,
+    compiles: bool | None = None,
+    restarts: bool = False,
+    verbose: bool = False,
+) -> dict[str, np.ndarray]:
+    """Do as :func:`generate`; a search that draws may start from its seed again.
+
+    Threads that draw wait for each other, so that they do not share a seed's numbers.
+    """
+    answer = partial(generate, generator, sources, compiles=compiles, verbose=verbose)
+    layers = sampling_layers(generator)
+    if not layers:
+        return answer()
+    with _DRAWING:
+        for layer in layers if restarts else ():
+            layer.reset()
+        return answer()
+
+
+def sampling_layers(generator: keras.Model) -> list[SamplingSearch]:
+    """Return the layers of a generator that draw ids at random."""
+    return [layer for layer in generator.layers if isinstance(layer, SamplingSearch)]
+
+
+@contextmanager
+def _mapper(
+    generator: keras.Model, *, compiles: bool
+) -> Iterator[Callable[[Iterable[np.ndarray]], Iterator[dict[str, np.ndarray]]]]:
+    """Give what answers one batch after the other, or several side by side.
+
+    A compiled search keeps one core busy, where its matrices are small. Random numbers
+    are drawn in the order of the batches, so not side by side.
+    """
+    if sampling_layers(generator) or not compiles or not _tensorflow.is_alone_on_cpu():
+        yield lambda batches: map(generator.predict_on_batch, batches)
+        return
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        yield lambda batches: pool.map(generator.predict_on_batch, batches)
+
+
+def _num_rows(num_sources: int, batch_size: int, *, compiles: bool) -> int | None:
+    """Return to how many rows a batch is filled up, so that few shapes are compiled.
+
+    None is for as it is. JAX compiles every search.
+    """
+    if compiles:
+        return batch_size
+    if keras.backend.backend() == "jax":
+        return min(1 << (num_sources - 1).bit_length(), batch_size)
+    return None
+
+
+def _batch(sources: RaggedIds, rows: np.ndarray, size: int | None) -> np.ndarray:
+    """Return the sources' ids; of few shapes, where a size is given."""
+    if size is None:
+        return sources.padded(rows, closed=True)
+    width = int(sources.lengths[rows].max()) + 1
+    rows = np.concatenate([rows, np.repeat(rows[:1], size - len(rows))])
+    return sources.padded(rows, -(-width // WIDTH_STEP) * WIDTH_STEP, closed=True)
+
+
+def _prepare(generator: keras.Model, *, compiles: bool) -> None:
+    """Make the generator's function, compiled or not, unless it is there.
+
+    Keras's own would be traced again for every new width.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return
+    if generator.predict_function is None or generator.jit_compile != compiles:
+        generator.jit_compile = compiles
+        generator.predict_function = _tensorflow.predict_function(
+            generator, jit_compile=compiles
+        )
+
+
+def _join(parts: list[np.ndarray], widest: int) -> np.ndarray:
+    """Stack the rows of all parts; attention weights are made as wide as the widest."""
+    if parts[0].dtype.kind != "f" or parts[0].ndim < 3:
+        return np.concatenate(parts)
+    shape = sum(map(len, parts)), *parts[0].shape[1:-1], widest
+    joined = np.zeros(shape, parts[0].dtype)
+    start = 0
+    for part in parts:
+        stop, width = start + len(part), min(part.shape[-1], widest)
+        joined[start:stop, ..., :width] = part[..., :width]
+        start = stop
+    return joined

@@ -1,0 +1,274 @@
+"""The parameters that shape models, declared once for builders and estimators."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import keras
+import numpy as np
+
+from kseq2seq.arguments import (
+    check_choice,
+    check_flag,
+    check_rate,
+    check_size,
+    check_whole,
+    nearest,
+    quoted_choices,
+)
+from kseq2seq.builders.custom_parts import MakeCell
+from kseq2seq.declarations import setting, settings
+from kseq2seq.layers import ATTENTION_KINDS, CELL_KINDS
+
+Embedding = str | np.ndarray
+Initializer = Any
+
+CELLS = tuple(CELL_KINDS)
+ATTENTIONS = tuple(ATTENTION_KINDS)
+DECODERS = ("autoregressive", "repeat")
+EMBEDDINGS = ("learned", "one_hot")
+MAX_LAYERS = 4
+
+
+def check_cell(name: str, value: Any) -> Any:
+    """Return the name of a cell, or what makes one, or raise."""
+    return value if callable(value) else check_choice(name, value, CELLS)
+
+
+def check_attention(name: str, value: Any) -> Any:
+    """Return the name of an attention, what makes one or None, or raise."""
+    if callable(value):
+        return value
+    return check_choice(name, value, (*ATTENTIONS, None))
+
+
+def check_initializer(name: str, value: Any, *, shape: tuple[int, ...] = (3, 6)) -> Any:
+    """Return the initializer, or raise unless it can be had and fills an array."""
+    try:
+        found = keras.initializers.get(value)
+        filled = found(shape, dtype="float32")  # as a layer will call it
+    except Exception:
+        filled = None
+    if filled is None or tuple(filled.shape) != shape:
+        known = [name for name in dir(keras.initializers) if name.islower()]
+        raise ValueError(
+            f"{name} must be a Keras initializer, the name of one, or a function of "
+            f"shape and dtype, that fills an array of {len(shape)} dimensions; got "
+            f"{value!r}.{nearest(value, known)}"
+        )
+    return value
+
+
+def check_embedding(name: str, value: Any, *, size: int | None = None) -> Any:
+    """Return a known name or a finite matrix with a row for each id, or raise."""
+    if isinstance(value, str):
+        return check_choice(name, value, EMBEDDINGS)
+    rows = "vocabulary size" if size is None else size
+    expected = f"{quoted_choices(EMBEDDINGS)}, or a matrix of shape ({rows}, width)"
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiu":
+        raise TypeError(f"{name} must be {expected}; got {type(value).__name__}.")
+    fits = value.ndim == 2 and value.shape[1] > 0
+    if not fits or size not in (None, value.shape[0]):
+        raise ValueError(
+            f"{name} must be {expected}, ids 0 to 3 being PAD, UNK, START and END; "
+            f"got shape {value.shape}."
+        )
+    finite = np.isfinite(np.abs(value).astype("float64")) & (
+        np.abs(value) <= np.finfo("float32").max
+    )
+    if not finite.all():
+        row = int(np.argwhere(~finite)[0][0])
+        raise ValueError(f"{name} must be finite; row {row} holds NaN or infinity.")
+    return value
+
+
+_EMBEDDING = (
+    '{"learned", "one_hot"} or array',
+    """An array ``(vocabulary size, width)`` is the embeddings' start: rows 0 to 3 for
+    PAD, UNK, START and END, then one for each token in the order of their ids.""",
+    check_embedding,
+)
+_INITIALIZER = (
+    "str or keras.initializers.Initializer",
+    """What weights start from: of matrices, of what is multiplied with recurrent
+    states, of the recurrent layers' biases, and of learned embeddings, where None is a
+    normal distribution with a standard deviation of 0.1. Initializers that have no
+    seed of their own draw one from `random_state`.""",
+)
+ATTENTION = (
+    '{"dot", "scaled_dot", "general", "additive"} or callable',
+    """How the decoder looks back at the encoder outputs: the score of decoder output q
+    and encoder output h. ``q . h``; the same divided by the square root of the width
+    (Vaswani et al., 2017, arXiv:1706.03762); ``q W h`` (Luong et al., 2015,
+    arXiv:1508.04025, equation 8, general); or ``v . tanh(W q + U h + b)``, its inside
+    `units` wide (Bahdanau et al., 2015, arXiv:1409.0473, A.1.2; here with the decoder
+    output of the same step). Where `encoder_units` differs from `units`, the first two
+    bring q to the encoder's width first, by a dense layer without bias. Or a function,
+    such as a class of your own, that returns a Keras layer; it is called with decoder
+    outputs ``(batch, target_len, units)``, encoder outputs ``(batch, source_len,
+    encoder_units)`` and their mask ``(batch, source_len)``, True where a token stands,
+    and returns context vectors ``(batch, target_len, any width)`` and weights ``(batch,
+    target_len, source_len)``. Keras must know its class, too.""",
+)
+"""Kind and documentation of the attention, which estimators have by another name."""
+_whole_layers = partial(check_whole, maximum=MAX_LAYERS)
+
+
+@settings
+class EncoderSettings:
+    """What shapes the reading of a source."""
+
+    units: int = setting(
+        "int",
+        "The width of the decoder; in a classifier, of what reads the sequence.",
+        check_size,
+        default=256,
+    )
+    cell: str | MakeCell = setting(
+        '{"lstm", "gru", "rnn"} or callable',
+        """The cell of the recurrent layers. Or a function of a width, such as a class
+        of your own, that returns a Keras cell: a layer with ``state_size``, one or more
+        of that width, the first of them taken for h, and ``call(inputs, states)``. Its
+        initializers are its own, and Keras must know the class
+        (``@keras.saving.register_keras_serializable()``).""",
+        check_cell,
+        default="lstm",
+    )
+    num_layers: int = setting(
+        "int",
+        "Recurrent layers, of the encoder and of the decoder each; 1 to 4.",
+        _whole_layers,
+        default=1,
+    )
+    bidirectional: bool = setting(
+        "bool",
+        "Whether each encoder layer reads in both directions, half its width each.",
+        check_flag,
+        default=False,
+    )
+    embedding_dim: int | None = setting(
+        "int",
+        "The width of learned embeddings; `units` when None.",
+        check_size,
+        default=None,
+    )
+    source_embedding: Embedding = setting(*_EMBEDDING, default="learned")
+    freeze_embeddings: bool = setting(
+        "bool",
+        "Whether embeddings given as arrays stay as they are.",
+        check_flag,
+        default=False,
+    )
+    dropout: float = setting(
+        "float",
+        """Share of the embeddings, of the values between layers and of the values
+        before the logits that training drops; at least 0 and below 1.""",
+        check_rate,
+        default=0.0,
+    )
+    recurrent_dropout: float = setting(
+        "float",
+        "Share of each recurrent layer's states that training drops.",
+        check_rate,
+        default=0.0,
+    )
+    word_dropout: float = setting(
+        "float",
+        "Share of the tokens, of sources and of decoder inputs, that are UNK in "
+        "training.",
+        check_rate,
+        default=0.0,
+    )
+    kernel_initializer: Initializer = setting(
+        *_INITIALIZER, check_initializer, default="glorot_uniform"
+    )
+    recurrent_initializer: Initializer = setting(
+        *_INITIALIZER, check_initializer, default="orthogonal"
+    )
+    bias_initializer: Initializer = setting(*_INITIALIZER, default="zeros")
+    embeddings_initializer: Initializer | None = setting(
+        *_INITIALIZER, check_initializer, default=None
+    )
+
+
+@settings
+class DecoderSettings(EncoderSettings):
+    """What shapes an encoder and a decoder, but the kind of attention."""
+
+    decoder: str = setting(
+        '{"autoregressive", "repeat"}',
+        """What the decoder is fed at each step: the token before (its own last answer,
+        or in training the gold one), or always the encoder's last state, the top
+        layer's h, as it is given to the decoder. The latter answers all steps without
+        reading itself.""",
+        partial(check_choice, choices=DECODERS),
+        default="autoregressive",
+    )
+    target_embedding: Embedding = setting(*_EMBEDDING, default="learned")
+    tied_embeddings: bool = setting(
+        "bool",
+        """Whether the logits are the products with the target embeddings, with no
+        weights of their own (Press and Wolf, 2017, arXiv:1608.05859). These must be as
+        wide as what the logits are read from: `units`, or with attention
+        `attention_units`.""",
+        check_flag,
+        default=False,
+    )
+    encoder_units: int | None = setting(
+        "int",
+        """The width of the encoder outputs; `units` when None (rounded up to an even
+        number if `bidirectional`).""",
+        check_size,
+        default=None,
+    )
+    bridge: bool = setting(
+        "bool",
+        """Whether a dense layer with tanh stands between each of the encoder's last
+        states and the decoder's first. Where the encoder outputs are not as wide as the
+        decoder, it always does.""",
+        check_flag,
+        default=False,
+    )
+    residual: bool = setting(
+        "bool",
+        """Whether, from the second recurrent layer on, a layer's inputs are added to
+        its outputs (He et al., 2016, arXiv:1512.03385).""",
+        check_flag,
+        default=False,
+    )
+    layer_normalization: bool = setting(
+        "bool",
+        """Whether each recurrent layer's outputs, after that, are normalized over their
+        width (Ba et al., 2016, arXiv:1607.06450). States are not.""",
+        check_flag,
+        default=False,
+    )
+
+
+@settings
+class AttentionSettings(DecoderSettings):
+    """What shapes an encoder and a decoder that looks back."""
+
+    attention_units: int | None = setting(
+        "int",
+        """The width of the tanh layer over context vector and decoder output; `units`
+        when None.""",
+        check_size,
+        default=None,
+    )
+    attention_dropout: float = setting(
+        "float",
+        "Share of the attention weights that training drops from the context vector.",
+        check_rate,
+        default=0.0,
+    )
+    input_feeding: bool = setting(
+        "bool",
+        """Whether each step also reads the tanh layer's output of the step before,
+        zeros at the first (Luong et al., 2015, section 3.3). Training then takes the
+        steps one by one, which is slower, and drops nothing inside a step: neither
+        between the decoder's layers nor recurrent states nor attention weights.""",
+        check_flag,
+        default=False,
+    )

@@ -1,0 +1,14 @@
+"""Sequences as users have them (texts, token lists, integer arrays) to ids and back."""
+
+from kseq2seq.codec.labels import LabelCodec, as_labels
+from kseq2seq.codec.sequence_codec import SequenceCodec
+from kseq2seq.codec.sequences import KINDS, as_sequences, as_vocabulary
+
+__all__ = [
+    "KINDS",
+    "LabelCodec",
+    "SequenceCodec",
+    "as_labels",
+    "as_sequences",
+    "as_vocabulary",
+]

@@ -1,0 +1,110 @@
+"""Labels of classes to their numbers and back."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from typing import Any
+
+import numpy as np
+from sklearn.preprocessing import LabelEncoder
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+
+
+class LabelCodec:
+    """The labels of a classifier, numbered from 0 in sorted order.
+
+    Parameters
+    ----------
+    name : str
+        What to call the labels in errors.
+    classes : numpy.ndarray
+        Sorted and distinct.
+    """
+
+    def __init__(self, name: str, classes: np.ndarray) -> None:
+        self.name, self.classes = name, classes
+        self._encoder = LabelEncoder()
+        self._encoder.classes_ = classes
+
+    @classmethod
+    def learn(cls, name: str, y: Any) -> LabelCodec:
+        """Return the codec of the labels in y, two at least."""
+        labels = as_labels(name, y)
+        check_classification_targets(labels)
+        classes = LabelEncoder().fit(labels).classes_
+        if len(classes) < 2:
+            raise ValueError(
+                f"{name} must hold two classes at least; got only "
+                f"{classes.tolist()[0]!r}."
+            )
+        return cls(name, classes)
+
+    def encode(self, y: Any) -> np.ndarray:
+        """Return the number of each label, all of which must be known."""
+        labels = as_labels(self.name, y)
+        known = set(self.classes.tolist())
+        unseen = [label for label in labels.tolist() if label not in known]
+        if unseen:
+            raise ValueError(
+                f"{self.name} has the label {unseen[0]!r}, which is none of "
+                f"the known ones; expected one of {self.classes.tolist()!r:.60}."
+            )
+        return self._encoder.transform(labels)
+
+    def decode(self, class_numbers: np.ndarray) -> np.ndarray:
+        """Return the label of each number."""
+        return self.classes[class_numbers]
+
+    @property
+    def num_ids(self) -> int:
+        """How many classes there are."""
+        return len(self.classes)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the classes as JSON values."""
+        dtype = self.classes.dtype.str
+        return {"classes": self.classes.tolist(), "classes_dtype": dtype}
+
+    @classmethod
+    def from_json(cls, name: str, value: Mapping[str, Any]) -> LabelCodec:
+        """Return the codec that :meth:`to_json` described."""
+        return cls(name, np.array(value["classes"], dtype=value["classes_dtype"]))
+
+
+def as_labels(name: str, y: Any) -> np.ndarray:
+    """Return the labels as a 1-D array of one kind: numbers, flags or strings."""
+    if isinstance(y, str | bytes | Set | Mapping) or not isinstance(y, Iterable):
+        raise TypeError(f"{name} must be a list or an array of labels; got {y!r:.60}.")
+    values = list(y) if isinstance(y, Iterator) else y
+    kind = getattr(getattr(values, "dtype", None), "kind", "O")
+    if isinstance(values, list | tuple) or kind == "O":
+        values = list(values)
+        _check_one_kind(name, values)
+    labels = column_or_1d(np.asarray(values), warn=True)
+    if not len(labels):
+        raise ValueError(f"{name} is empty; expected a label for each sequence.")
+    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+        position = int(np.argmin(np.isfinite(labels)))
+        raise ValueError(f"{name} must be finite; {name}[{position}] is not.")
+    return labels
+
+
+def _check_one_kind(name: str, values: Sequence[Any]) -> None:
+    kinds = {_kind_of_label(value) for value in values}
+    wrong = next((v for v in values if _kind_of_label(v) is None), None)
+    if None in kinds or len(kinds) > 1:
+        shown = wrong if None in kinds else sorted(map(str, kinds))
+        raise TypeError(
+            f"{name} must hold labels of one kind, numbers, flags or strings; got "
+            f"{shown!r:.60}."
+        )
+
+
+def _kind_of_label(value: Any) -> str | None:
+    if isinstance(value, bool | np.bool_):
+        return "flags"
+    if isinstance(value, str):
+        return "strings"
+    return "numbers" if isinstance(value, numbers.Real) else None

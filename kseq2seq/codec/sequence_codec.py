@@ -1,0 +1,326 @@
+"""The codec of one side: sequences to ids, and ids to answers of the same kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+
+from kseq2seq.arguments import check_choice, shown
+from kseq2seq.codec.numbering import is_integer_array, number_rows, number_tokens
+from kseq2seq.codec.sequences import KINDS, as_sequences, as_vocabulary
+from kseq2seq.ragged import RaggedIds
+from kseq2seq.tokenizers import (
+    get_tokenizer,
+    is_trained,
+    prepare_text,
+    tokenizer_from_json,
+    tokenizer_to_json,
+    train_tokenizer,
+)
+from kseq2seq.vocabulary import FIRST_TOKEN, UNK, Token, Vocabulary
+
+
+class SequenceCodec:
+    """The sequences of one side, source or target: their kind, tokens and ids.
+
+    Parameters
+    ----------
+    name : str
+        What to call the sequences in errors, ``"X"`` or ``"y"``.
+    kind : {"text", "tokens", "integers"}
+    tokenizer : str, pair of functions, or Tokenizer
+        Splits texts; not used for the other kinds.
+    vocabulary : Vocabulary
+    unknown : {"unk", "error"}, default "unk"
+    width : int, optional
+        How many integers a row has, where decoded rows make an array.
+    reverse : bool, default False
+        Whether ids stand in reversed order.
+    lowercase, unicode_normalization
+        How texts are prepared; see :func:`kseq2seq.tokenizers.prepare_text`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        kind: str,
+        tokenizer: Any,
+        vocabulary: Vocabulary,
+        *,
+        unknown: str = "unk",
+        width: int | None = None,
+        reverse: bool = False,
+        lowercase: bool = False,
+        unicode_normalization: str | None = None,
+    ) -> None:
+        check_choice("kind", kind, KINDS)
+        check_choice("unknown", unknown, ("unk", "error"))
+        self.name = name
+        self.kind = kind
+        self.tokenizer = tokenizer
+        self.vocabulary = vocabulary
+        self.unknown = unknown
+        self.width = width
+        self.reverse = reverse
+        self.preparation: dict[str, Any] = {
+            "lowercase": lowercase,
+            "unicode_normalization": unicode_normalization,
+        }
+
+    @classmethod
+    def learn(
+        cls,
+        name: str,
+        values: Any,
+        *,
+        tokenizer: Any,
+        unknown: str = "unk",
+        min_frequency: int = 1,
+        max_size: int | None = None,
+        vocabulary: Sequence[Token] | Vocabulary | None = None,
+        reverse: bool = False,
+        **preparation: Any,
+    ) -> tuple[SequenceCodec, RaggedIds]:
+        """Return a codec for the values, and the ids that it gives them.
+
+        With a vocabulary given, every token must be in it. A tokenizer that is named
+        with a size is trained on the values.
+        """
+        if is_integer_array(values):
+            kind, (numbers, tokens) = "integers", number_rows(values)
+        else:
+            sequences, kind = as_sequences(name, values)
+            if kind == "text":
+                sequences = _prepared(sequences, preparation)
+                if is_trained(tokenizer):
+                    _check_unicode(name, sequences)
+                tokenizer = train_tokenizer(tokenizer, sequences)
+            numbers, tokens = number_tokens(_tokenize(sequences, kind, tokenizer))
+        given = vocabulary
+        if given is None:
+            counts = np.bincount(numbers.ids, minlength=len(tokens)).tolist()
+            vocabulary = Vocabulary.from_counts(
+                dict(zip(tokens, counts, strict=True)),
+                min_frequency=min_frequency,
+                max_size=max_size,
+            )
+            if tokens and not vocabulary.tokens:
+                raise ValueError(
+                    f"min_frequency={min_frequency} leaves no token of {name}, whose "
+                    f"most frequent one comes {max(counts)} times. Pass a lower one."
+                )
+        else:
+            vocabulary = as_vocabulary(name, given)
+        codec = cls(
+            name,
+            kind,
+            tokenizer,
+            vocabulary,
+            unknown=unknown,
+            width=int(numbers.lengths[0]) if kind == "integers" else None,
+            reverse=reverse,
+            **preparation,
+        )
+        unknown = "unk" if given is None else "error"
+        return codec, codec._ids(numbers, tokens, unknown)
+
+    def sequences(self, values: Any) -> list[Any]:
+        """Return the sequences as strings, prepared, or as token lists.
+
+        Raises
+        ------
+        TypeError
+            When the values are of another kind than those that were learned.
+        """
+        sequences, kind = as_sequences(self.name, values)
+        if (kind == "text") != (self.kind == "text"):
+            raise TypeError(
+                f"{self.name} held {KINDS[self.kind]} when the model was fitted; got "
+                f"{KINDS[kind]}: {shown(sequences[0])}."
+            )
+        learned = {type(token) for token in self.vocabulary.tokens[:1]}
+        for i, sequence in enumerate(sequences):
+            if learned and sequence and type(sequence[0]) not in learned:
+                raise TypeError(
+                    f"{self.name} held tokens of type {learned.pop().__name__} when "
+                    f"the model was fitted; {self.name}[{i}] is {shown(sequence)}."
+                )
+        return _prepared(sequences, self.preparation) if kind == "text" else sequences
+
+    def tokens(self, values: Any) -> list[list[Token]]:
+        """Return the tokens of each sequence, which must be as for `sequences`."""
+        return list(_tokenize(self.sequences(values), self.kind, self.tokenizer))
+
+    def encode(self, values: Any, *, unknown: str | None = None) -> RaggedIds:
+        """Return the ids of each sequence.
+
+        Unknown tokens become UNK, or raise an error, as `unknown` says; when it is
+        None, as the codec's own `unknown` says.
+        """
+        return self._ids(*self._numbered(values), unknown or self.unknown)
+
+    def encode_known(self, values: Any) -> RaggedIds:
+        """Return the ids of sequences of the learned width, every token known."""
+        numbers, tokens = self._numbered(values)
+        others = np.flatnonzero(numbers.lengths != self.width)
+        if self.width is not None and len(others):
+            i = int(others[0])
+            raise ValueError(
+                f"the rows of {self.name} were {self.width} wide at first; "
+                f"{self.name}[{i}] has {numbers.lengths[i]} integers."
+            )
+        return self._ids(numbers, tokens, "error")
+
+    def _numbered(self, values: Any) -> tuple[RaggedIds, list[Token]]:
+        """Return sequences of numbers for tokens, and the token of each number."""
+        if self.has_integer_tokens and is_integer_array(values):
+            return number_rows(values)
+        sequences = self.sequences(values)
+        return number_tokens(_tokenize(sequences, self.kind, self.tokenizer))
+
+    def _ids(self, numbers: RaggedIds, tokens: list[Token], unknown: str) -> RaggedIds:
+        """Return the ids of numbered tokens."""
+        ids = np.array(self.vocabulary.encode(tokens), dtype=np.int32)[numbers.ids]
+        if unknown == "error" and UNK in ids:
+            position = int(np.argmax(ids == UNK))
+            row = int(np.searchsorted(numbers.starts, position, side="right")) - 1
+            try:
+                self.vocabulary.encode(
+                    [tokens[n] for n in numbers[row]], unknown="error"
+                )
+            except ValueError as error:
+                raise ValueError(f"{self.name}[{row}]: {error}") from None
+        encoded = RaggedIds(ids, numbers.lengths)
+        return encoded.backwards() if self.reverse else encoded
+
+    def decode(
+        self,
+        ids: np.ndarray | Sequence[Sequence[int]],
+        *,
+        unknown: Iterable[Sequence[Token]] = repeat(()),
+    ) -> Any:
+        """Return answers in the kind that was learned: a list, or an array.
+
+        `unknown` holds, for each answer, the tokens to put in place of its UNKs.
+        """
+        if self.kind == "integers":
+            integers = np.array(self.vocabulary.tokens, dtype=np.int64)
+            return integers[np.asarray(ids).reshape(-1, self.width or 0) - FIRST_TOKEN]
+        rows = ids.tolist() if isinstance(ids, np.ndarray) else ids
+        token_lists = [
+            self.vocabulary.decode(row, unknown=tokens)
+            for row, tokens in zip(rows, unknown, strict=False)
+        ]
+        if self.kind == "tokens":
+            return token_lists
+        decode = get_tokenizer(self.tokenizer).decode
+        return [_join(decode, [str(t) for t in tokens]) for tokens in token_lists]
+
+    @property
+    def num_ids(self) -> int:
+        """How many ids there are, the four special ones included."""
+        return len(self.vocabulary)
+
+    @property
+    def kind_of_tokens(self) -> str:
+        """A name for the tokens; codecs with the same one have tokens of one kind."""
+        if self.kind != "text":
+            return "integers" if self.has_integer_tokens else "strings"
+        if isinstance(self.tokenizer, str):
+            return f"{self.tokenizer!r} tokens"
+        model = getattr(self.tokenizer, "model", self.tokenizer)
+        return f"{type(model).__name__} tokens"
+
+    @property
+    def has_integer_tokens(self) -> bool:
+        """Whether tokens are integers, none of which can be written for UNK."""
+        return any(isinstance(token, int) for token in self.vocabulary.tokens[:1])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the codec as JSON values; without code, so without functions."""
+        is_text = self.kind == "text"
+        return {
+            "kind": self.kind,
+            "tokenizer": tokenizer_to_json(self.tokenizer) if is_text else None,
+            "tokens": self.vocabulary.tokens,
+            "unknown": self.unknown,
+            "width": self.width,
+            "reverse": self.reverse,
+            **self.preparation,
+        }
+
+    @classmethod
+    def from_json(cls, name: str, value: dict[str, Any]) -> SequenceCodec:
+        """Return the codec that :meth:`to_json` described."""
+        tokenizer = value["tokenizer"]
+        return cls(
+            name,
+            value["kind"],
+            None if tokenizer is None else tokenizer_from_json(tokenizer),
+            Vocabulary(value["tokens"]),
+            unknown=value["unknown"],
+            width=value["width"],
+            reverse=value["reverse"],
+            lowercase=value["lowercase"],
+            unicode_normalization=value["unicode_normalization"],
+        )
+
+
+def _prepared(texts: list[str], preparation: Mapping[str, Any]) -> list[str]:
+    """Return the prepared texts; the same list where there is nothing to prepare."""
+    if not any(preparation.values()):
+        return texts
+    return [prepare_text(text, **preparation) for text in texts]
+
+
+def _tokenize(
+    sequences: Iterable[Any], kind: str, tokenizer: Any
+) -> Iterator[list[Token]]:
+    """Yield the tokens of each sequence."""
+    if kind != "text":
+        yield from sequences
+        return
+    encode = get_tokenizer(tokenizer).encode
+    for text in sequences:
+        yield _split(encode, text)
+
+
+def _check_unicode(name: str, texts: Sequence[str]) -> None:
+    """Raise for half a surrogate pair, which no text in UTF-8 has."""
+    for i, text in enumerate(texts):
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                f"{name}[{i}] holds half a surrogate pair, {text[error.start]!r} at "
+                f"position {error.start}, which is no text. Read the file anew with "
+                "its right encoding, or leave it out."
+            ) from None
+
+
+def _split(encode: Callable[[str], list[str]], text: str) -> list[Token]:
+    """Return a text's tokens; say so when a tokenizer of the user's own fails."""
+    try:
+        tokens = encode(text)
+    except Exception as error:
+        _check_unicode("a text", [text])
+        raise ValueError(f"the tokenizer failed on {shown(text)}: {error!r}") from error
+    wrong = [token for token in tokens if not isinstance(token, str)]
+    if wrong:
+        raise TypeError(
+            f"a tokenizer must return strings; for {shown(text)} it returned "
+            f"{shown(wrong[0])}."
+        )
+    return [*tokens]
+
+
+def _join(decode: Callable[[list[str]], str], tokens: list[str]) -> str:
+    try:
+        return str(decode(tokens))
+    except Exception as error:
+        raise ValueError(
+            f"the tokenizer failed to join {shown(tokens)}: {error!r}"
+        ) from error

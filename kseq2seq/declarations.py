@@ -1,0 +1,198 @@
+"""Parameters declared once: default, range, type and documentation in one place.
+
+A group of parameters is a class whose annotations are :func:`setting`. Estimators
+inherit groups, and get from them their constructor and their documentation; what
+trains, searches or builds takes a group as a value. The command line reads its options,
+and a model file what it keeps, from the same declarations.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import textwrap
+from collections.abc import Callable, Mapping
+from itertools import groupby
+from typing import Any, TypeVar, dataclass_transform
+
+_T = TypeVar("_T")
+_WIDTH = 80
+"""The columns of a composed docstring."""
+
+
+@dataclasses.dataclass(frozen=True)
+class About:
+    """What is declared of a parameter beside its name, annotation and default.
+
+    Attributes
+    ----------
+    kind : str
+        Type and range, as the documentation shows them.
+    doc : str
+        What it does; plain sentences.
+    check : callable, optional
+        From name and value to the value as a plain number; raises where it is out of
+        range. Not asked about None where None is allowed.
+    from_files : bool
+        Whether the command line and its configs have it as an option.
+    in_files : bool
+        Whether model files keep it.
+    of_training : bool
+        Whether training depends on it.
+    """
+
+    kind: str
+    doc: str
+    check: Callable[..., Any] | None = None
+    from_files: bool = True
+    in_files: bool = True
+    of_training: bool = True
+
+
+def setting(
+    kind: str,
+    doc: str,
+    check: Callable[..., Any] | None = None,
+    *,
+    default: Any,
+    from_files: bool = True,
+    in_files: bool = True,
+    of_training: bool = True,
+) -> Any:
+    """Declare a parameter of a group; see :class:`About` for what is said of it."""
+    about = About(kind, " ".join(doc.split()), check, from_files, in_files, of_training)
+    return dataclasses.field(default=default, metadata={"about": about})
+
+
+@dataclass_transform(
+    kw_only_default=True, eq_default=False, field_specifiers=(setting,)
+)
+def settings(cls: type[_T]) -> type[_T]:
+    """Make a class a group of parameters, which all are keyword arguments.
+
+    A parameter that a base declares may get another default by ``name: type = value``;
+    the rest of its declaration stays.
+    """
+    for name in vars(cls).get("__annotations__", {}):
+        declared = _field(cls.__mro__[1:], name)
+        value = vars(cls).get(name)
+        if declared is not None and not isinstance(value, dataclasses.Field):
+            redeclared = dataclasses.field(default=value, metadata=declared.metadata)
+            setattr(cls, name, redeclared)
+    return dataclasses.dataclass(kw_only=True, eq=False, repr=False)(cls)
+
+
+def _field(classes: tuple[type, ...], name: str) -> Any:
+    """Return the declaration of a parameter in the first of the classes that has it."""
+    for one in classes:
+        found = vars(one).get("__dataclass_fields__", {}).get(name)
+        if found is not None:
+            return found
+    return None
+
+
+def about(group: Any) -> dict[str, About]:
+    """Return what is declared of each parameter of a group, class or value."""
+    fields = dataclasses.fields(group)
+    return {f.name: f.metadata["about"] for f in fields if "about" in f.metadata}
+
+
+def names(group: Any, **wanted: bool) -> list[str]:
+    """Return the parameters of a group of which these things are declared."""
+    return [
+        name
+        for name, declared in about(group).items()
+        if all(getattr(declared, what) is value for what, value in wanted.items())
+    ]
+
+
+def taken(group: type[_T], holder: Any, **changes: Any) -> _T:
+    """Return a group with its values taken from a holder that has the same parameters.
+
+    Parameters
+    ----------
+    group : type
+    holder : object
+        An estimator, or another value that has all parameters of the group.
+    **changes : object
+        Values in place of the holder's.
+    """
+    values = {f.name: getattr(holder, f.name) for f in dataclasses.fields(group)}  # type: ignore[arg-type]
+    return group(**values | changes)
+
+
+def checked(group: Any, *only: str) -> dict[str, Any]:
+    """Return the checked values of a group, of all parameters or of those named.
+
+    Raises
+    ------
+    ValueError, TypeError
+        When a value is out of the range that is declared for it.
+    """
+    values = {}
+    for field in dataclasses.fields(group):
+        declared, value = field.metadata.get("about"), getattr(group, field.name)
+        if (only and field.name not in only) or declared is None:
+            continue
+        is_allowed_none = value is None and "None" in str(field.type)
+        if declared.check is not None and not is_allowed_none:
+            value = declared.check(field.name, value)
+        values[field.name] = value
+    return values
+
+
+def documented(*groups: type) -> Callable[[_T], _T]:
+    """Return a decorator that writes the parameters into a docstring.
+
+    The docstring of the class or the function has a line ``{parameters}``, which
+    becomes an entry for each parameter of its signature, as the groups declare it (a
+    class is a group itself). Parameters that follow each other with one description
+    share an entry.
+    """
+
+    def document(owner: _T) -> _T:
+        text = inspect.cleandoc(owner.__doc__ or "")
+        declared: dict[str, About] = {}
+        for group in (*groups, *([owner] if inspect.isclass(owner) else [])):
+            declared |= about(group)
+        parameters = inspect.signature(owner).parameters  # type: ignore[arg-type]
+        entries = _entries(parameters, declared)
+        owner.__doc__ = text.replace("{parameters}", entries)
+        return owner
+
+    return document
+
+
+def _entries(
+    parameters: Mapping[str, inspect.Parameter], declared: Mapping[str, About]
+) -> str:
+    """Return the entries of a NumPy-style section of parameters."""
+    entries = []
+    known = [name for name in parameters if name in declared]
+    for (kind, doc), group in groupby(
+        known, lambda name: (declared[name].kind, declared[name].doc)
+    ):
+        shared = list(group)
+        endings = {_ending(parameters[name]) for name in shared}
+        ending = endings.pop() if len(endings) == 1 else ""
+        head = f"{', '.join(shared)} : {kind}{ending}"
+        body = textwrap.fill(
+            doc,
+            _WIDTH,
+            initial_indent="    ",
+            subsequent_indent="    ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        entries.append(f"{head}\n{body}")
+    return "\n".join(entries)
+
+
+def _ending(parameter: inspect.Parameter) -> str:
+    """Return what an entry's first line says of None and of the default."""
+    default, allows_none = parameter.default, "None" in str(parameter.annotation)
+    if default is None or default is inspect.Parameter.empty:
+        return ", optional" if allows_none else ""
+    is_whole = isinstance(default, float) and default.is_integer()
+    shown = f"{default:g}" if is_whole else repr(default).replace("'", '"')
+    return f"{' or None' if allows_none else ''}, default {shown}"

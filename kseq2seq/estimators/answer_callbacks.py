@@ -1,0 +1,56 @@
+"""The callbacks of a fit that look at answers: at which, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from kseq2seq.answering import Answerer
+from kseq2seq.training import (
+    AnswerTrainingSettings,
+    FreeRunningValidation,
+    TeacherForcing,
+    Trainer,
+)
+from kseq2seq.training.callbacks import AttachedCallback
+
+
+def looks_at_answers(settings: AnswerTrainingSettings, trainer: Trainer) -> bool:
+    """Whether a training looks at validation answers at all."""
+    attached = any(isinstance(c, AttachedCallback) for c in trainer.callbacks)
+    return attached or settings.stops_by_answers
+
+
+def attach_callbacks(
+    settings: AnswerTrainingSettings,
+    trainer: Trainer,
+    validation: tuple[Sequence[Any], Sequence[Any]],
+    predict: Callable[[Sequence[Any]], Sequence[Any]],
+    answerer: Answerer,
+) -> None:
+    """Tell the callbacks that look at answers at which, and put them first.
+
+    Where early stopping looks at a metric of answers that no callback measures, one is
+    added that does.
+    """
+    if any(isinstance(callback, TeacherForcing) for callback in trainer.callbacks):
+        raise TypeError(
+            "an estimator sets teacher forcing itself: pass teacher_forcing and "
+            "teacher_forcing_schedule in place of a TeacherForcing callback."
+        )
+    attached = [c for c in trainer.callbacks if isinstance(c, AttachedCallback)]
+    others = [c for c in trainer.callbacks if not isinstance(c, AttachedCallback)]
+    X, y = validation
+    if settings.stops_by_answers:
+        metric = settings.early_stopping_metric
+        if not any(metric in getattr(c, "metrics", ()) for c in attached):
+            attached.append(FreeRunningValidation([metric]))
+        if not len(y):
+            raise ValueError(
+                f"early_stopping_metric={metric!r} needs validation pairs: pass fit "
+                "validation_data, a validation_fraction above 0, or patience=None."
+            )
+    tokens, judge = answerer.target.tokens, answerer.judge
+    for callback in attached:
+        callback.attach(predict, X, y, tokens=tokens, judge=judge)
+    trainer.callbacks = attached + others

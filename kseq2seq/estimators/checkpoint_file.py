@@ -1,0 +1,207 @@
+"""A model file that a fit writes after each epoch, and resumes from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kseq2seq import persistence
+from kseq2seq.codec import SequenceCodec
+from kseq2seq.estimators.examples import Task
+from kseq2seq.persistence import Artifact
+from kseq2seq.ragged import RaggedIds
+from kseq2seq.training import TrainingState
+
+_TRAINING = "training"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the training of a checkpoint is.
+
+    Attributes
+    ----------
+    epochs : int
+    ended : bool
+        Whether there is nothing to go on with.
+    """
+
+    epochs: int = 0
+    ended: bool = False
+
+    @classmethod
+    def of(cls, path: Path | None) -> Progress:
+        """Return that of a checkpoint's file, none where there is no file."""
+        if path is None or not path.exists():
+            return cls()
+        description = persistence.read_description(path)
+        state = description.get(_TRAINING, {}).get("state", {})
+        return cls(state.get("epochs", 0), state.get("ended", False))
+
+
+class Checkpoint:
+    """The file of one fit, written after each epoch; read if it is there already.
+
+    It is a model file, which :func:`kseq2seq.load` opens as any other, with the state
+    of the training beside the model.
+
+    Parameters
+    ----------
+    path : str or path
+    rng : numpy.random.Generator
+        That of the fit, from which nothing was drawn yet. Where there is a file, it is
+        set to the state with which the fit that wrote the file began.
+
+    Raises
+    ------
+    OSError
+        When the file cannot be written.
+    ValueError
+        When there is a file, and it is no checkpoint.
+    """
+
+    def __init__(self, path: str | Path, rng: np.random.Generator) -> None:
+        self.path = persistence.check_can_write(path, overwrite=True, name="checkpoint")
+        persistence.remove_unfinished(self.path)
+        self.artifact: Artifact | None = None
+        if self.path.exists():
+            self.artifact = persistence.read_artifact(self.path)
+            rng.bit_generator.state = self._kept(self.artifact)["began"]
+        self._began = dict(rng.bit_generator.state)
+        self._data = ""
+        self._objective: list[str] = []
+
+    def _kept(self, artifact: Artifact) -> dict[str, Any]:
+        """Return what the file holds beside the model."""
+        if _TRAINING not in artifact.description:
+            raise ValueError(
+                f"{self.path} is a model file, and no checkpoint to go on from: choose "
+                "another path for the checkpoint."
+            )
+        return dict(artifact.description[_TRAINING])
+
+    @property
+    def codecs(self) -> tuple[SequenceCodec | None, SequenceCodec | None]:
+        """The codecs of both sides, None where a fit begins, or a side has none.
+
+        Learning them again need not give the same: training subwords does not.
+        """
+        described = {} if self.artifact is None else self.artifact.description
+        source, target = (
+            SequenceCodec.from_json(name, described[side])
+            if side in described
+            else None
+            for side, name in (("source", "X"), ("target", "y"))
+        )
+        return source, target
+
+    def check_parameters(
+        self,
+        parameters: Mapping[str, Any],
+        arrays: Mapping[str, np.ndarray],
+        *,
+        free: Container[str] = (),
+    ) -> None:
+        """Raise unless these, as JSON values and arrays, are those of the file.
+
+        But for those named in `free`, which training does not depend on.
+        """
+        if self.artifact is None:
+            return
+        before = self.artifact.description["parameters"]
+        changed = [
+            f"{name} was {before.get(name)!r} and is {value!r}"
+            for name, value in parameters.items()
+            if value != before.get(name) and name not in free
+        ]
+        changed += [
+            f"{name} has other values"
+            for name, array in arrays.items()
+            if not np.array_equal(array, self.artifact.arrays.get(name, np.empty(0)))
+        ]
+        if changed:
+            raise ValueError(
+                f"{self.path} was written by a fit with other parameters: "
+                f"{'; '.join(changed)}. Set them back to go on from it, or choose "
+                "another path to begin anew."
+            )
+
+    def check_objective(self, loss: Any, metrics: Sequence[Any]) -> None:
+        """Raise unless a loss and metrics of one's own are those of the file."""
+        self._objective = [_described(one) for one in (loss, *metrics)]
+        before = self._objective
+        if self.artifact is not None:
+            before = self._kept(self.artifact).get("objective", before)
+        if before != self._objective:
+            raise ValueError(
+                f"{self.path} was written by a fit with another loss or other metrics: "
+                f"{before} then, and {self._objective} now. Set them back to go on "
+                "from it, or choose another path to begin anew."
+            )
+
+    def check_data(self, task: Task) -> None:
+        """Raise unless the data, ids and what goes with them, are those of the file."""
+        digest = hashlib.sha256()
+        for array in _arrays(task):
+            digest.update(str(array.shape).encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+        self._data = digest.hexdigest()
+        if self.artifact and self._kept(self.artifact)["data"] != self._data:
+            raise ValueError(
+                f"{self.path} was written by a fit on other data (pairs, weights or "
+                "validation pairs). Pass the same to go on from it, or choose another "
+                "path to begin anew."
+            )
+
+    @property
+    def state(self) -> TrainingState | None:
+        """Where the training stands that is to go on."""
+        if self.artifact is None:
+            return None
+        return TrainingState(self._kept(self.artifact)["state"], self.artifact.arrays)
+
+    def save(self, model: Artifact, state: TrainingState) -> None:
+        """Write the model and where its training stands."""
+        kept = {
+            "began": self._began,
+            "data": self._data,
+            "objective": self._objective,
+            "state": state.description,
+        }
+        persistence.write_artifact(
+            self.path,
+            Artifact(
+                {**model.description, _TRAINING: kept},
+                {**model.arrays, **state.arrays},
+            ),
+            overwrite=True,
+        )
+
+
+def _arrays(task: Task) -> list[np.ndarray]:
+    """Return what a task is made of, in the order of the first checkpoints."""
+    sides = (
+        task.training.sources,
+        task.training.targets,
+        task.validation.sources,
+        task.validation.targets,
+    )
+    ragged = [side for side in sides if isinstance(side, RaggedIds)]
+    ids = [array for side in ragged for array in (side.ids, side.lengths)]
+    labels = [side for side in sides if isinstance(side, np.ndarray)]
+    return [*ids, *labels, task.training.weights]
+
+
+def _described(one: Any) -> str:
+    """Return the class of a loss or a metric, with its config if it has one."""
+    try:
+        config = {} if one is None else dict(one.get_config())
+    except NotImplementedError:
+        config = {}
+    config.pop("name", None)  # Keras counts: a second one is "loss_1"
+    return f"{type(one).__qualname__}({config})"

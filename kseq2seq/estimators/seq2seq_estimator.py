@@ -1,0 +1,367 @@
+"""Sequence-to-sequence models with scikit-learn's fit, predict and score."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import keras
+import numpy as np
+
+from kseq2seq.answering import Answerer, AnsweringMixin, check_same_tokens
+from kseq2seq.arguments import check_choice
+from kseq2seq.batching import Batches, BucketedBatches
+from kseq2seq.builders import Seq2SeqModels
+from kseq2seq.codec import SequenceCodec
+from kseq2seq.declarations import documented, taken
+from kseq2seq.estimators.answer_callbacks import attach_callbacks, looks_at_answers
+from kseq2seq.estimators.base import SequenceEstimator
+from kseq2seq.estimators.codecs import (
+    Encoded,
+    check_shared_vocabulary,
+    shared_ids,
+    source_ids,
+    target_ids,
+)
+from kseq2seq.estimators.examples import (
+    Examples,
+    FitData,
+    Task,
+    check_validation_data,
+)
+from kseq2seq.estimators.fitting import fit_estimator, fit_pass
+from kseq2seq.estimators.pair_streams import is_stream, read_stream
+from kseq2seq.estimators.seq2seq_models import answer_limits, build_models
+from kseq2seq.estimators.settings import ModelSettings, Seq2SeqSettings
+from kseq2seq.metrics import METRICS, TEXT_METRICS
+from kseq2seq.training import (
+    AnswerTrainingSettings,
+    MaskedCrossentropy,
+    TeacherForcedAccuracy,
+    TeacherForcing,
+    Trainer,
+    with_teacher_forcing,
+)
+from kseq2seq.vocabulary import Vocabulary
+
+
+@documented()
+class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
+    """Learn to answer sequences with sequences.
+
+    X and y may each hold strings, token lists, or rows of integers of one length; the
+    answers come back in the kind that y had.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Attributes
+    ----------
+    models_ : Seq2SeqModels
+    generator_ : keras.Model
+    source_vocabulary_, target_vocabulary_ : Vocabulary
+    source_tokenizer_, target_tokenizer_ : object
+        What splits texts: as given, or the subwords that `fit` has learned.
+    history_ : dict of str to list of float
+        What each epoch measured, by name. ``teacher_forced_accuracy`` says how training
+        went, not how well the model answers: that is :meth:`score`.
+    max_length_ : int
+        How many ids an answer has at most, END included.
+    callbacks_ : list of keras.callbacks.Callback
+
+    Examples
+    --------
+    >>> from kseq2seq import Seq2SeqEstimator
+    >>> X, y = ["ab", "ba", "aab", "bba"] * 8, ["ba", "ab", "baa", "abb"] * 8
+    >>> estimator = Seq2SeqEstimator(
+    ...     units=32, learning_rate=0.01, epochs=40, validation_fraction=0,
+    ...     batch_size=8, random_state=0,
+    ... )
+    >>> estimator.fit(X, y).predict(["ab", "bba"])
+    ['ba', 'abb']
+    """
+
+    models_: Seq2SeqModels
+    source_vocabulary_: Vocabulary
+    target_vocabulary_: Vocabulary
+    max_length_: int
+    _target: SequenceCodec
+    _answerer: Answerer
+    _forbidden_ids: list[int]
+
+    _model_group = ModelSettings
+    _not_pickled = ("models_", "_answerer")
+
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        sample_weight: Sequence[float] | None = None,
+        validation_data: tuple[Any, Any] | None = None,
+        steps_per_epoch: int | None = None,
+        checkpoint: str | Path | None = None,
+    ) -> Self:
+        """Learn from pairs; without `warm_start` what was learned before is forgotten.
+
+        An interrupt (Ctrl-C) ends training after the step under way, with a warning,
+        and leaves a fitted estimator.
+
+        Parameters
+        ----------
+        X, y : sequences of str, of token lists, or integers ``(n_pairs, len)``
+            Without y, X is a stream: an iterator of pairs (source, target), or a
+            ``keras.utils.PyDataset`` of batches (sources, targets). Both vocabularies
+            and, unless targets are rows of integers, `max_length` must be given then.
+        sample_weight : sequence of float ``(n_pairs,)``, optional
+            How much each pair counts; at least 0. Not for a stream.
+        validation_data : pair (X, y), optional
+            What to validate on; a held-back part of the pairs when None, of a stream
+            nothing.
+        steps_per_epoch : int, optional
+            How many batches of a stream make an epoch, at least 2; all of a data set
+            when None.
+        checkpoint : str or path, optional
+            A model file to write after each epoch, with the state of the training. If
+            it exists, `fit` resumes from it: interrupted and called again, it ends, on
+            a CPU, with the weights of a fit that was not interrupted. It must be called
+            with the same data and parameters; `callbacks` get back their numbers and
+            arrays. Not for a stream.
+
+        Returns
+        -------
+        Seq2SeqEstimator
+            This estimator.
+
+        Raises
+        ------
+        ValueError, TypeError
+            When data or a parameter is not as described, before any model is built.
+        kseq2seq.training.StreamError
+            A ``ValueError``: when a stream fails or ends early; if an epoch or more was
+            done, the estimator is fitted with what it has learned.
+        FloatingPointError
+            When training diverges; what was learned before this fit is kept, and a
+            checkpoint has the last epoch with a finite loss.
+        """
+        data = FitData(
+            X,
+            y,
+            sample_weight=sample_weight,
+            validation_data=check_validation_data(validation_data),
+            steps_per_epoch=steps_per_epoch,
+        )
+        if y is None and checkpoint is not None:
+            raise TypeError(
+                "checkpoint is for pairs: a stream cannot be taken up where it was. "
+                "Leave it out, or pass X and y."
+            )
+        if y is not None and steps_per_epoch is not None:
+            raise TypeError("steps_per_epoch is for a stream; X and y have an end.")
+        fit_estimator(self, data, checkpoint=checkpoint)
+        return self
+
+    def partial_fit(
+        self, X: Any, y: Any, *, sample_weight: Sequence[float] | None = None
+    ) -> Self:
+        """Learn from one pass over pairs, going on from what was learned before.
+
+        The first call learns the vocabularies as `fit` does; pass them where the first
+        pairs do not show all tokens. The optimizer goes on, at its full rate; nothing
+        is held back.
+
+        Parameters
+        ----------
+        X, y : sequences of str, of token lists, or integers ``(n_pairs, len)``
+            The more pairs a call has the better: each takes seconds to get ready.
+        sample_weight : sequence of float ``(n_pairs,)``, optional
+
+        Returns
+        -------
+        Seq2SeqEstimator
+            This estimator, with the history of this pass.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `fit`; what was learned before is kept.
+        """
+        if y is None:
+            raise TypeError("y is missing: partial_fit learns from pairs, X and y.")
+        fit_pass(self, FitData(X, y, sample_weight=sample_weight))
+        return self
+
+    def _fitted_answerer(self) -> Answerer:
+        self._check_fitted()
+        return self._answerer
+
+    # What an estimator is: see the base.
+
+    def _check(self) -> None:
+        super()._check()
+        check_shared_vocabulary(self)
+        if self.replace_unknown and self.attention_kind is None:
+            raise ValueError(
+                "replace_unknown=True looks where attention points, and "
+                "attention_kind=None has none. Pass attention_kind='dot', or leave "
+                "replace_unknown out."
+            )
+
+    def _training_settings(self, **changes: Any) -> AnswerTrainingSettings:
+        return taken(AnswerTrainingSettings, self, **changes)
+
+    def _not_of_training(self) -> Sequence[str]:
+        return ["verbose"] if self.stops_by_answers else super()._not_of_training()
+
+    def _read_stream(self, data: FitData, known: Sequence[Any]) -> Task:
+        return read_stream(self, data, known, self._encode)
+
+    def _encode(self, data: FitData, known: Sequence[Any]) -> Sequence[Encoded]:
+        if is_stream(data.X) or is_stream(data.y):
+            raise TypeError(
+                "with y, X and y must be lists or arrays; got an iterator or a data "
+                "set. If X is a stream of pairs, leave y out."
+            )
+        source, target = known
+        if source is None and self.shared_vocabulary:
+            sides = shared_ids(self, data.X, data.y)
+        else:
+            reverse = self.reverse_source
+            sides = [
+                source_ids(self, data.X, source, reverse=reverse),
+                target_ids(self, data.y, target),
+            ]
+        self._check_sides(*(codec for codec, _ in sides))
+        return sides
+
+    def _check_sides(self, source: SequenceCodec, target: SequenceCodec) -> None:
+        """Raise where answers of their kinds cannot be what is asked for."""
+        if self.replace_unknown:
+            check_same_tokens(source, target)
+        if self.stops_by_answers and target.kind != "text":
+            check_choice(
+                "early_stopping_metric, where y holds no texts,",
+                self.early_stopping_metric,
+                [name for name in METRICS if name not in TEXT_METRICS],
+            )
+
+    def _validation_values(
+        self,
+        data: FitData,
+        trainer: Trainer,
+        codecs: tuple[SequenceCodec, SequenceCodec],
+        held_back: np.ndarray,
+    ) -> tuple[Sequence[Any], Sequence[Any]]:
+        if not looks_at_answers(self, trainer):
+            return (), ()
+        sides = codecs[0].sequences(data.X), codecs[1].sequences(data.y)
+        X, y = ([side[i] for i in held_back] for side in sides)
+        return X, y
+
+    def _limit(self, task: Task, *, continues: bool) -> None:
+        max_length, forbidden = answer_limits(
+            task.target, task.training.targets, self.max_length
+        )
+        if continues:
+            forbidden = [i for i in forbidden if i in self._forbidden_ids]
+            if self.max_length is None:
+                max_length = max(max_length, self.max_length_)
+        self.max_length_, self._forbidden_ids = max_length, forbidden
+
+    def _build(self, random_state: Any = None) -> Seq2SeqModels:
+        sizes = self._source.num_ids, self._target.num_ids
+        return build_models(sizes, self._settings, random_state)
+
+    def _adopt(self, models: Seq2SeqModels) -> None:
+        self.models_ = models
+        self.source_vocabulary_ = self._source.vocabulary
+        self.target_vocabulary_ = self._target.vocabulary
+        self.source_tokenizer_ = self._source.tokenizer
+        self.target_tokenizer_ = self._target.tokenizer
+        self._answerer = Answerer(
+            models,
+            self._source,
+            self._target,
+            max_length=self.max_length_,
+            forbidden_ids=self._forbidden_ids,
+        )
+        _ = self.generator_  # or a search that cannot be would be found late
+
+    @property
+    def _models(self) -> Seq2SeqModels:
+        return self.models_
+
+    @property
+    def _network(self) -> keras.Model:
+        return self.models_.training
+
+    def _batch_size(self, examples: Examples) -> int:
+        """Return how many pairs a batch has; the mean, where it has so many tokens."""
+        if self.batch_tokens is None:
+            return super()._batch_size(examples)
+        longer = np.maximum(examples.sources.lengths, examples.targets.lengths) + 1
+        return int(np.clip(self.batch_tokens // longer.mean(), 1, len(examples)))
+
+    def _batches(self, examples: Examples, **options: Any) -> BucketedBatches:
+        if options.get("shuffle", True):
+            options["batch_tokens"] = self.batch_tokens
+        return Batches(examples.sources, examples.targets, **options)
+
+    def _attach(self, trainer: Trainer, task: Task) -> None:
+        attach_callbacks(
+            self, trainer, task.validation_values, self.predict, self._answerer
+        )
+
+    def _objective(self, epochs: int, rng: Any) -> dict[str, Any]:
+        model, callbacks = self.models_.training, []
+        plain = (self.teacher_forcing, self.teacher_forcing_schedule) == (1, "constant")
+        if not plain and self.decoder == "autoregressive":
+            model = with_teacher_forcing(
+                self.models_, self.teacher_forcing, random_state=rng
+            )
+            forcing = TeacherForcing(
+                epochs,
+                start=self.teacher_forcing,
+                schedule=self.teacher_forcing_schedule,
+            )
+            callbacks.append(forcing)
+        return {
+            "model": model,
+            "loss": MaskedCrossentropy(self.label_smoothing),
+            "metric": TeacherForcedAccuracy(),
+            "callbacks": callbacks,
+        }
+
+    def _description(self) -> dict[str, Any]:
+        _ = self.generator_  # or a bad parameter would be kept
+        return {
+            "source": self._source.to_json(),
+            "target": self._target.to_json(),
+            "max_length": self.max_length_,
+            "forbidden_ids": self._forbidden_ids,
+        }
+
+    def _read_description(self, description: Mapping[str, Any]) -> None:
+        self._source = SequenceCodec.from_json("X", description["source"])
+        self._target = SequenceCodec.from_json("y", description["target"])
+        self.max_length_ = description["max_length"]
+        self._forbidden_ids = description["forbidden_ids"]
+
+    def _exported(self) -> tuple[keras.Model, dict[str, Any]]:
+        if self.temperature is not None:
+            raise ValueError(
+                "what is exported searches for the best answer, and temperature="
+                f"{self.temperature!r} draws. set_params(temperature=None)."
+            )
+        if self.replace_unknown:
+            raise ValueError(
+                "what is exported gives ids, and replace_unknown=True takes tokens of "
+                "the source for them. set_params(replace_unknown=False)."
+            )
+        return self.generator_, {
+            "source": self._source.to_json(),
+            "target": self._target.to_json(),
+            "max_length": self.max_length_,
+        }

@@ -1,0 +1,60 @@
+"""The models of an estimator of sequences, and the limits of their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kseq2seq.builders import Seq2SeqModels, build_attention_seq2seq, build_seq2seq
+from kseq2seq.builders.settings import AttentionSettings, DecoderSettings
+from kseq2seq.codec import SequenceCodec
+from kseq2seq.declarations import names
+from kseq2seq.ragged import RaggedIds
+from kseq2seq.vocabulary import PAD, START, UNK
+
+
+def build_models(
+    sizes: tuple[int, int], settings: Mapping[str, Any], random_state: Any = None
+) -> Seq2SeqModels:
+    """Build the models that an estimator's settings describe.
+
+    Parameters
+    ----------
+    sizes : pair of int
+        How many ids the sources and the targets have.
+    settings : mapping of str to object
+        The values of :class:`kseq2seq.estimators.settings.ModelSettings`.
+    random_state : int or numpy.random.Generator, optional
+    """
+    arguments = {**settings, "random_state": random_state}
+    attention = arguments.pop("attention_kind")
+    if attention is not None:
+        return build_attention_seq2seq(*sizes, attention=attention, **arguments)
+    for name in set(names(AttentionSettings)) - set(names(DecoderSettings)):
+        del arguments[name]
+    return build_seq2seq(*sizes, **arguments)
+
+
+def answer_limits(
+    target: SequenceCodec, targets: RaggedIds, max_length: int | None
+) -> tuple[int, list[int]]:
+    """Return how long answers may be, END included, and ids that never come.
+
+    UNK is no answer unless training has shown it as one.
+
+    Parameters
+    ----------
+    target : SequenceCodec
+    targets : RaggedIds
+        Those of training.
+    max_length : int, optional
+        How many tokens answers may have; half as many again as the longest of training
+        when None.
+    """
+    forbidden = [PAD, START]
+    if target.has_integer_tokens or UNK not in targets.ids:
+        forbidden.append(UNK)
+    if target.width is not None:
+        return target.width, forbidden
+    longest = int(targets.lengths.max())
+    return 1 + (max_length or longest + (longest + 1) // 2), forbidden

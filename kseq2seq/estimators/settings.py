@@ -1,0 +1,140 @@
+"""The settings of estimators: those of their data, and what each has in all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from kseq2seq.answering import AnswerSettings
+from kseq2seq.arguments import check_choice, check_flag, check_whole
+from kseq2seq.builders.custom_parts import MakeAttention
+from kseq2seq.builders.settings import (
+    ATTENTION,
+    AttentionSettings,
+    EncoderSettings,
+    check_attention,
+)
+from kseq2seq.declarations import setting, settings
+from kseq2seq.generation import LONGEST
+from kseq2seq.tokenizers import UNICODE_NORMALIZATIONS, check_tokenizer
+from kseq2seq.training import AnswerTrainingSettings, TrainingSettings
+from kseq2seq.vocabulary import Token, Vocabulary
+
+_TOKENIZER = (
+    "str or object",
+    """How strings are split: ``"char"``, ``"word"``, ``"whitespace"``; ``"bpe:8000"``
+    or ``"unigram:8000"`` into this many subwords at most, which `fit` learns from the
+    texts (with the ``text`` extra; see ``kseq2seq.tokenizers.train_tokenizer``); a pair
+    of functions ``(split, join)``, a ``tokenizers.Tokenizer``, or an object with
+    ``encode`` and ``decode``.""",
+    check_tokenizer,
+)
+_VOCABULARY = (
+    "list or str",
+    """The tokens, given up front: a list of strings or of integers, or the characters
+    of a string. Training raises for a token that is not among them. Learned from the
+    data when None, which a stream does not allow.""",
+)
+
+
+@settings
+class SourceSettings:
+    """How sources become ids."""
+
+    source_tokenizer: Any = setting(*_TOKENIZER, default="char")
+    lowercase: bool = setting(
+        "bool",
+        """Whether capitals of texts become small letters, on both sides; answers are
+        measured in these.""",
+        check_flag,
+        default=False,
+    )
+    unicode_normalization: str | None = setting(
+        '{"NFC", "NFD", "NFKC", "NFKD"}',
+        "The Unicode form that texts are brought to; None for as they are.",
+        partial(check_choice, choices=UNICODE_NORMALIZATIONS),
+        default=None,
+    )
+    unknown: str = setting(
+        '{"unk", "error"}',
+        """What a source token that training never saw becomes at predict: UNK, or an
+        error.""",
+        partial(check_choice, choices=("unk", "error")),
+        default="unk",
+    )
+    min_frequency: int = setting(
+        "int", "Tokens seen less often in training are UNK.", check_whole, default=1
+    )
+    max_size: int | None = setting(
+        "int", "How many tokens a vocabulary keeps at most.", check_whole, default=None
+    )
+    source_vocabulary: Sequence[Token] | Vocabulary | None = setting(
+        *_VOCABULARY, default=None, from_files=False
+    )
+
+
+@settings
+class TargetSettings(SourceSettings):
+    """How both sides become ids, where answers are sequences."""
+
+    target_tokenizer: Any = setting(*_TOKENIZER, default="char")
+    target_vocabulary: Sequence[Token] | Vocabulary | None = setting(
+        *_VOCABULARY, default=None, from_files=False
+    )
+    shared_vocabulary: bool = setting(
+        "bool",
+        """Whether both sides have one vocabulary, learned from the texts or token lists
+        of both, as their one tokenizer is.""",
+        check_flag,
+        default=False,
+    )
+    reverse_source: bool = setting(
+        "bool",
+        """Whether the model reads sources from their end to their start, which brings
+        the tokens that are needed first near to the first answer (Sutskever et al.,
+        2014, arXiv:1409.3215, 3.3). Sources and pictures keep their order.""",
+        check_flag,
+        default=False,
+    )
+    max_length: int | None = setting(
+        "int",
+        """How many tokens an answer has at most; half as many again as the longest of
+        training when None, which a stream of texts or token lists does not allow.""",
+        partial(check_whole, maximum=LONGEST - 1),
+        default=None,
+    )
+
+
+@settings
+class ModelSettings(AttentionSettings):
+    """What shapes the models of an estimator of sequences."""
+
+    units: int = 128
+    bidirectional: bool = True
+    embedding_dim: int | None = 64
+    dropout: float = 0.3
+    attention_kind: str | MakeAttention | None = setting(
+        *ATTENTION, check_attention, default="dot"
+    )
+
+
+@settings
+class Seq2SeqSettings(
+    AnswerTrainingSettings, AnswerSettings, ModelSettings, TargetSettings
+):
+    """All parameters of an estimator of sequences."""
+
+
+@settings
+class ClassifierModelSettings(EncoderSettings):
+    """What shapes the model of an estimator of classes."""
+
+    units: int = 128
+    embedding_dim: int | None = 64
+    dropout: float = 0.3
+
+
+@settings
+class ClassifierSettings(TrainingSettings, ClassifierModelSettings, SourceSettings):
+    """All parameters of an estimator of classes."""

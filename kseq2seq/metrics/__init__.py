@@ -1,0 +1,49 @@
+"""How good answers are: exact match, token accuracy, edit distance, BLEU, chrF."""
+
+from kseq2seq.metrics.measures import (
+    DEFAULT_METRICS,
+    FALLING_METRICS,
+    METRICS,
+    TEXT_METRICS,
+    accuracy_by_position,
+    bleu,
+    check_metrics,
+    chrf,
+    edit_distance,
+    exact_match,
+    has_sacrebleu,
+    matches,
+    measure,
+    sacrebleu_score,
+    signature,
+    token_accuracy,
+)
+from kseq2seq.metrics.scorers import (
+    AnswerScorer,
+    bleu_scorer,
+    exact_match_scorer,
+    neg_edit_distance_scorer,
+)
+
+__all__ = [
+    "DEFAULT_METRICS",
+    "FALLING_METRICS",
+    "METRICS",
+    "TEXT_METRICS",
+    "AnswerScorer",
+    "accuracy_by_position",
+    "bleu",
+    "bleu_scorer",
+    "check_metrics",
+    "chrf",
+    "edit_distance",
+    "exact_match",
+    "exact_match_scorer",
+    "has_sacrebleu",
+    "matches",
+    "measure",
+    "neg_edit_distance_scorer",
+    "sacrebleu_score",
+    "signature",
+    "token_accuracy",
+]

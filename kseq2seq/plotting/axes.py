@@ -1,0 +1,96 @@
+"""Axes and their labels: how large they are, and how labels stay apart."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import XAxis, YAxis
+
+LARGEST = (20.0, 16.0)
+"""New axes are at most as wide and as high, in inches."""
+
+_LONGEST_LABEL = 15
+
+
+def axes_or_new(ax: Axes | None, *, size: tuple[float, float]) -> Axes:
+    """Return the axes, or new ones of this size in inches, at most the largest."""
+    if ax is not None:
+        return ax
+    from matplotlib import pyplot
+
+    width, height = np.minimum(size, LARGEST)
+    return pyplot.subplots(figsize=(width, height), layout="constrained")[1]
+
+
+def as_labels(tokens: Sequence[Any]) -> list[str]:
+    """Return the tokens as text for an axis, each on one line and cut short."""
+    return [_label(str(token)) for token in tokens]
+
+
+def _label(token: str) -> str:
+    """Return a token on one line, cut short when it is long."""
+    if token == " ":
+        return "\u2423"
+    text = "".join(char if char.isprintable() else repr(char)[1:-1] for char in token)
+    return text if len(text) <= _LONGEST_LABEL else text[: _LONGEST_LABEL - 1] + "…"
+
+
+def inches(labels: list[str]) -> float:
+    """Return about how long the longest label is, in inches."""
+    return 0.09 * max(map(len, labels), default=0)
+
+
+def keep_labels_apart(axis: XAxis | YAxis, labels: list[str]) -> None:
+    """Shrink labels where ticks are close, and show only as many as do not overlap.
+
+    Their number is found anew whenever the figure is drawn, so that it stays right when
+    the size, the layout or the view changes.
+    """
+    from matplotlib.ticker import FuncFormatter
+
+    if not labels:
+        return
+    places = axis.get_majorticklocs()
+    normal = axis.get_ticklabels()[0].get_fontsize()
+    fitting = max(0.8 * _points_between(axis, places), min(6.0, normal))
+    axis.set_tick_params(labelsize=min(normal, fitting))
+    side = "width" if axis.axis_name == "x" else "height"
+    largest = max(
+        getattr(label.get_window_extent(), side) for label in axis.get_ticklabels()
+    )
+    needed = 1.5 + largest * 72 / axis.axes.figure.dpi
+    name = partial(_name, axis=axis, places=places, labels=labels, needed=needed)
+    axis.set_major_formatter(FuncFormatter(name))
+
+
+def _name(
+    place: float,
+    position: int | None,
+    *,
+    axis: XAxis | YAxis,
+    places: np.ndarray,
+    labels: list[str],
+    needed: float,
+) -> str:
+    """Return the label of the nearest tick, or nothing where there is no room."""
+    index = int(np.abs(places - place).argmin())
+    if position is None:  # Not a tick: where the mouse points.
+        return labels[index]
+    step = max(1, math.ceil(needed / _points_between(axis, places)))
+    return labels[index] if index % step == 0 else ""
+
+
+def _points_between(axis: XAxis | YAxis, places: np.ndarray) -> float:
+    """Return the distance between two ticks in points, at the axes' present size."""
+    box = axis.axes.bbox
+    pixels = box.width if axis.axis_name == "x" else box.height
+    distance = np.diff(places[:2]).sum() if len(places) > 1 else math.inf
+    share = distance / abs(np.subtract(*axis.get_view_interval()))
+    return max(share * pixels * 72 / axis.axes.figure.dpi, 1e-3)

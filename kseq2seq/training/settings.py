@@ -1,0 +1,258 @@
+"""How models are trained: the settings that every estimator has, declared once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import keras
+
+from kseq2seq.arguments import (
+    LARGEST_BATCH,
+    check_choice,
+    check_flag,
+    check_rate,
+    check_real,
+    check_whole,
+)
+from kseq2seq.declarations import checked, setting, settings
+from kseq2seq.metrics import METRICS, check_metrics
+from kseq2seq.training.objectives import check_callbacks, check_loss, check_metric_list
+from kseq2seq.training.optimizers import check_optimizer, make_optimizer
+from kseq2seq.training.teacher_forcing import SCHEDULES
+
+
+def _check_verbose(name: str, value: Any) -> Any:
+    """Return how much is shown, or raise."""
+    if value not in (0, 1, 2, "auto"):
+        raise ValueError(f"{name} must be 0, 1, 2 or 'auto'; got {value!r}.")
+    return value
+
+
+def _check_stopping_metric(name: str, value: Any) -> Any:
+    """Return the name of what early stopping looks at, or raise."""
+    check_choice(name, value, ("loss", *METRICS))
+    if value != "loss":
+        check_metrics([value])
+    return value
+
+
+@settings
+class RunSettings:
+    """What every run has, a training or a prediction."""
+
+    verbose: int | str = setting(
+        "{0, 1, 2}",
+        "Keras's progress bar: none, a bar, or a line an epoch.",
+        _check_verbose,
+        default=0,
+        from_files=False,
+        of_training=False,
+    )
+    random_state: int | None = setting(
+        "int",
+        """Seeds weights, dropout, the order of batches and the held-back part; and what
+        is drawn with a `temperature`, which is then the same at each `predict`.""",
+        default=None,
+    )
+
+
+@settings
+class TrainingSettings(RunSettings):
+    """How a model is trained, whatever it answers."""
+
+    optimizer: str | keras.optimizers.Optimizer = setting(
+        "str or keras.optimizers.Optimizer",
+        "A name, or an optimizer with a learning rate of its own, which is copied.",
+        check_optimizer,
+        default="adam",
+    )
+    learning_rate: float = setting(
+        "float",
+        """Where an optimizer given by name starts; the rate falls along half a cosine
+        over the epochs.""",
+        partial(check_real, exclusive=True),
+        default=0.003,
+    )
+    warmup_steps: int = setting(
+        "int",
+        """The updates over which that rate rises from 0 first; it then falls with every
+        update.""",
+        partial(check_whole, minimum=0),
+        default=0,
+    )
+    ema_momentum: float | None = setting(
+        "float",
+        """Above 0 and below 1, such as 0.999: validation sees, and training ends with,
+        the exponential moving averages of the weights. None for the weights
+        themselves.""",
+        partial(check_real, maximum=1.0, exclusive=True),
+        default=None,
+    )
+    gradient_accumulation_steps: int = setting(
+        "int",
+        "The batches whose gradients are averaged for one update.",
+        check_whole,
+        default=1,
+    )
+    clip_norm: float | None = setting(
+        "float",
+        "The largest norm of all gradients together.",
+        partial(check_real, exclusive=True),
+        default=1.0,
+    )
+    label_smoothing: float = setting(
+        "float",
+        """The share of each target's probability that is spread over all that could
+        stand in its place.""",
+        check_rate,
+        default=0.0,
+    )
+    loss: keras.losses.Loss | None = setting(
+        "keras.losses.Loss",
+        """In place of the cross-entropy: of targets, logits and weights. An estimator
+        of sequences gives it target ids ``(batch, target_len)``, logits ``(batch,
+        target_len, vocabulary)`` and weights, 0 on padding; with the reduction
+        ``"mean_with_sample_weight"`` it is a mean over tokens. A classifier gives it
+        places in ``classes_`` ``(batch,)``, logits ``(batch, n_classes)`` and
+        weights.""",
+        check_loss,
+        default=None,
+        from_files=False,
+        in_files=False,
+    )
+    metrics: Sequence[keras.metrics.Metric] | None = setting(
+        "sequence of keras.metrics.Metric",
+        """More to measure in training and validation, of the same; copied for each fit.
+        Keras must know a class of your own
+        (``@keras.saving.register_keras_serializable()``).""",
+        check_metric_list,
+        default=None,
+        from_files=False,
+        in_files=False,
+    )
+    batch_size: int = setting(
+        "int",
+        "Examples a batch.",
+        partial(check_whole, maximum=LARGEST_BATCH),
+        default=64,
+    )
+    epochs: int | None = setting(
+        "int",
+        """Passes over the training data at most; when None as many as make 4,000
+        updates, at least 10 and at most 100.""",
+        check_whole,
+        default=None,
+    )
+    warm_start: bool = setting(
+        "bool",
+        """Whether `fit` continues from what an earlier one has learned: its models,
+        with the layers that are not ``trainable`` left as they are, and its
+        vocabularies, tokenizers or classes; new tokens are UNK.""",
+        check_flag,
+        default=False,
+    )
+    validation_fraction: float = setting(
+        "float",
+        """Share of the data held back where `fit` gets no validation data; 0 for
+        none.""",
+        check_rate,
+        default=0.1,
+    )
+    patience: int | None = setting(
+        "int",
+        """Training ends when the validation loss has not fallen for this many epochs,
+        and the best weights return; None to train all epochs and keep the last
+        weights.""",
+        check_whole,
+        default=10,
+    )
+    tol: float | None = setting(
+        "float",
+        "Training ends when an epoch's training loss is no more than this.",
+        check_real,
+        default=None,
+    )
+    callbacks: Sequence[Any] | None = setting(
+        "sequence of keras.callbacks.Callback, or of functions",
+        """Each is copied, or made by its function, for each fit; see ``callbacks_``.
+        Those of ``kseq2seq.training`` that look at answers come before the others.""",
+        check_callbacks,
+        default=None,
+        from_files=False,
+        in_files=False,
+    )
+
+    def check(self) -> None:
+        """Raise for a setting that is out of its range, or means nothing to another."""
+        checked(self)
+        self.new_optimizer()
+
+    def new_optimizer(
+        self, num_updates: int | None = None
+    ) -> keras.optimizers.Optimizer:
+        """Return a new optimizer, for a training of this many updates if known."""
+        return make_optimizer(
+            self.optimizer,
+            learning_rate=self.learning_rate,
+            clip_norm=self.clip_norm,
+            warmup_steps=self.warmup_steps,
+            num_updates=num_updates,
+            ema_momentum=self.ema_momentum,
+            gradient_accumulation_steps=self.gradient_accumulation_steps,
+        )
+
+    @property
+    def monitored(self) -> str:
+        """What early stopping looks at: the validation loss, or a metric of answers."""
+        return "loss"
+
+
+@settings
+class AnswerTrainingSettings(TrainingSettings):
+    """How a model that answers with sequences is trained."""
+
+    label_smoothing: float = 0.1
+    teacher_forcing: float = setting(
+        "float",
+        """The probability, at each step of training, of feeding the decoder the gold
+        token before; else it is fed its own best token. 0 is training as it will
+        answer.""",
+        partial(check_real, maximum=1.0),
+        default=1.0,
+    )
+    teacher_forcing_schedule: str = setting(
+        '{"constant", "linear", "exponential", "inverse_sigmoid"}',
+        """How that probability falls over the epochs; see
+        ``kseq2seq.training.forcing_probability``.""",
+        partial(check_choice, choices=SCHEDULES),
+        default="constant",
+    )
+    batch_tokens: int | None = setting(
+        "int",
+        """In place of `batch_size`: how many tokens each side of a batch has at most,
+        END and padding included, so that batches of long pairs have fewer of them. Not
+        for a stream.""",
+        partial(check_whole, maximum=LARGEST_BATCH),
+        default=None,
+    )
+    early_stopping_metric: str = setting(
+        "str",
+        """What `patience` looks at, and the best weights are the best by: the
+        validation loss, or a metric of the validation answers, decoded as `predict`
+        does: ``"bleu"``, ``"chrf"``, ``"exact_match"``, ``"token_accuracy"``,
+        ``"edit_distance"`` or ``"token_error_rate"``, on 1,000 pairs at most.""",
+        _check_stopping_metric,
+        default="loss",
+    )
+
+    @property
+    def monitored(self) -> str:
+        """What early stopping looks at: the validation loss, or a metric of answers."""
+        return self.early_stopping_metric
+
+    @property
+    def stops_by_answers(self) -> bool:
+        """Whether validation answers decide when training ends."""
+        return self.patience is not None and self.monitored != "loss"

@@ -1,0 +1,185 @@
+"""How a model is trained: optimizer, schedule, epochs, stopping, averaging."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+
+from kseq2seq.batching import BucketedBatches, StreamBatches
+from kseq2seq.metrics import FALLING_METRICS
+from kseq2seq.training.callbacks import StopAtLoss
+from kseq2seq.training.keras_fit import fit_batches
+from kseq2seq.training.losses import least_loss
+from kseq2seq.training.objectives import check_on_example, new_callbacks
+from kseq2seq.training.optimizer_state import KeptOptimizer
+from kseq2seq.training.optimizers import AveragedWeights, CosineDecay
+from kseq2seq.training.settings import TrainingSettings
+from kseq2seq.training.state import TrainingState
+
+DEFAULT_UPDATES = 4000
+"""How many updates a fit makes by default, within the two bounds that follow."""
+MIN_EPOCHS, MAX_EPOCHS = 10, 100
+
+
+class Trainer:
+    """Trains one model, once, as settings say.
+
+    Parameters
+    ----------
+    settings : TrainingSettings
+        A value: nothing of it is changed.
+    kept : KeptOptimizer
+        Gets the optimizer of this training.
+    keeps_optimizer : bool, default False
+        Whether the training continues with the one that is kept there, where it fits.
+
+    Attributes
+    ----------
+    callbacks : list of keras.callbacks.Callback
+        The copies of the settings' callbacks that this training uses.
+    """
+
+    def __init__(
+        self,
+        settings: TrainingSettings,
+        kept: KeptOptimizer,
+        *,
+        keeps_optimizer: bool = False,
+    ) -> None:
+        settings.check()
+        self.settings, self._kept = settings, kept
+        self._keeps_optimizer = keeps_optimizer
+        self.callbacks: list[keras.callbacks.Callback] = new_callbacks(
+            settings.callbacks or ()
+        )
+
+    def num_epochs(self, updates_per_epoch: int) -> int:
+        """Return for how many epochs to train, of this many updates each."""
+        if self.settings.epochs is not None:
+            return int(self.settings.epochs)
+        return min(max(DEFAULT_UPDATES // updates_per_epoch, MIN_EPOCHS), MAX_EPOCHS)
+
+    def check_tol(self, num_classes: int) -> None:
+        """Raise when label smoothing keeps the loss above the tolerance."""
+        tol, smoothing = self.settings.tol, self.settings.label_smoothing
+        if self.settings.loss is not None or tol is None or not smoothing:
+            return
+        least = least_loss(smoothing, num_classes)
+        if tol <= least:
+            raise ValueError(
+                f"tol={tol:g} can never be reached: with label_smoothing={smoothing:g} "
+                f"the loss stays above {least:.4f}. Pass label_smoothing=0, or a "
+                "larger tol."
+            )
+
+    def train(
+        self,
+        model: keras.Model,
+        batches: BucketedBatches | StreamBatches,
+        validation_batches: BucketedBatches | None,
+        *,
+        epochs: int,
+        loss: keras.losses.Loss,
+        metric: keras.metrics.Metric,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        save_state: Callable[[TrainingState], None] | None = None,
+        state: TrainingState | None = None,
+    ) -> dict[str, list[float]]:
+        """Compile and fit a model; return its history.
+
+        Parameters
+        ----------
+        model : keras.Model
+            From the batches' inputs to logits.
+        batches, validation_batches : BucketedBatches or StreamBatches
+        epochs : int
+        loss : keras.losses.Loss
+            Where the settings bring none.
+        metric : keras.metrics.Metric
+            Beside those of the settings.
+        callbacks : sequence of keras.callbacks.Callback
+            Beside those of the settings, and before them.
+        save_state, state
+            As in :func:`kseq2seq.training.fit_batches`.
+        """
+        settings = self.settings
+        num_updates = len(batches) * epochs // settings.gradient_accumulation_steps
+        if not num_updates:
+            raise ValueError(
+                "gradient_accumulation_steps="
+                f"{settings.gradient_accumulation_steps} is more than the "
+                f"{len(batches) * epochs} batches of this fit, which would update "
+                "nothing. Pass fewer, smaller batches or more epochs."
+            )
+        metrics = [metric, *copy.deepcopy(list(settings.metrics or ()))]
+        check_on_example(settings.loss, metrics, model.output_shape)
+        optimizer = self._optimizer(num_updates, model.trainable_variables)
+        has_validation = validation_batches is not None
+        return fit_batches(
+            model,
+            batches,
+            optimizer=optimizer,
+            loss=settings.loss or loss,
+            metrics=metrics,
+            epochs=epochs,
+            validation_batches=validation_batches,
+            callbacks=[
+                *self._before(epochs),
+                *callbacks,
+                *self.callbacks,
+                *self._stopping(has_validation=has_validation),
+            ],
+            verbose=settings.verbose,
+            save_state=save_state,
+            state=state,
+        )
+
+    def _optimizer(
+        self, num_updates: int, variables: Sequence[Any]
+    ) -> keras.optimizers.Optimizer:
+        """Return the optimizer of this training, and keep it for the next."""
+        settings = self.settings
+        optimizer = settings.new_optimizer(num_updates)
+        if self._keeps_optimizer:
+            by_name = isinstance(settings.optimizer, str)
+            rate = settings.learning_rate if by_name else None
+            optimizer = self._kept.continued(optimizer, variables, rate=rate)
+        self._kept.keep(optimizer, variables)
+        return optimizer
+
+    def _before(self, epochs: int) -> list[keras.callbacks.Callback]:
+        """Return the callbacks that set weights and rate before others look."""
+        settings = self.settings
+        before: list[keras.callbacks.Callback] = []
+        if settings.ema_momentum is not None:
+            before.append(AveragedWeights())
+        if isinstance(settings.optimizer, str) and not settings.warmup_steps:
+            before.append(CosineDecay(epochs))
+        return before
+
+    def _stopping(self, *, has_validation: bool) -> list[keras.callbacks.Callback]:
+        """Return the callbacks that may end the training early."""
+        settings = self.settings
+        stopping: list[keras.callbacks.Callback] = []
+        if settings.tol is not None:
+            stopping.append(StopAtLoss(settings.tol))
+        if has_validation and settings.patience is not None:
+            falls = settings.monitored in ("loss", *FALLING_METRICS)
+            stopping.append(
+                keras.callbacks.EarlyStopping(
+                    f"val_{settings.monitored}",
+                    mode="min" if falls else "max",
+                    patience=settings.patience,
+                    restore_best_weights=True,
+                )
+            )
+        return stopping
+
+
+def updates_per_epoch(num_examples: int, batch_size: int) -> int:
+    """Return how many batches hold all examples."""
+    return math.ceil(num_examples / batch_size)
