@@ -1,9 +1,14 @@
-"""Hypothesis strategies, and models whose every weight and state is its own."""
+"""Hypothesis strategies, models whose every weight is its own, small estimators."""
 
 import numpy as np
 from hypothesis import strategies as st
 
-from kseq2seq import build_attention_seq2seq, build_seq2seq
+from kseq2seq import (
+    Seq2SeqEstimator,
+    SequenceClassifier,
+    build_attention_seq2seq,
+    build_seq2seq,
+)
 
 token_lists = st.lists(st.sampled_from("abcdefgh"), max_size=8)
 id_lists = st.lists(st.integers(4, 11), max_size=7)
@@ -60,3 +65,38 @@ def label(settings):
     }
     named = ",".join(f"{name}={value}" for name, value in shown.items())
     return named.replace(" ", "") or "default"
+
+
+X, Y = ["ab", "ba", "abb", "a"] * 4, ["x", "y", "xy", "yyx"] * 4
+LABELS = ["p", "q", "p", "q"] * 4
+SMALL = {
+    "units": 8,
+    "bidirectional": False,
+    "epochs": 1,
+    "batch_size": 16,
+    "validation_fraction": 0.0,
+    "random_state": 0,
+}
+"""What a fit of the pairs above takes about a second with."""
+
+
+def small_estimator(**parameters):
+    """Return an estimator that is fitted in about a second."""
+    return Seq2SeqEstimator(**{**SMALL, **parameters})
+
+
+def small_classifier(**parameters):
+    """Return a classifier that is fitted in about a second."""
+    return SequenceClassifier(**{**SMALL, **parameters})
+
+
+def weights_of(estimator):
+    """Return the weights of a fitted estimator or classifier as arrays."""
+    models = getattr(estimator, "models_", None)
+    return (models.training if models else estimator.model_).get_weights()
+
+
+def assert_same_weights(one, other):
+    """Hold that two fitted estimators have the same weights bit for bit."""
+    for a, b in zip(weights_of(one), weights_of(other), strict=True):
+        np.testing.assert_array_equal(a, b)

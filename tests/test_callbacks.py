@@ -1,8 +1,8 @@
 import keras
 import numpy as np
 import pytest
+from strategies import small_estimator
 
-from kseq2seq import Seq2SeqEstimator
 from kseq2seq.metrics import measure
 from kseq2seq.training import FreeRunningValidation, SampleAnswers
 
@@ -11,18 +11,8 @@ VALIDATION = ["ab", "ba", "abb", "a", "bbb"], ["x", "y", "xy", "yx", "xxxx"]
 
 
 def small(**parameters):
-    defaults = {
-        "units": 16,
-        "bidirectional": False,
-        "dropout": 0.0,
-        "learning_rate": 0.01,
-        "epochs": 1,
-        "batch_size": 8,
-        "validation_fraction": 0.0,
-        "patience": None,
-        "random_state": 0,
-    }
-    return Seq2SeqEstimator(**{**defaults, **parameters})
+    defaults = {"units": 16, "dropout": 0.0, "learning_rate": 0.01, "batch_size": 8}
+    return small_estimator(**{**defaults, "patience": None, **parameters})
 
 
 class Seeing(keras.callbacks.Callback):
@@ -190,20 +180,35 @@ def test_without_validation_pairs_a_fit_is_refused_and_the_last_one_stays(kind):
         kind().on_train_begin()
 
 
+class Keeping(FreeRunningValidation):
+    """Keeps the pairs that it measures on."""
+
+    def attach(self, predict, X, y, **more):
+        self.pairs = X, y
+        super().attach(predict, X, y, **more)
+
+
+def check_figures(estimator):
+    """Hold that the only epoch's figures are those of the pairs; return these."""
+    pairs = estimator.callbacks_[0].pairs
+    expected = measure(pairs[1], estimator.predict(pairs[0]))
+    for name, value in expected.items():
+        assert estimator.history_[f"val_{name}"] == pytest.approx([value])
+    return pairs
+
+
 def test_the_held_back_part_is_validated_on():
-    callbacks = [FreeRunningValidation(["exact_match"])]
-    estimator = small(validation_fraction=0.25, callbacks=callbacks).fit(X, Y)
-    assert estimator.history_["val_exact_match"][0] * 6 == pytest.approx(
-        round(estimator.history_["val_exact_match"][0] * 6)
-    )
+    estimator = small(validation_fraction=0.25, callbacks=[Keeping()]).fit(X, Y)
+    pairs = list(zip(*check_figures(estimator), strict=True))
+    assert len(pairs) == 6 and set(pairs) <= set(zip(X, Y, strict=True))
 
 
 def test_rows_of_integers_are_validated_on():
     rows = np.random.default_rng(0).integers(0, 3, size=(16, 3))
-    callbacks = [FreeRunningValidation()]
-    estimator = small(validation_fraction=0.25, callbacks=callbacks)
-    estimator.fit(rows, rows[:, :2])
-    assert 0 <= estimator.history_["val_token_accuracy"][0] <= 1
+    estimator = small(validation_fraction=0.25, callbacks=[Keeping()])
+    held_back, targets = check_figures(estimator.fit(rows, rows[:, :2]))
+    np.testing.assert_array_equal(np.asarray(held_back)[:, :2], targets)
+    assert len(targets) == 4 and 0 < estimator.history_["val_token_accuracy"][0] < 1
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 """A fit that was broken off goes on as if it had not been."""
 
+import shutil
 import signal
 
 import keras
 import numpy as np
 import pytest
+from strategies import assert_same_weights
 
 import kseq2seq
 from kseq2seq import Seq2SeqEstimator, SequenceClassifier
@@ -38,6 +40,7 @@ def make_estimator(**changes):
     parameters = {
         "units": 8,
         "embedding_dim": 4,
+        "bidirectional": False,
         "dropout": 0.3,
         "batch_size": 4,
         "epochs": 4,
@@ -47,58 +50,81 @@ def make_estimator(**changes):
     return Seq2SeqEstimator(**parameters | changes)
 
 
-def weights_of(estimator):
-    return estimator.models_.training.get_weights()
-
-
 def assert_same(one, other):
-    for a, b in zip(weights_of(one), weights_of(other), strict=True):
-        np.testing.assert_array_equal(a, b)
+    assert_same_weights(one, other)
     assert one.history_ == other.history_
 
 
+@pytest.fixture(scope="module")
+def whole():
+    """A fit that nothing broke off; tests must not change it."""
+    return make_estimator().fit(X, Y)
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """The checkpoint of a fit of two epochs that ended; tests work on copies."""
+    path = tmp_path_factory.mktemp("kept") / "run.kseq2seq"
+    estimator = make_estimator(epochs=2)
+    return estimator.fit(X, Y, checkpoint=path, validation_data=(X[:2], Y[:2])), path
+
+
+@pytest.fixture
+def path(kept, tmp_path):
+    """A copy of the checkpoint that a test may write to."""
+    return shutil.copy(kept[1], tmp_path / "run.kseq2seq")
+
+
+def plateau():
+    """Lower the learning rate after every epoch but the first."""
+    return keras.callbacks.ReduceLROnPlateau("val_loss", patience=1, min_delta=10.0)
+
+
 @pytest.mark.parametrize(
-    "changes",
+    ("callback", "changes"),
     [
-        {"teacher_forcing": 0.5, "ema_momentum": 0.9, "warmup_steps": 3},
-        {"patience": 1, "learning_rate": 0.5},
-        {"optimizer": keras.optimizers.RMSprop(0.01), "gradient_accumulation_steps": 2},
+        (None, {"teacher_forcing": 0.5, "ema_momentum": 0.9, "warmup_steps": 3}),
+        (None, {"patience": 1, "learning_rate": 0.5, "bidirectional": True}),
+        (
+            plateau,
+            {
+                "optimizer": keras.optimizers.RMSprop(0.01),
+                "gradient_accumulation_steps": 2,
+            },
+        ),
     ],
-    ids=["samples and averages", "stops early", "accumulates"],
+    ids=["samples and averages", "stops early", "accumulates, callbacks remember"],
 )
-def test_a_fit_that_was_broken_off_ends_with_the_same_weights(tmp_path, changes):
-    changes = {"callbacks": [], **changes}
+def test_a_fit_that_was_broken_off_ends_with_the_same_weights(
+    tmp_path, callback, changes
+):
+    def make(*others):
+        callbacks = [callback(), *others] if callback else [*others]
+        return make_estimator(callbacks=callbacks, **changes)
+
     path = tmp_path / "run.kseq2seq"
-    whole = make_estimator(**changes).fit(X, Y)
-    broken = make_estimator(**changes | {"callbacks": [BreaksOff(2)]})
+    whole = make().fit(X, Y)
+    assert ("learning_rate" in whole.history_) == (callback is plateau)
+    broken = make(BreaksOff(2))
     if len(whole.history_["loss"]) > 2:
         with pytest.raises(RuntimeError, match="power"):
             broken.fit(X, Y, checkpoint=path)
     else:
         broken.fit(X, Y, checkpoint=path)
-    resumed = make_estimator(**changes).fit(X, Y, checkpoint=path)
-    assert_same(resumed, whole)
+    assert_same(make().fit(X, Y, checkpoint=path), whole)
 
 
 def test_without_a_seed_a_fit_goes_on_with_its_own_random_numbers(tmp_path):
     path = tmp_path / "run.kseq2seq"
-    make_estimator(random_state=None).fit(X, Y, checkpoint=path)
-    first = kseq2seq.load(path)
-    assert_same(make_estimator(random_state=None).fit(X, Y, checkpoint=path), first)
-
-
-def test_callbacks_get_back_what_they_remember(tmp_path):
-    path = tmp_path / "run.kseq2seq"
-
-    def plateau():
-        return keras.callbacks.ReduceLROnPlateau("val_loss", patience=1, min_delta=10.0)
-
-    whole = make_estimator(callbacks=[plateau()]).fit(X, Y)
-    broken = make_estimator(callbacks=[plateau(), BreaksOff(3)])
-    with pytest.raises(RuntimeError):
+    changes = {"random_state": None, "epochs": 3}
+    broken = make_estimator(**changes, callbacks=[BreaksOff(1)])
+    with pytest.raises(RuntimeError, match="power"):
         broken.fit(X, Y, checkpoint=path)
-    resumed = make_estimator(callbacks=[plateau()]).fit(X, Y, checkpoint=path)
-    assert_same(resumed, whole)
+    other = shutil.copy(path, tmp_path / "other.kseq2seq")
+    first, second = (
+        make_estimator(**changes).fit(X, Y, checkpoint=copy) for copy in (path, other)
+    )
+    assert_same(first, second)
 
 
 class Interrupts(keras.callbacks.Callback):
@@ -108,9 +134,8 @@ class Interrupts(keras.callbacks.Callback):
         signal.raise_signal(signal.SIGINT)
 
 
-def test_an_interrupt_is_no_end(tmp_path):
+def test_an_interrupt_is_no_end(tmp_path, whole):
     path = tmp_path / "run.kseq2seq"
-    whole = make_estimator().fit(X, Y)
     with pytest.warns(UserWarning, match="interrupted"):
         make_estimator(callbacks=[Interrupts()]).fit(X, Y, checkpoint=path)
     assert Progress.of(path) == Progress(epochs=1, ended=False)
@@ -133,17 +158,17 @@ def test_what_was_measured_every_other_epoch_still_stands(tmp_path):
     assert_same(measuring().fit(X, Y, checkpoint=path), whole)
 
 
-def test_what_training_does_not_depend_on_may_change(tmp_path):
-    path = tmp_path / "run.kseq2seq"
-    make_estimator(epochs=1).fit(X, Y, checkpoint=path)
-    again = make_estimator(epochs=1, verbose=2, beam_size=2, forced_prefix="a")
-    assert again.fit(X, Y, checkpoint=path).beam_size == 2
+def test_what_training_does_not_depend_on_may_change(kept, path):
+    again = make_estimator(epochs=2, verbose=2, beam_size=2, forced_prefix="a")
+    data = {"checkpoint": path, "validation_data": (X[:2], Y[:2])}
+    assert_same(again.fit(X, Y, **data), kept[0])
+    assert again.beam_size == 2
 
 
-@pytest.mark.parametrize("path", [5, True, [], b"x", "", "a\0b", "x" * 300])
-def test_what_is_no_path_is_named(path):
+@pytest.mark.parametrize("wrong", [5, True, [], b"x", "", "a\0b", "x" * 300])
+def test_what_is_no_path_is_named(wrong):
     with pytest.raises((TypeError, ValueError), match="^checkpoint "):
-        make_estimator().fit(X, Y, checkpoint=path)
+        make_estimator().fit(X, Y, checkpoint=wrong)
 
 
 def test_a_finished_fit_called_again_trains_no_more(tmp_path):
@@ -165,33 +190,28 @@ def test_an_epoch_that_was_broken_off_is_no_checkpoint(tmp_path):
     assert not path.exists()
 
 
-def test_a_checkpoint_is_a_model_file(tmp_path):
-    path = tmp_path / "run.kseq2seq"
-    estimator = make_estimator(patience=None).fit(X, Y, checkpoint=path)
+def test_a_checkpoint_is_a_model_file(kept):
+    estimator, path = kept
     assert kseq2seq.load(path).predict(X) == estimator.predict(X)
 
 
-def test_other_parameters_are_named(tmp_path):
-    path = tmp_path / "run.kseq2seq"
-    make_estimator().fit(X, Y, checkpoint=path)
+def test_other_parameters_are_named(path):
     with pytest.raises(
         ValueError, match="dropout was 0.3 and is 0.1; units was 8 and is 16"
     ):
-        make_estimator(units=16, dropout=0.1).fit(X, Y, checkpoint=path)
+        make_estimator(epochs=2, units=16, dropout=0.1).fit(X, Y, checkpoint=path)
 
 
 def test_another_embedding_matrix_is_another_parameter(tmp_path):
     path = tmp_path / "run.kseq2seq"
     matrix = np.ones((6, 4), dtype="float32")
-    make_estimator(source_embedding=matrix).fit(X, Y, checkpoint=path)
+    make_estimator(epochs=1, source_embedding=matrix).fit(X, Y, checkpoint=path)
     with pytest.raises(ValueError, match="source_embedding has other values"):
-        make_estimator(source_embedding=2 * matrix).fit(X, Y, checkpoint=path)
+        make_estimator(epochs=1, source_embedding=2 * matrix).fit(X, Y, checkpoint=path)
 
 
 @pytest.mark.parametrize("changed", ["pairs", "weights", "validation"])
-def test_other_data_are_refused(tmp_path, changed):
-    path = tmp_path / "run.kseq2seq"
-    make_estimator().fit(X, Y, checkpoint=path, validation_data=(X[:2], Y[:2]))
+def test_other_data_are_refused(path, changed):
     data = {
         "pairs": (X, [*Y[:-1], "abba"], None, 2),
         "weights": (X, Y, np.arange(1.0, 33), 2),
@@ -199,7 +219,7 @@ def test_other_data_are_refused(tmp_path, changed):
     }
     source, target, weights, k = data[changed]
     with pytest.raises(ValueError, match="on other data"):
-        make_estimator().fit(
+        make_estimator(epochs=2).fit(
             source,
             target,
             sample_weight=weights,
@@ -208,9 +228,8 @@ def test_other_data_are_refused(tmp_path, changed):
         )
 
 
-def test_a_plain_model_file_is_no_checkpoint_and_stays(tmp_path):
-    path = tmp_path / "model.kseq2seq"
-    make_estimator(epochs=1).fit(X, Y).save(path)
+def test_a_plain_model_file_is_no_checkpoint_and_stays(whole, tmp_path):
+    path = whole.save(tmp_path / "model.kseq2seq")
     before = path.read_bytes()
     with pytest.raises(ValueError, match="no checkpoint to resume from"):
         make_estimator().fit(X, Y, checkpoint=path)
@@ -229,7 +248,9 @@ def test_a_classifier_goes_on_too(tmp_path):
     sizes = {"units": 6, "embedding_dim": 4, "epochs": 3, "batch_size": 4}
 
     def classifier(**changes):
-        return SequenceClassifier(**sizes, random_state=0, **changes)
+        return SequenceClassifier(
+            **sizes, bidirectional=False, random_state=0, **changes
+        )
 
     whole = classifier().fit(X, labels)
     with pytest.raises(RuntimeError):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
+from strategies import small_classifier
 
 import kseq2seq
 from kseq2seq import SequenceClassifier
@@ -15,17 +16,6 @@ from kseq2seq.datasets import make_add_two_digits
 from kseq2seq.training import FreeRunningValidation
 
 X, Y = ["ab", "ba", "abb", "b"] * 4, ["first", "second", "first", "second"] * 4
-
-
-def small(**parameters):
-    defaults = {
-        "units": 8,
-        "epochs": 1,
-        "batch_size": 8,
-        "validation_fraction": 0.0,
-        "random_state": 0,
-    }
-    return SequenceClassifier(**{**defaults, **parameters})
 
 
 def weights(classifier):
@@ -44,7 +34,14 @@ def words(n, seed):
 @pytest.fixture(scope="module")
 def classifier():
     """A classifier that has learned how words begin; tests must not change it."""
-    classifier = small(units=24, epochs=20, learning_rate=0.02, dropout=0.1)
+    classifier = small_classifier(
+        units=24,
+        bidirectional=True,
+        epochs=20,
+        batch_size=8,
+        learning_rate=0.02,
+        dropout=0.1,
+    )
     return classifier.fit(*words(160, 0), validation_data=words(20, 2))
 
 
@@ -123,7 +120,7 @@ def test_it_learns_to_add_two_digits():
 def test_labels_come_back_in_their_kind(labels, tmp_path):
     y = np.array(list(labels) * 8, dtype=np.asarray(labels).dtype)
     kind = np.asarray(list(labels)).dtype  # of objects, what they are
-    classifier = small().fit(["a", "b"] * 8, y)
+    classifier = small_classifier().fit(["a", "b"] * 8, y)
     assert classifier.classes_.tolist() == sorted(labels)
     assert classifier.classes_.dtype == kind
     assert set(classifier.predict(X)) <= set(labels)
@@ -142,46 +139,48 @@ def test_labels_come_back_in_their_kind(labels, tmp_path):
     ids=["rows", "tokens", "ragged"],
 )
 def test_sources_of_every_kind_are_read(sources):
-    classifier = small(epochs=30, learning_rate=0.05, dropout=0.0)
+    classifier = small_classifier(epochs=30, learning_rate=0.05, dropout=0.0)
     classifier.fit(sources, [0, 1] * 4)
     assert classifier.score(sources, [0, 1] * 4) == 1.0
 
 
 def test_zero_weight_sources_teach_nothing():
-    classifier = small(epochs=20, learning_rate=0.03, dropout=0.0)
+    classifier = small_classifier(epochs=20, learning_rate=0.03, dropout=0.0)
     classifier.fit(["a", "a"] * 8, ["x", "y"] * 8, sample_weight=[1.0, 0.0] * 8)
     assert classifier.predict_proba(["a"])[0, 0] > 0.9
 
 
 def test_training_stops_at_a_loss_that_is_low_enough():
-    classifier = small(epochs=300, learning_rate=0.05, dropout=0.0, tol=0.05)
+    classifier = small_classifier(epochs=300, learning_rate=0.05, dropout=0.0, tol=0.05)
     losses = classifier.fit(X, Y).history_["loss"]
     assert losses[-1] <= 0.05 < min(losses[:-1])
 
 
 def test_the_same_seed_gives_the_same_weights_bit_for_bit():
     keras.utils.set_random_seed(1)
-    first = small(epochs=2, validation_fraction=0.2).fit(X, Y)
+    first = small_classifier(epochs=2, validation_fraction=0.2).fit(X, Y)
     keras.utils.set_random_seed(2)
-    second = small(epochs=2, validation_fraction=0.2).fit(X, Y)
+    second = small_classifier(epochs=2, validation_fraction=0.2).fit(X, Y)
     for one, other in zip(weights(first), weights(second), strict=True):
         np.testing.assert_array_equal(one, other)
     assert first.history_ == second.history_
-    third = small(epochs=2, validation_fraction=0.2, random_state=1).fit(X, Y)
+    third = small_classifier(epochs=2, validation_fraction=0.2, random_state=1).fit(
+        X, Y
+    )
     assert third.history_ != first.history_
 
 
 def test_a_refit_forgets_the_past():
-    classifier = small().fit(["zz", "z"] * 8, [1, 2] * 8)
+    classifier = small_classifier().fit(["zz", "z"] * 8, [1, 2] * 8)
     again = weights(classifier.fit(X, Y))
-    for one, other in zip(again, weights(small().fit(X, Y)), strict=True):
+    for one, other in zip(again, weights(small_classifier().fit(X, Y)), strict=True):
         np.testing.assert_array_equal(one, other)
     assert "z" not in classifier.source_vocabulary_
     assert classifier.classes_.tolist() == ["first", "second"]
 
 
 def test_a_refused_refit_keeps_the_fitted_model():
-    classifier = small().fit(X, Y)
+    classifier = small_classifier().fit(X, Y)
     before = classifier.predict_proba(X)
     for labels in (["only"] * 16, ["one", "two"]):
         with pytest.raises(ValueError):
@@ -232,7 +231,7 @@ def test_what_was_kept_answers_the_same(classifier, tmp_path, path):
     ids=["gru", "embedding", "vocabulary"],
 )
 def test_every_setting_survives_the_model_file(parameters, tmp_path):
-    classifier = small(**parameters).fit(X, Y)
+    classifier = small_classifier(**parameters).fit(X, Y)
     again = kseq2seq.load(classifier.save(tmp_path / "m.kseq2seq"))
     for one, other in zip(weights(again), weights(classifier), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -274,7 +273,7 @@ def test_before_fit_everything_says_so(tmp_path):
 
 
 def test_an_unknown_token_raises_when_asked():
-    classifier = small(unknown="error").fit(X, Y)
+    classifier = small_classifier(unknown="error").fit(X, Y)
     with pytest.raises(ValueError, match=r"X\[1\]: the token 'q'"):
         classifier.predict(["ab", "aq"])
 
@@ -304,7 +303,7 @@ def test_bad_parameters_are_refused_before_a_model_is_built(
 ):
     monkeypatch.setattr(keras, "Model", None)
     with pytest.raises((ValueError, TypeError), match=message):
-        small(**parameters).fit(X, Y)
+        small_classifier(**parameters).fit(X, Y)
 
 
 @pytest.mark.parametrize(
@@ -341,7 +340,7 @@ def test_bad_parameters_are_refused_before_a_model_is_built(
 def test_bad_data_is_refused_before_a_model_is_built(X, y, more, message, monkeypatch):
     monkeypatch.setattr(keras, "Model", None)
     with pytest.raises((ValueError, TypeError), match=message):
-        small().fit(X, y, **more)
+        small_classifier().fit(X, y, **more)
 
 
 def test_callbacks_are_copied_for_each_fit_and_can_be_read():
@@ -352,12 +351,12 @@ def test_callbacks_are_copied_for_each_fit_and_can_be_read():
             self.epochs += 1
 
     callback = Counting()
-    classifier = small(epochs=3, callbacks=[callback]).fit(X, Y)
+    classifier = small_classifier(epochs=3, callbacks=[callback]).fit(X, Y)
     assert callback.epochs == 0 and classifier.callbacks_[0].epochs == 3
 
 
 def test_callbacks_that_look_at_sequences_are_refused():
-    classifier = small(callbacks=[FreeRunningValidation()])
+    classifier = small_classifier(callbacks=[FreeRunningValidation()])
     with pytest.raises(
         TypeError, match="FreeRunningValidation .* watch 'val_accuracy'"
     ):

@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 import kseq2seq
 from kseq2seq import Seq2SeqEstimator, load
 from kseq2seq.cli import make_app
+from kseq2seq.datasets import load_pairs
+from kseq2seq.metrics import bleu, exact_match
 
 TRAIN = [
     *("train", "--units", "8", "--epochs", "1", "--random-state", "0"),
@@ -133,8 +135,10 @@ def test_train_reports_in_json_and_validates(run, pairs, tmp_path):
     report = json.loads(shown.splitlines()[-1])
     assert report["model"] == str(model) and report["epochs"] == 1
     assert report["parameters"] > 0 and report["pairs_per_second"] > 0
-    assert 0 <= report["validation_exact_match"] <= 1
-    assert 0 <= report["validation_bleu"] <= 100
+    X, y = load_pairs(pairs)
+    answers = load(model).predict(X)
+    assert report["validation_exact_match"] == exact_match(y, answers)
+    assert report["validation_bleu"] == pytest.approx(bleu(y, answers))
     assert "version:" in report["validation_bleu_signature"]
     assert "epoch   1  loss " in shown and "tokens/s" in shown and "BLEU" in shown
     assert "\r" not in shown  # no terminal

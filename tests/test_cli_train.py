@@ -26,6 +26,7 @@ from kseq2seq.persistence import Artifact, write_artifact
 from kseq2seq.training.keras_fit import _wants_batches
 
 SMALL = ("--units", 8, "--embedding-dim", 8, "--epochs", 1, "--random-state", 0)
+SMALL += ("--no-bidirectional",)
 
 
 @pytest.fixture(scope="module")

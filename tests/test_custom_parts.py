@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from keras import ops
 from sklearn.base import clone
+from strategies import LABELS, X, Y, small_classifier, small_estimator
 
 from kseq2seq import (
     Seq2SeqEstimator,
-    SequenceClassifier,
     build_attention_seq2seq,
     build_generator,
     build_seq2seq,
@@ -187,10 +187,6 @@ def test_what_custom_parts_do_themselves_is_not_asked_of_us(options):
         build_attention_seq2seq(9, 9, units=8, **options)
 
 
-X, Y = ["ab", "ba", "abb", "a"] * 4, ["x", "y", "xy", "yyx"] * 4
-SMALL = {"units": 8, "epochs": 2, "batch_size": 8, "random_state": 0}
-
-
 @registered
 class Focal(keras.losses.Loss):
     """Cross-entropy that counts what is nearly right less."""
@@ -203,7 +199,7 @@ class Focal(keras.losses.Loss):
 
 @pytest.mark.parametrize(
     "estimator, y",
-    [(Seq2SeqEstimator(**SMALL), Y), (SequenceClassifier(**SMALL), [0, 1, 0, 1] * 4)],
+    [(small_estimator(epochs=2), Y), (small_classifier(epochs=2), LABELS)],
     ids=["answering", "classifying"],
 )
 def test_losses_and_metrics_of_ones_own_are_used_and_copied(estimator, y, tmp_path):
@@ -229,7 +225,7 @@ def test_losses_and_metrics_of_ones_own_are_used_and_copied(estimator, y, tmp_pa
 def test_what_is_no_loss_or_metric_is_refused(parameters):
     (name,) = parameters
     with pytest.raises(TypeError, match=rf"^{name} must be .*keras\.{name[:4]}"):
-        Seq2SeqEstimator(**SMALL, **parameters).fit(X, Y)
+        small_estimator(**parameters).fit(X, Y)
 
 
 @registered
@@ -253,12 +249,12 @@ class NoNumber(keras.losses.Loss):
 )
 def test_what_cannot_measure_the_model_is_refused(parameters, message):
     with pytest.raises(ValueError, match=message):
-        Seq2SeqEstimator(units=4, epochs=1, **parameters).fit(X, Y)
+        small_estimator(**parameters).fit(X, Y)
 
 
 def test_a_checkpoint_is_of_one_loss(tmp_path):
     def fit(**parameters):
-        estimator = Seq2SeqEstimator(units=4, epochs=1, random_state=0, **parameters)
+        estimator = small_estimator(**parameters)
         return estimator.fit(X, Y, checkpoint=tmp_path / "run.kseq2seq").history_
 
     metrics = [keras.metrics.SparseCategoricalAccuracy(name="own")]

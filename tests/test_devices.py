@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
-
-from kseq2seq import Seq2SeqEstimator
+from strategies import X, Y, small_estimator
 
 SCRIPTS = Path(__file__).with_name("devices")
 
@@ -74,15 +74,14 @@ def test_a_grid_is_searched_on_a_cluster():
     import joblib
     from distributed import Client, LocalCluster
 
-    X, y = ["ab", "ba", "abb", "a"] * 4, ["x", "y", "xy", "yyx"] * 4
-    estimator = Seq2SeqEstimator(epochs=1, batch_size=8, random_state=0)
-    search = GridSearchCV(estimator, {"units": [4, 8]}, cv=2)
+    estimator = small_estimator()
+    search = GridSearchCV(estimator, {"random_state": [0, 1]}, cv=2, refit=False)
     with (
         LocalCluster(1, threads_per_worker=1, dashboard_address=None) as cluster,
         Client(cluster),
         joblib.parallel_config("dask"),
     ):
-        search.fit(X, y)
-    alone = GridSearchCV(estimator, {"units": [4, 8]}, cv=2).fit(X, y)
+        search.fit(X, Y)
+    alone = clone(search).fit(X, Y)
     for name in ("params", "mean_test_score"):
         assert list(search.cv_results_[name]) == list(alone.cv_results_[name])

@@ -9,14 +9,14 @@ import keras
 import numpy as np
 import pytest
 from sklearn.base import clone
+from strategies import LABELS, X, Y, small_classifier, small_estimator
 
-from kseq2seq import Seq2SeqEstimator, SequenceClassifier, load
+from kseq2seq import load
 
-X, Y = ["ab", "ba", "abb", "a"] * 4, ["x", "y", "xy", "yyx"] * 4
-SMALL = {"units": 8, "epochs": 3, "batch_size": 8, "random_state": 0}
+SMALL = {"epochs": 3, "batch_size": 8}
 ESTIMATORS = pytest.mark.parametrize(
     "estimator, y",
-    [(Seq2SeqEstimator(**SMALL), Y), (SequenceClassifier(**SMALL), [0, 1, 0, 1] * 4)],
+    [(small_estimator(**SMALL), Y), (small_classifier(**SMALL), LABELS)],
     ids=["answering", "classifying"],
 )
 
@@ -61,7 +61,7 @@ ODD = [
 def test_odd_texts_are_answered(tokenizer, fitted):
     estimator = fitted
     if tokenizer != "char":
-        estimator = Seq2SeqEstimator(source_tokenizer=tokenizer, **SMALL).fit(X, Y)
+        estimator = small_estimator(source_tokenizer=tokenizer).fit(X, Y)
     answers = estimator.predict(["ab", *ODD])
     assert len(answers) == 1 + len(ODD)
     assert all(isinstance(answer, str) for answer in answers)
@@ -69,13 +69,8 @@ def test_odd_texts_are_answered(tokenizer, fitted):
 
 def test_odd_texts_are_learned_and_come_back_from_a_file_too(tmp_path):
     texts = [text[:6] for text in ODD if text.strip()]
-    estimator = Seq2SeqEstimator(
-        units=64,
-        epochs=120,
-        learning_rate=0.01,
-        dropout=0.0,
-        validation_fraction=0.0,
-        random_state=0,
+    estimator = small_estimator(
+        units=48, epochs=80, learning_rate=0.02, dropout=0.0, bidirectional=True
     )
     estimator.fit(texts, texts[::-1])
     assert estimator.predict(texts) == texts[::-1]

@@ -34,7 +34,7 @@ def test_kept_outputs_are_of_one_run_from_top_to_bottom(name):
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.filterwarnings("ignore:.*IOLoop.*:DeprecationWarning")
 def test_a_notebook_runs(name, monkeypatch, tmp_path):
-    monkeypatch.setenv("KSEQ2SEQ_NOTEBOOK_SAMPLES", "600")
+    monkeypatch.setenv("KSEQ2SEQ_NOTEBOOK_SAMPLES", "300")
     notebook = nbformat.read(FOLDER / name, as_version=4)
     resources = {"metadata": {"path": tmp_path}}
     NotebookClient(notebook, timeout=300, resources=resources).execute()

@@ -22,6 +22,8 @@ def test_python_blocks_run_and_print_what_they_say(tmp_path, monkeypatch, capsys
     for language, code in BLOCKS:
         if language == "python":
             exec(compile(code, "README.md", "exec"), namespace)
+    best = namespace["search"]
+    assert best.best_params_["attention_kind"] == "dot" and best.best_score_ > 0.9
     score, first, loaded, *_, stepped = capsys.readouterr().out.splitlines()
     assert float(score) > 0.97
     assert first == loaded == "['1987-04-24']"

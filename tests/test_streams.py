@@ -3,26 +3,18 @@ from itertools import cycle, islice, repeat
 import keras
 import numpy as np
 import pytest
+from strategies import small_estimator
 
 import kseq2seq
-from kseq2seq import Seq2SeqEstimator
 from kseq2seq.training import FreeRunningValidation, StreamError
 
 X, Y = ["ab", "ba", "abb", "a"], ["x", "y", "xy", ""]
 
 
 def small(**parameters):
-    defaults = {
-        "units": 8,
-        "bidirectional": False,
-        "epochs": 3,
-        "batch_size": 4,
-        "source_vocabulary": "ab",
-        "target_vocabulary": "xy",
-        "max_length": 4,
-        "random_state": 0,
-    }
-    return Seq2SeqEstimator(**{**defaults, **parameters})
+    told = {"source_vocabulary": "ab", "target_vocabulary": "xy", "max_length": 4}
+    sizes = {"epochs": 3, "batch_size": 4, "validation_fraction": 0.1}
+    return small_estimator(**{**sizes, **told, **parameters})
 
 
 def endless():

@@ -20,10 +20,11 @@ from kseq2seq.datasets import make_number_words  # noqa: E402
 X, y = make_number_words(240, 1, 3, random_state=0)
 SETTING = {
     "units": 16,
+    "bidirectional": False,
     "dropout": 0.0,
     "optimizer": keras.optimizers.SGD(0.5),
     "clip_norm": None,
-    "epochs": 3,
+    "epochs": 2,
     "batch_size": 240,
     "validation_fraction": 0.0,
     "random_state": 0,
