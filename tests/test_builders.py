@@ -616,6 +616,7 @@ def test_each_step_is_fed_what_the_step_before_looked_at():
     np.testing.assert_allclose(np.asarray(first[1]), np.asarray(vector)[:, 0])
 
 
+@pytest.mark.slow
 def test_input_feeding_learns_and_answers():
     models = build_attention_seq2seq(
         8, 8, units=16, input_feeding=True, cell="gru", dropout=0.1, random_state=0

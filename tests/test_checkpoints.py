@@ -83,7 +83,11 @@ def plateau():
 @pytest.mark.parametrize(
     ("callback", "changes"),
     [
-        (None, {"teacher_forcing": 0.5, "ema_momentum": 0.9, "warmup_steps": 3}),
+        pytest.param(
+            None,
+            {"teacher_forcing": 0.5, "ema_momentum": 0.9, "warmup_steps": 3},
+            marks=pytest.mark.slow,
+        ),
         (None, {"patience": 1, "learning_rate": 0.5, "bidirectional": True}),
         (
             plateau,
@@ -114,6 +118,7 @@ def test_a_fit_that_was_broken_off_ends_with_the_same_weights(
     assert_same(make().fit(X, Y, checkpoint=path), whole)
 
 
+@pytest.mark.slow
 def test_without_a_seed_a_fit_goes_on_with_its_own_random_numbers(tmp_path):
     path = tmp_path / "run.kseq2seq"
     changes = {"random_state": None, "epochs": 3}
@@ -134,6 +139,7 @@ class Interrupts(keras.callbacks.Callback):
         signal.raise_signal(signal.SIGINT)
 
 
+@pytest.mark.slow
 def test_an_interrupt_is_no_end(tmp_path, whole):
     path = tmp_path / "run.kseq2seq"
     with pytest.warns(UserWarning, match="interrupted"):
@@ -144,6 +150,7 @@ def test_an_interrupt_is_no_end(tmp_path, whole):
     assert Progress.of(path) == Progress(epochs=4, ended=True)
 
 
+@pytest.mark.slow
 def test_what_was_measured_every_other_epoch_still_stands(tmp_path):
     path = tmp_path / "run.kseq2seq"
     changes = {"early_stopping_metric": "exact_match", "patience": 3}
@@ -243,6 +250,7 @@ def test_a_checkpoint_that_cannot_be_is_refused_before_training(tmp_path):
         make_estimator().fit(iter([("a", "b")]), checkpoint=tmp_path / "run.kseq2seq")
 
 
+@pytest.mark.slow
 def test_a_classifier_goes_on_too(tmp_path):
     path, labels = tmp_path / "run.kseq2seq", [text[0] for text in X]
     sizes = {"units": 6, "embedding_dim": 4, "epochs": 3, "batch_size": 4}

@@ -156,6 +156,7 @@ def test_training_stops_at_a_loss_that_is_low_enough():
     assert losses[-1] <= 0.05 < min(losses[:-1])
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights_bit_for_bit():
     keras.utils.set_random_seed(1)
     first = small_classifier(epochs=2, validation_fraction=0.2).fit(X, Y)
@@ -170,6 +171,7 @@ def test_the_same_seed_gives_the_same_weights_bit_for_bit():
     assert third.history_ != first.history_
 
 
+@pytest.mark.slow
 def test_a_refit_forgets_the_past():
     classifier = small_classifier().fit(["zz", "z"] * 8, [1, 2] * 8)
     again = weights(classifier.fit(X, Y))

@@ -13,6 +13,7 @@ from strategies import X, Y, assert_same_weights, small_estimator
 import kseq2seq
 
 
+@pytest.mark.slow
 def test_keras_alone_loads_each_model_in_a_fresh_process(fitted, tmp_path):
     models = {**vars(fitted.models_), "generator": fitted.generator_}
     for name, model in models.items():

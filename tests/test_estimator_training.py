@@ -48,6 +48,7 @@ def test_validation_data_may_be_given():
     assert len(estimator.history_["val_loss"]) == 2
 
 
+@pytest.mark.slow
 def test_a_function_makes_callbacks_for_each_fit():
     estimator = small_estimator(
         callbacks=[lambda: FreeRunningValidation(["exact_match"])]
@@ -139,6 +140,7 @@ def test_it_learns_with_less_teacher_forcing(schedule):
     )
 
 
+@pytest.mark.slow
 def test_teacher_forcing_is_the_same_for_the_same_seed_and_can_be_kept(tmp_path):
     first, second, plain = (
         small_estimator(epochs=2, teacher_forcing=probability).fit(X, Y)

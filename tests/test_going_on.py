@@ -20,7 +20,9 @@ def classifying(**parameters):
     return small_classifier(**{**SIZES, **parameters}), LABELS
 
 
-BOTH = pytest.mark.parametrize("make", [answering, classifying])
+BOTH = pytest.mark.parametrize(
+    "make", [answering, pytest.param(classifying, marks=pytest.mark.slow)]
+)
 
 
 def weights(estimator):

@@ -47,6 +47,7 @@ def small(monkeypatch):
     return shrink
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "published"),
     [("lstm", "test_loss_free_running"), ("translation", "test_2016_bleu_beam5")],

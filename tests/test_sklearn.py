@@ -66,6 +66,7 @@ def test_it_says_that_it_takes_texts(estimator):
     assert type(estimator).__name__ in estimator._repr_html_()
 
 
+@pytest.mark.slow
 def test_a_grid_in_two_processes_finds_what_one_finds():
     """Of two seeds one answers better; the scores of both are those of one process."""
     estimator, seeds = small_estimator(), [0, 1]
@@ -115,6 +116,7 @@ def test_scorers_measure_what_their_metrics_do():
     assert 50 < scores["test_bleu"][0] < 100
 
 
+@pytest.mark.slow
 def test_weights_reach_the_fit_and_the_score_of_a_search():
     weights = np.arange(len(X)) % 2.0  # of each two pairs the first counts nothing
     with sklearn.config_context(enable_metadata_routing=True):

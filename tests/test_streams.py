@@ -113,6 +113,7 @@ def test_exactly_as_many_pairs_as_the_epochs_take_are_enough(steps):
     assert next(pairs, None) is None
 
 
+@pytest.mark.slow
 def test_the_same_seed_and_stream_give_the_same_weights():
     first, second = (small().fit(endless(), steps_per_epoch=2) for _ in range(2))
     for one, other in zip(

@@ -148,7 +148,9 @@ def test_training_learns_and_reports_an_epoch_each():
     assert "teacher_forced_accuracy" in history
 
 
-@pytest.mark.parametrize("probability", [None, 0.0])
+@pytest.mark.parametrize(
+    "probability", [None, pytest.param(0.0, marks=pytest.mark.slow)]
+)
 def test_a_compiled_step_learns_as_a_plain_one(probability, monkeypatch):
     losses, weights = [], []
     for steps in (0, 10**9):
@@ -192,6 +194,7 @@ def test_a_callback_that_wants_every_batch_gets_every_batch():
     assert callback.count == 2 * len(batches) == 20
 
 
+@pytest.mark.slow
 def test_runs_of_batches_teach_what_single_batches_teach(monkeypatch):
     """Over 200 steps, compiled or not, with a bucket more or less."""
     losses = []
