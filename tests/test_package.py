@@ -11,8 +11,8 @@ import kseq2seq
 
 PACKAGE = Path(kseq2seq.__file__).parent
 FLOORS = [
-    {"arguments", "_tensorflow", "persistence"},
-    {"metrics", "plotting", "tokenizers", "declarations"},
+    {"arguments", "declarations", "_tensorflow", "persistence"},
+    {"metrics", "plotting", "tokenizers"},
     {"vocabulary", "ragged", "codec", "layers", "datasets"},
     {"batching", "builders", "search"},
     {"training", "generation"},
