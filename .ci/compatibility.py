@@ -1,11 +1,10 @@
 """Test kseq2seq with its dependencies at their lowest and newest, and on each Python.
 
-Run ``python3.11 .ci/compatibility.py``; it takes about half an hour. Each row gets a
-virtual environment of its own, where the quick tests are run: those of TESTS with the
-lowest versions, all of them with the newest, on each Python of PYTHONS. What was
-installed and what came out is written to ``docs/compatibility.md``. With arguments,
-such as ``keras==3.14.1``, only these versions are tried, others at their newest, and
-nothing is written.
+Run ``python3.11 .ci/compatibility.py``; it takes about half an hour. Each row of
+ROWS gets a virtual environment of its own, where the quick tests are run: those of
+TESTS with the lowest versions, all of them with the newest. What was installed and what
+came out is written to ``docs/compatibility.md``. With two arguments, such as ``3.13
+newest``, only this row is measured anew.
 """
 
 import configparser
@@ -19,7 +18,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "docs" / "compatibility.md"
-PYTHONS = ["3.11", "3.12", "3.13"]
+ROWS = [
+    ("3.11", "lowest"),
+    ("3.11", "newest"),
+    ("3.12", "newest"),
+    ("3.13", "newest"),
+]
+KEPT = {(f"| {python}", name): (python, name) for python, name in ROWS}
+"""The rows by how they begin in the table."""
 TESTS = [
     *("estimator_data", "estimator_model_file", "estimator_parameters"),
     *("estimator_training", "generation", "persistence", "search", "sklearn"),
@@ -87,27 +93,33 @@ def try_versions(python, pins, names, folder):
     return versions, shown.splitlines()[-1].split(" in ")[0]
 
 
-def main(*pins):
-    """Try the rows of the table, or these pins alone."""
-    tried = [("3.11", "tried", list(pins), TESTS)]
-    if not pins:
-        tried = [("3.11", "lowest", lowest(), TESTS)]
-        tried += [(python, "newest", [], []) for python in PYTHONS]
-    rows = []
-    for python, name, versions, names in tried:
+def write(rows):
+    """Write the table, its rows in the order of ROWS."""
+    head = HEAD.format(
+        system=platform.system(),
+        tests=", ".join(TESTS),
+        names=" | ".join(SHOWN),
+        dashes="---|" * len(SHOWN),
+    )
+    TABLE.write_text(head + "".join(rows[row] for row in ROWS if row in rows))
+
+
+def main(*asked):
+    """Measure all rows, or the one that is asked for, and write the table."""
+    lines = TABLE.read_text().splitlines(keepends=True)
+    rows = {
+        row: line for line in lines if (row := tuple(line.split(" | ")[:2])) in KEPT
+    }
+    rows = {KEPT[row]: line for row, line in rows.items()}
+    for python, name in [asked] if asked else ROWS:
+        pins, names = (lowest(), TESTS) if name == "lowest" else ([], [])
         with tempfile.TemporaryDirectory() as folder:
-            installed, outcome = try_versions(python, versions, names, folder)
+            installed, outcome = try_versions(python, pins, names, folder)
         shown = (installed.get(one, "none") for one in SHOWN)
-        rows.append(f"| {' | '.join([python, name, *shown, outcome])} |\n")
-        print(rows[-1], flush=True)
-    if not pins:
-        head = HEAD.format(
-            system=platform.system(),
-            tests=", ".join(TESTS),
-            names=" | ".join(SHOWN),
-            dashes="---|" * len(SHOWN),
-        )
-        TABLE.write_text(head + "".join(rows))
+        row = f"| {' | '.join([python, name, *shown, outcome])} |\n"
+        print(row, flush=True)
+        rows[python, name] = row
+        write(rows)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import groupby
 from typing import Any, TypeVar, dataclass_transform
 
@@ -62,6 +62,19 @@ def setting(
     """Declare a parameter of a group; see :class:`About` for what is said of it."""
     about = About(kind, " ".join(doc.split()), check, from_files, in_files, of_training)
     return dataclasses.field(default=default, metadata={"about": about})
+
+
+def one_of(choices: Iterable[str], other: str = "") -> str:
+    """Return the kind of a parameter that is one of several names, or something other.
+
+    Examples
+    --------
+    >>> from kseq2seq.declarations import one_of
+    >>> one_of(["lstm", "gru"], "callable")
+    '{"lstm", "gru"} or callable'
+    """
+    quoted = ", ".join(f'"{choice}"' for choice in choices)
+    return f"{{{quoted}}} or {other}" if other else f"{{{quoted}}}"
 
 
 @dataclass_transform(
@@ -173,8 +186,11 @@ def _entries(
         known, lambda name: (declared[name].kind, declared[name].doc)
     ):
         shared = list(group)
-        endings = {_ending(parameters[name]) for name in shared}
-        ending = endings.pop() if len(endings) == 1 else ""
+        endings = [_ending(parameters[name]) for name in shared]
+        ending = endings[0]
+        if len(set(endings)) > 1:
+            shown = (_shown(parameters[name].default) for name in shared)
+            ending = f", defaults {', '.join(shown)}"
         head = f"{', '.join(shared)} : {kind}{ending}"
         body = textwrap.fill(
             doc,
@@ -193,6 +209,10 @@ def _ending(parameter: inspect.Parameter) -> str:
     default, allows_none = parameter.default, "None" in str(parameter.annotation)
     if default is None or default is inspect.Parameter.empty:
         return ", optional" if allows_none else ""
+    return f"{' or None' if allows_none else ''}, default {_shown(default)}"
+
+
+def _shown(default: Any) -> str:
+    """Return a default as the documentation writes it."""
     is_whole = isinstance(default, float) and default.is_integer()
-    shown = f"{default:g}" if is_whole else repr(default).replace("'", '"')
-    return f"{' or None' if allows_none else ''}, default {shown}"
+    return f"{default:g}" if is_whole else repr(default).replace("'", '"')

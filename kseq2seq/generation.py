@@ -10,11 +10,8 @@ from kseq2seq.arguments import check_whole
 from kseq2seq.builders import Seq2SeqModels, build_ensemble
 from kseq2seq.declarations import documented
 from kseq2seq.layers import FixedShapeModel
-from kseq2seq.search import Rollout, SearchOptions, TokenSearch, make_search
+from kseq2seq.search import LONGEST, Rollout, SearchOptions, TokenSearch, make_search
 from kseq2seq.vocabulary import PAD, START
-
-LONGEST = 100_000
-"""No answer is longer; the buffers of the search are made for the longest."""
 
 
 @documented(SearchOptions)

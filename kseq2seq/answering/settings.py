@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
-from kseq2seq.arguments import check_flag, check_whole
+from kseq2seq.arguments import check_flag
 from kseq2seq.declarations import setting, settings
-from kseq2seq.generation import LONGEST
 from kseq2seq.search import SearchSettings
 from kseq2seq.training import RunSettings
 from kseq2seq.vocabulary import Token
@@ -18,15 +16,8 @@ from kseq2seq.vocabulary import Token
 class AnswerSettings(SearchSettings, RunSettings):
     """What shapes answers, and not training: `set_params` changes it after a fit."""
 
-    min_length: int = setting(
-        "int",
-        "How many tokens an answer has at least.",
-        partial(check_whole, minimum=0, maximum=LONGEST),
-        default=0,
-        of_training=False,
-    )
-    forced_prefix: Any = setting(
-        "str, token list or integers or None",
+    forced_prefix: Any | None = setting(
+        "str, token list or integers",
         "The beginning of every answer, in the kind that y has.",
         default=None,
         of_training=False,

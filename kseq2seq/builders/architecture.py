@@ -22,13 +22,13 @@ LARGEST_MATRIX = 2**31 - 1
 """No matrix of weights is larger: 8 GB, and as much again for its gradient."""
 _IDS = (
     "int",
-    """How many ids each side knows, the four special ids included; at least 4. None for
-    a side of real values.""",
+    """How many ids there are, the four special ids included; at least 4. None for real
+    values.""",
 )
 _FEATURES = (
     "int",
-    """How many real values a frame of the side has; in place of the vocabulary size.
-    The decoder's inputs are then :func:`kseq2seq.batching.shift_values` of the targets:
+    """How many real values a frame has; in place of the vocabulary size. The decoder's
+    inputs, if it is the targets', are then ``kseq2seq.batching.shift_values`` of them:
     the decoder starts from a frame of zeros.""",
 )
 

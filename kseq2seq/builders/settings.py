@@ -18,7 +18,7 @@ from kseq2seq.arguments import (
     quoted_choices,
 )
 from kseq2seq.builders.custom_parts import MakeCell
-from kseq2seq.declarations import setting, settings
+from kseq2seq.declarations import one_of, setting, settings
 from kseq2seq.layers import ATTENTION_KINDS, CELL_KINDS
 
 Embedding = str | np.ndarray
@@ -84,8 +84,9 @@ def check_embedding(name: str, value: Any, *, size: int | None = None) -> Any:
 
 
 _EMBEDDING = (
-    '{"learned", "one_hot"} or array',
-    """An array ``(vocabulary size, width)`` is the embeddings' start: rows 0 to 3 for
+    one_of(EMBEDDINGS, "array"),
+    """How ids become vectors: learned ones, one-hot ones as wide as the vocabulary, or
+    an array ``(vocabulary size, width)`` as the start of learned ones: rows 0 to 3 for
     PAD, UNK, START and END, then one for each token in the order of their ids.""",
     check_embedding,
 )
@@ -97,14 +98,15 @@ _INITIALIZER = (
     seed of their own draw one from `random_state`.""",
 )
 ATTENTION = (
-    '{"dot", "scaled_dot", "general", "additive"} or callable',
+    one_of(ATTENTIONS, "callable"),
     """How the decoder looks back at the encoder outputs: the score of decoder output q
     and encoder output h. ``q . h``; the same divided by the square root of the width
     (Vaswani et al., 2017, arXiv:1706.03762); ``q W h`` (Luong et al., 2015,
     arXiv:1508.04025, equation 8, general); or ``v . tanh(W q + U h + b)``, its inside
     `units` wide (Bahdanau et al., 2015, arXiv:1409.0473, A.1.2; here with the decoder
-    output of the same step). Where `encoder_units` differs from `units`, the first two
-    bring q to the encoder's width first, by a dense layer without bias. Or a function,
+    output of the same step). Where `encoder_units` differs from `units`,
+    ``dot`` and ``scaled_dot`` bring q to the encoder's width first, by a dense layer
+    without bias. Or a function,
     such as a class of your own, that returns a Keras layer; it is called with decoder
     outputs ``(batch, target_len, units)``, encoder outputs ``(batch, source_len,
     encoder_units)`` and their mask ``(batch, source_len)``, True where a token stands,
@@ -121,12 +123,12 @@ class EncoderSettings:
 
     units: int = setting(
         "int",
-        "The width of the decoder; in a classifier, of what reads the sequence.",
+        "The width of the recurrent layers.",
         check_size,
         default=256,
     )
     cell: str | MakeCell = setting(
-        '{"lstm", "gru", "rnn"} or callable',
+        one_of(CELLS, "callable"),
         """The cell of the recurrent layers. Or a function of a width, such as a class
         of your own, that returns a Keras cell: a layer with ``state_size``, one or more
         of that width, the first of them taken for h, and ``call(inputs, states)``. Its
@@ -137,13 +139,13 @@ class EncoderSettings:
     )
     num_layers: int = setting(
         "int",
-        "Recurrent layers, of the encoder and of the decoder each; 1 to 4.",
+        "How many recurrent layers stand above each other; 1 to 4.",
         _whole_layers,
         default=1,
     )
     bidirectional: bool = setting(
         "bool",
-        "Whether each encoder layer reads in both directions, half its width each.",
+        "Whether sources are read in both directions, with half the width each.",
         check_flag,
         default=False,
     )
@@ -175,8 +177,7 @@ class EncoderSettings:
     )
     word_dropout: float = setting(
         "float",
-        "Share of the tokens, of sources and of decoder inputs, that are UNK in "
-        "training.",
+        "Share of the tokens read that are UNK in training.",
         check_rate,
         default=0.0,
     )
@@ -196,8 +197,16 @@ class EncoderSettings:
 class DecoderSettings(EncoderSettings):
     """What shapes an encoder and a decoder, but the kind of attention."""
 
+    units: int = setting("int", "The width of the decoder.", check_size, default=256)
+    num_layers: int = setting(
+        "int",
+        "Recurrent layers of the encoder, and of the decoder; 1 to 4.",
+        _whole_layers,
+        default=1,
+    )
+
     decoder: str = setting(
-        '{"autoregressive", "repeat"}',
+        one_of(DECODERS),
         """What the decoder is fed at each step: the token before (its own last answer,
         or in training the gold one), or always the encoder's last state, the top
         layer's h, as it is given to the decoder. The latter answers all steps without

@@ -85,13 +85,18 @@ def _options(estimator: type[Any]) -> dict[str, inspect.Parameter]:
             name,
             inspect.Parameter.KEYWORD_ONLY,
             default=parameter.default,
-            annotation=_annotation(
-                str(parameter.annotation), declared[name].doc.replace("`", "")
-            ),
+            annotation=_annotation(str(parameter.annotation), _help(declared[name])),
         )
         for name, parameter in inspect.signature(estimator).parameters.items()
         if declared[name].from_files
     }
+
+
+def _help(declared: Any) -> str:
+    """Return the help of an option: its choices, if it has some, and what it does."""
+    choices = declared.kind.partition(" or ")[0]
+    listed = f"One of {choices[1:-1]}. " if choices.startswith("{") else ""
+    return (listed + declared.doc).replace("`", "").replace('"', "")
 
 
 def _annotation(annotation: str, help_text: str) -> Any:

@@ -39,8 +39,8 @@ class SourceSettings:
     )
     lowercase: bool = setting(
         "bool",
-        """Whether capitals of texts become small letters, on both sides; answers are
-        measured in these.""",
+        """Whether capitals of texts become small letters; where answers are texts, they
+        are learned and measured in these.""",
         check_flag,
         default=False,
     )
@@ -67,7 +67,7 @@ class SourceSettings:
         "list or str",
         """The tokens, given up front: a list of strings or of integers, or the
         characters of a string. Training raises for a token that is not among them.
-        Learned from the data when None, which a stream does not allow.""",
+        Learned from the data when None.""",
         default=None,
         from_files=False,
     )
@@ -85,7 +85,7 @@ class TargetSettings(SourceSettings):
     )
     target_vocabulary: Sequence[Token] | Vocabulary | None = setting(
         "list or str",
-        "The target tokens, given up front; as `source_vocabulary`.",
+        "The target tokens, given up front, as `source_vocabulary`; a stream needs both.",
         default=None,
         from_files=False,
     )
@@ -131,6 +131,13 @@ class Seq2SeqSettings(
     AnswerTrainingSettings, AnswerSettings, ModelSettings, TargetSettings
 ):
     """All parameters of an estimator of sequences."""
+
+    random_state: int | None = setting(
+        "int",
+        """Seeds weights, dropout, the order of batches and the held-back part; and what
+        is drawn with a `temperature`, which is then the same at each `predict`.""",
+        default=None,
+    )
 
 
 @settings

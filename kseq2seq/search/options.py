@@ -13,6 +13,8 @@ from kseq2seq.arguments import check_flag, check_real, check_whole, shown
 from kseq2seq.declarations import checked, documented, setting, settings
 from kseq2seq.vocabulary import END, PAD, START
 
+LONGEST = 100_000
+"""No answer is longer; the buffers of the search are made for the longest."""
 LARGEST_PENALTY = 100.0
 """A beam's penalties are this at most, so that scores stay numbers."""
 LARGEST_TEMPERATURE = 1000.0
@@ -44,7 +46,8 @@ class SearchSettings:
     )
     length_penalty: float = setting(
         "float",
-        "0 to 100; the higher, the better long answers rank.",
+        "0 to 100; the higher, the better a beam ranks long answers (Wu et al., 2016, "
+        "arXiv:1609.08144, equation 14).",
         partial(check_real, maximum=LARGEST_PENALTY),
         default=0.0,
         of_training=False,
@@ -59,8 +62,8 @@ class SearchSettings:
     )
     min_length: int = setting(
         "int",
-        "How many tokens must stand before an answer may end.",
-        partial(check_whole, minimum=0),
+        "How many tokens an answer has at least.",
+        partial(check_whole, minimum=0, maximum=LONGEST),
         default=0,
         of_training=False,
     )

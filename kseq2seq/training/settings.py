@@ -16,7 +16,7 @@ from kseq2seq.arguments import (
     check_real,
     check_whole,
 )
-from kseq2seq.declarations import checked, setting, settings
+from kseq2seq.declarations import checked, one_of, setting, settings
 from kseq2seq.metrics import METRICS, check_metrics
 from kseq2seq.training.objectives import check_callbacks, check_loss, check_metric_list
 from kseq2seq.training.optimizers import check_optimizer, make_optimizer
@@ -43,7 +43,7 @@ class RunSettings:
     """What every run has, a training or a prediction."""
 
     verbose: int | str = setting(
-        "{0, 1, 2}",
+        '{0, 1, 2, "auto"}',
         "Keras's progress bar: none, a bar, or a line an epoch.",
         _check_verbose,
         default=0,
@@ -52,8 +52,7 @@ class RunSettings:
     )
     random_state: int | None = setting(
         "int",
-        """Seeds weights, dropout, the order of batches and the held-back part; and what
-        is drawn with a `temperature`, which is then the same at each `predict`.""",
+        "Seeds weights, dropout, the order of batches and the held-back part.",
         default=None,
     )
 
@@ -177,7 +176,8 @@ class TrainingSettings(RunSettings):
     callbacks: Sequence[Any] | None = setting(
         "sequence of keras.callbacks.Callback, or of functions",
         """Each is copied, or made by its function, for each fit; see ``callbacks_``.
-        Those of ``kseq2seq.training`` that look at answers come before the others.""",
+        Where answers are sequences, those of ``kseq2seq.training`` that look at them
+        come before the others.""",
         check_callbacks,
         default=None,
         from_files=False,
@@ -223,7 +223,7 @@ class AnswerTrainingSettings(TrainingSettings):
         default=1.0,
     )
     teacher_forcing_schedule: str = setting(
-        '{"constant", "linear", "exponential", "inverse_sigmoid"}',
+        one_of(SCHEDULES),
         """How that probability falls over the epochs; see
         ``kseq2seq.training.forcing_probability``.""",
         partial(check_choice, choices=SCHEDULES),
