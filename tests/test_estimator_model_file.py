@@ -106,3 +106,12 @@ def test_a_search_that_cannot_be_is_not_saved(fitted, tmp_path):
     with pytest.raises(TypeError, match="beam_size must be a whole number"):
         estimator.save(tmp_path / "m.kseq2seq")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_of_a_class_of_ones_own_is_named(tmp_path):
+    class Own(kseq2seq.Seq2SeqEstimator):
+        """A subclass, which load cannot know."""
+
+    path = Own(units=4, epochs=1).fit(X, Y).save(tmp_path / "own.kseq2seq")
+    with pytest.raises(ValueError, match="of class Own, and load knows"):
+        kseq2seq.load(path)

@@ -208,3 +208,18 @@ def one_pass(tmp_path_factory):
         estimator.save(folder / "with.kseq2seq", include_optimizer=True),
         estimator.save(folder / "without.kseq2seq"),
     )
+
+
+def test_a_refused_pass_keeps_the_optimizer(tmp_path):
+    estimator, y = answering()
+    estimator.fit(X, y)
+    again = copy.deepcopy(estimator)
+    again._kept_optimizer = estimator._kept_optimizer
+    with pytest.raises(ValueError, match="X and y must be as long"):
+        estimator.partial_fit(X, y[:3])
+    sizes = [
+        one.save(tmp_path / name, include_optimizer=True).stat().st_size
+        for one, name in ((estimator, "a"), (again, "b"))
+    ]
+    plain = estimator.save(tmp_path / "c").stat().st_size
+    assert sizes[0] == sizes[1] > 1.5 * plain

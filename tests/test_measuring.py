@@ -21,6 +21,7 @@ from kseq2seq.metrics import (
     token_accuracy,
 )
 from kseq2seq.training import FreeRunningValidation
+from kseq2seq.training.callbacks import AnswerCallback
 
 X = ["one two", "two one", "one", "two"] * 8
 Y = ["ÉINS Zwei", "zwei ÉINS", "ÉINS", "Zwei"] * 8
@@ -154,3 +155,19 @@ def test_answers_of_another_number_or_kind_are_refused(estimator):
         estimator.measure(X, [["éins"]] * len(X))
     with pytest.raises(ValueError, match="bleu"):
         estimator.measure(X, Y, ["blue"])
+    with pytest.raises(ValueError, match="metric must be .*Did you mean 'bleu'"):
+        AnswerScorer("blue")
+
+
+def test_a_callback_of_ones_own_may_have_an_attach_of_its_own():
+    class Counts(AnswerCallback):
+        def attach(self, predict, X, y, tokens=list):
+            return super().attach(predict, X, y, tokens=tokens)
+
+        def look(self, epoch, logs):
+            logs["val_tokens"] = float(sum(map(len, self._tokens(self._y))))
+
+    settings = {**SETTINGS, "epochs": 1, "units": 4}
+    fitted = Seq2SeqEstimator(**settings, callbacks=[Counts()])
+    fitted.fit(X, Y, validation_data=(X[:2], Y[:2]))
+    assert fitted.history_["val_tokens"] == [4.0]

@@ -197,7 +197,7 @@ def test_a_flipped_byte_is_noticed(path):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"estimator": "Other"},
+        {"estimator": 3},
         {"source": {}},
         {"parameters": {"units": -1}},
         {"parameters": {"cell": {"optimizer": {"class_name": "os", "config": {}}}}},

@@ -106,7 +106,11 @@ class Answerer:
         return self._generators[key]
 
     def predict(self, X: Any, search: AnswerSettings) -> Any:
-        """Return the answers, in the kind that y had; of an iterator an iterator."""
+        """Return the answers, in the kind that y had; of an iterator an iterator.
+
+        A stream is answered as the settings stand now, whatever they are set to later.
+        """
+        search = taken(AnswerSettings, search)
         if check_flag("replace_unknown", search.replace_unknown):
             self.check_attention("replace_unknown=True needs")
             check_same_tokens(self.source, self.target)

@@ -50,7 +50,7 @@ def attach_callbacks(
                 f"early_stopping_metric={metric!r} needs validation pairs: pass fit "
                 "validation_data, a validation_fraction above 0, or patience=None."
             )
-    tokens, judge = answerer.target.tokens, answerer.judge
     for callback in attached:
-        callback.attach(predict, X, y, tokens=tokens, judge=judge)
+        callback.attach(predict, X, y, tokens=answerer.target.tokens)
+        callback.judge_by(answerer.judge)
     trainer.callbacks = attached + others

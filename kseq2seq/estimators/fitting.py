@@ -142,6 +142,8 @@ def _all_or_nothing(estimator: SequenceEstimator, *, continues: bool) -> Iterato
     Only a stream that ends after an epoch or more leaves the new model behind.
     """
     before = estimator.__dict__.copy()
+    kept = before.get("_kept_optimizer", KeptOptimizer())
+    num_trainings = kept.num_trainings
     weights = estimator._network.get_weights() if continues else None
     try:
         yield
@@ -150,7 +152,8 @@ def _all_or_nothing(estimator: SequenceEstimator, *, continues: bool) -> Iterato
             estimator.history_ = error.history
         else:
             estimator.__dict__ = before
-            estimator._kept_optimizer = KeptOptimizer()  # the last one may have moved
+            if kept.num_trainings > num_trainings:  # this training has moved it
+                estimator._kept_optimizer = KeptOptimizer()
             if weights is not None:
                 estimator._network.set_weights(weights)
         raise

@@ -48,6 +48,12 @@ def load(path: str | Path) -> Any:
     FileNotFoundError: there is no file no.kseq2seq.
     """
     artifact = persistence.read_artifact(path)
+    name = artifact.description.get("estimator")
+    if isinstance(name, str) and name not in _ESTIMATORS:
+        raise ValueError(
+            f"{path} holds an estimator of class {name}, and load knows {' and '.join(_ESTIMATORS)}. Save "
+            "one of these, or pickle a class of your own."
+        )
     try:
         return from_artifact(_ESTIMATORS[artifact.description["estimator"]], artifact)
     except (KeyError, TypeError, ValueError, AttributeError) as error:

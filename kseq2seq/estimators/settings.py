@@ -67,7 +67,7 @@ class SourceSettings:
         "list or str",
         """The tokens, given up front: a list of strings or of integers, or the
         characters of a string. Training raises for a token that is not among them.
-        Learned from the data when None.""",
+        Learned from the data when None, which a stream of pairs does not allow.""",
         default=None,
         from_files=False,
     )
@@ -85,7 +85,7 @@ class TargetSettings(SourceSettings):
     )
     target_vocabulary: Sequence[Token] | Vocabulary | None = setting(
         "list or str",
-        "The target tokens, given up front, as `source_vocabulary`; a stream needs both.",
+        "The target tokens, given up front, as `source_vocabulary`.",
         default=None,
         from_files=False,
     )

@@ -8,7 +8,8 @@ from typing import Any
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import MetadataRequest
 
-from kseq2seq.metrics.measures import measure
+from kseq2seq.arguments import check_choice
+from kseq2seq.metrics.measures import METRICS, measure
 
 
 class AnswerScorer:
@@ -27,6 +28,7 @@ class AnswerScorer:
     """
 
     def __init__(self, metric: str, sign: int = 1) -> None:
+        check_choice("metric", metric, METRICS)
         self.metric, self.sign = metric, sign
         self._request = MetadataRequest(owner=self)
 

@@ -39,7 +39,6 @@ class AttachedCallback(keras.callbacks.Callback):
         y: Sequence[Any],
         *,
         tokens: Callable[[Sequence[Any]], Sequence[Any]] = list,
-        judge: Judge | None = None,
     ) -> Self:
         """Say what to look at.
 
@@ -52,9 +51,6 @@ class AttachedCallback(keras.callbacks.Callback):
         tokens : callable, optional
             Splits a list of answers into lists of tokens, for metrics that count them;
             left as they are when not given.
-        judge : callable, optional
-            Measures: from right answers, given answers and names of metrics to figures
-            by name; :func:`kseq2seq.metrics.measure` with `tokens` when None.
 
         Returns
         -------
@@ -62,9 +58,19 @@ class AttachedCallback(keras.callbacks.Callback):
             This callback.
         """
         self._predict, self._tokens = predict, tokens
-        self._judge = judge or partial(measure, tokens=tokens)
+        self._judge: Judge = partial(measure, tokens=tokens)
         self._X, self._y = X, y
         return self
+
+    def judge_by(self, judge: Judge) -> None:
+        """Measure as an estimator does, in place of ``kseq2seq.metrics.measure``.
+
+        Parameters
+        ----------
+        judge : callable
+            From right answers, given answers and names of metrics to figures by name.
+        """
+        self._judge = judge
 
 
 class AnswerCallback(AttachedCallback):

@@ -88,22 +88,30 @@ class KeptOptimizer:
     ----------
     loaded : OptimizerState, optional
         What a model file holds of one, until there is an optimizer.
+
+    Attributes
+    ----------
+    num_trainings : int
+        How many trainings have begun that moved the kept optimizer.
     """
 
     def __init__(self, loaded: OptimizerState | None = None) -> None:
         self._loaded = loaded or OptimizerState()
         self._last: keras.optimizers.Optimizer | None = None
         self._variables: list[Any] = []
+        self.num_trainings = 0
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the optimizer: what is copied or pickled has other variables."""
-        return {"_loaded": self._loaded, "_last": None, "_variables": []}
+        nothing: dict[str, Any] = {"_last": None, "_variables": [], "num_trainings": 0}
+        return {"_loaded": self._loaded, **nothing}
 
     def keep(
         self, optimizer: keras.optimizers.Optimizer, variables: Sequence[Any]
     ) -> None:
         """Keep an optimizer, and the variables that it moves."""
         self._last, self._variables = optimizer, list(variables)
+        self.num_trainings += 1
 
     def continued(
         self,
