@@ -67,7 +67,7 @@ class SourceSettings:
         "list or str",
         """The tokens, given up front: a list of strings or of integers, or the
         characters of a string. Training raises for a token that is not among them.
-        Learned from the data when None, which a stream of pairs does not allow.""",
+        Learned from the data when None, which a stream does not allow.""",
         default=None,
         from_files=False,
     )
