@@ -51,8 +51,9 @@ def load(path: str | Path) -> Any:
     name = artifact.description.get("estimator")
     if isinstance(name, str) and name not in _ESTIMATORS:
         raise ValueError(
-            f"{path} holds an estimator of class {name}, and load knows {' and '.join(_ESTIMATORS)}. Save "
-            "one of these, or pickle a class of your own."
+            f"{path} holds an estimator of class {name}, and load knows "
+            f"{' and '.join(_ESTIMATORS)}. Save one of these, or pickle a class of "
+            "your own."
         )
     try:
         return from_artifact(_ESTIMATORS[artifact.description["estimator"]], artifact)
