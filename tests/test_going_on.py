@@ -223,3 +223,11 @@ def test_a_refused_pass_keeps_the_optimizer(tmp_path):
     ]
     plain = estimator.save(tmp_path / "c").stat().st_size
     assert sizes[0] == sizes[1] > 1.5 * plain
+
+
+def test_a_pass_stops_by_nothing_whatever_a_fit_would_stop_by():
+    estimator, y = answering(early_stopping_metric="exact_match", patience=2)
+    assert len(estimator.partial_fit(X, y).history_["loss"]) == 1
+    rows = [[i % 3, 1] for i in range(len(X))]
+    again, _ = answering(early_stopping_metric="bleu", patience=2)
+    assert len(again.partial_fit(rows, rows).history_["loss"]) == 1

@@ -6,23 +6,17 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from kseq2seq.answering import Answerer
-from kseq2seq.training import (
-    AnswerTrainingSettings,
-    FreeRunningValidation,
-    TeacherForcing,
-    Trainer,
-)
+from kseq2seq.training import FreeRunningValidation, TeacherForcing, Trainer
 from kseq2seq.training.callbacks import AttachedCallback
 
 
-def looks_at_answers(settings: AnswerTrainingSettings, trainer: Trainer) -> bool:
+def looks_at_answers(trainer: Trainer) -> bool:
     """Whether a training looks at validation answers at all."""
     attached = any(isinstance(c, AttachedCallback) for c in trainer.callbacks)
-    return attached or settings.stops_by_answers
+    return attached or trainer.settings.stops_by_answers
 
 
 def attach_callbacks(
-    settings: AnswerTrainingSettings,
     trainer: Trainer,
     validation: tuple[Sequence[Any], Sequence[Any]],
     predict: Callable[[Sequence[Any]], Sequence[Any]],
@@ -41,8 +35,8 @@ def attach_callbacks(
     attached = [c for c in trainer.callbacks if isinstance(c, AttachedCallback)]
     others = [c for c in trainer.callbacks if not isinstance(c, AttachedCallback)]
     X, y = validation
-    if settings.stops_by_answers:
-        metric = settings.early_stopping_metric
+    if trainer.settings.stops_by_answers:
+        metric = trainer.settings.monitored
         if not any(metric in getattr(c, "metrics", ()) for c in attached):
             attached.append(FreeRunningValidation([metric]))
         if not len(y):

@@ -65,6 +65,9 @@ class SequenceEstimator(TrainingSettings, SourceSettings, BaseEstimator):
         """Return a stream's task, where an estimator learns from one; raise else."""
         raise TypeError("y is missing: pass fit(X, y), a target for each of X.")
 
+    def _check_task(self, task: Task, settings: TrainingSettings) -> None:
+        """Raise where the data cannot be trained on as settings say."""
+
     def _validation_values(
         self,
         data: FitData,

@@ -121,6 +121,7 @@ def _fit(
         else:
             task = _read_examples(estimator, data, known, trainer, rng)
         trainer.check_tol(task.target.num_ids)
+        estimator._check_task(task, settings)
         _take_models(estimator, task, rng, continues=continues)
         if file is not None:
             _resume(estimator, file, task)

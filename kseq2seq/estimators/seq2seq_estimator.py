@@ -41,6 +41,7 @@ from kseq2seq.training import (
     TeacherForcedAccuracy,
     TeacherForcing,
     Trainer,
+    TrainingSettings,
     with_teacher_forcing,
 )
 from kseq2seq.vocabulary import Vocabulary
@@ -233,17 +234,15 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
                 source_ids(self, data.X, source, reverse=reverse),
                 target_ids(self, data.y, target),
             ]
-        self._check_sides(*(codec for codec, _ in sides))
         return sides
 
-    def _check_sides(self, source: SequenceCodec, target: SequenceCodec) -> None:
-        """Raise where answers of their kinds cannot be what is asked for."""
+    def _check_task(self, task: Task, settings: TrainingSettings) -> None:
         if self.replace_unknown:
-            check_same_tokens(source, target)
-        if self.stops_by_answers and target.kind != "text":
+            check_same_tokens(task.source, task.target)
+        if settings.stops_by_answers and task.target.kind != "text":
             check_choice(
                 "early_stopping_metric, where y holds no texts,",
-                self.early_stopping_metric,
+                settings.monitored,
                 [name for name in METRICS if name not in TEXT_METRICS],
             )
 
@@ -254,7 +253,7 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
         codecs: tuple[SequenceCodec, SequenceCodec],
         held_back: np.ndarray,
     ) -> tuple[Sequence[Any], Sequence[Any]]:
-        if not looks_at_answers(self, trainer):
+        if not looks_at_answers(trainer):
             return (), ()
         sides = codecs[0].sequences(data.X), codecs[1].sequences(data.y)
         X, y = ([side[i] for i in held_back] for side in sides)
@@ -310,9 +309,7 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
         return Batches(examples.sources, examples.targets, **options)
 
     def _attach(self, trainer: Trainer, task: Task) -> None:
-        attach_callbacks(
-            self, trainer, task.validation_values, self.predict, self._answerer
-        )
+        attach_callbacks(trainer, task.validation_values, self.predict, self._answerer)
 
     def _objective(self, epochs: int, rng: Any) -> dict[str, Any]:
         model, callbacks = self.models_.training, []

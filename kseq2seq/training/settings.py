@@ -208,6 +208,11 @@ class TrainingSettings(RunSettings):
         """What early stopping looks at: the validation loss, or a metric of answers."""
         return "loss"
 
+    @property
+    def stops_by_answers(self) -> bool:
+        """Whether validation answers decide when training ends."""
+        return self.patience is not None and self.monitored != "loss"
+
 
 @settings
 class AnswerTrainingSettings(TrainingSettings):
@@ -251,8 +256,3 @@ class AnswerTrainingSettings(TrainingSettings):
     def monitored(self) -> str:
         """What early stopping looks at: the validation loss, or a metric of answers."""
         return self.early_stopping_metric
-
-    @property
-    def stops_by_answers(self) -> bool:
-        """Whether validation answers decide when training ends."""
-        return self.patience is not None and self.monitored != "loss"
