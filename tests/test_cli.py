@@ -1,5 +1,6 @@
 import inspect
 import json
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -224,7 +225,8 @@ def test_quickstart_tests_on_days_and_problems_that_training_has_not():
 
 
 @pytest.mark.slow
-def test_a_model_that_exists_is_kept_unless_overwritten(model, pairs):
+def test_a_model_that_exists_is_kept_unless_overwritten(model, pairs, tmp_path):
+    model = shutil.copy(model, tmp_path / "m.kseq2seq")
     before = model.read_bytes()
     result = main(*TRAIN, pairs, "--model", model)
     assert result.returncode == 1 and "exists and is kept" in result.stderr
