@@ -115,12 +115,7 @@ class Answerer:
             self.check_attention("replace_unknown=True needs")
             check_same_tokens(self.source, self.target)
         options = self.options(search, attention_weights=search.replace_unknown)
-        answer = partial(
-            self._answer,
-            self.generator(options),
-            search=search,
-            replaces_unknown=search.replace_unknown,
-        )
+        answer = partial(self._answer, self.generator(options), search=search)
         return answer_stream(X, answer) if isinstance(X, Iterator) else answer(X)
 
     def _answer(
@@ -128,12 +123,15 @@ class Answerer:
         generator: keras.Model,
         X: Any,
         *,
-        replaces_unknown: bool,
-        **options: Any,
+        search: AnswerSettings,
+        compiles: bool | None = None,
+        continues: bool = False,
     ) -> Any:
         """Return the answers to sources that are there as a whole."""
-        answers = self._generate(generator, X, **options)
-        if not (replaces_unknown and UNK in answers["ids"]):
+        answers = self._generate(
+            generator, X, search=search, compiles=compiles, continues=continues
+        )
+        if not (search.replace_unknown and UNK in answers["ids"]):
             return self.target.decode(answers["ids"])
         unknown = tokens_looked_at(
             answers["attention_weights"],
