@@ -11,6 +11,8 @@ import io
 import json
 import math
 import os
+import secrets
+import stat
 import tempfile
 import zipfile
 import zlib
@@ -134,18 +136,31 @@ def write_artifact(
     path = check_can_write(path, overwrite=overwrite)
     if path.is_symlink():
         path = path.resolve()  # the link stays one
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_unfinished(path))
+    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else None
+    temporary, handle = _create_beside(path, mode)
     try:
         with os.fdopen(handle, "wb") as file:
+            if mode is not None:
+                os.chmod(temporary, mode)
             _write_zip(file, artifact)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)
         raise
     return path
+
+
+def _create_beside(path: Path, mode: int | None) -> tuple[Path, int]:
+    """Return a new file that is to become this one, and its open descriptor.
+
+    Where no mode is to be kept, the system makes it by the process's umask, which
+    nobody can read without changing it for all threads.
+    """
+    temporary = path.with_name(f"{_unfinished(path)}{secrets.token_hex(8)}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    return temporary, os.open(temporary, flags, 0o666 if mode is None else 0o600)
 
 
 def _unfinished(path: Path) -> str:
@@ -157,12 +172,6 @@ def remove_unfinished(path: Path) -> None:
     """Remove the unfinished files of killed writes; no write may be under way."""
     for left in path.parent.glob(f"{glob.escape(_unfinished(path))}*"):
         left.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _write_zip(file: Any, artifact: Artifact) -> None:

@@ -84,6 +84,24 @@ def test_a_link_stays_one(tmp_path):
     assert persistence.read_description(file)["a"] == 1
 
 
+def test_a_file_keeps_its_mode_and_a_new_one_has_that_of_the_umask(
+    tmp_path, monkeypatch
+):
+    before = os.umask(0o027)
+    try:
+        monkeypatch.delattr(os, "umask")  # which would change it for all threads
+        path = write_artifact(tmp_path / "m.kseq2seq", ARTIFACT)
+        modes = [path.stat().st_mode & 0o777]
+        for mode in (0o600, 0o664, 0o444):
+            path.chmod(mode)
+            write_artifact(path, ARTIFACT, overwrite=True)
+            modes.append(path.stat().st_mode & 0o777)
+    finally:
+        monkeypatch.undo()
+        os.umask(before)
+    assert modes == [0o640, 0o600, 0o664, 0o444]
+
+
 def test_a_folder_that_does_not_exist_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"the folder .*nowhere does not exist"):
         write_artifact(tmp_path / "nowhere" / "m", ARTIFACT)
