@@ -57,6 +57,46 @@ class LabelCodec:
         """Return the label of each number."""
         return self.classes[class_numbers]
 
+    def class_weights(
+        self,
+        class_weight: str | Mapping[Any, float],
+        numbers: np.ndarray,
+        sample_weight: np.ndarray,
+    ) -> np.ndarray:
+        """Return how much an example of each class counts.
+
+        Parameters
+        ----------
+        class_weight : "balanced" or mapping of label to float
+            Balanced: ``sum(weights) / (n_classes * sum(weights of the class))``, so
+            that all classes that there are count the same together. A label that a
+            mapping does not have has the weight 1.
+        numbers : array of int ``(n,)``
+            The class numbers of all examples.
+        sample_weight : array of float ``(n,)``
+
+        Raises
+        ------
+        ValueError
+            When the mapping has a label that no example ever had.
+        """
+        weights = np.ones(len(self.classes), np.float32)
+        if isinstance(class_weight, str):
+            sums = np.bincount(numbers, sample_weight, minlength=len(weights))
+            there = sums > 0
+            weights[there] = sums.sum() / (there.sum() * sums[there])
+            return weights
+        for label, weight in class_weight.items():
+            if isinstance(label, np.generic):
+                label = label.item()
+            if label not in (known := self.classes.tolist()):
+                raise ValueError(
+                    f"class_weight has the label {label!r}, which is none of the "
+                    f"classes {known!r:.60}."
+                )
+            weights[known.index(label)] = weight
+        return weights
+
     @property
     def num_ids(self) -> int:
         """How many classes there are."""

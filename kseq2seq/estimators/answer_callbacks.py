@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from kseq2seq.answering import Answerer
+from kseq2seq.estimators.examples import Task
 from kseq2seq.training import FreeRunningValidation, TeacherForcing, Trainer
 from kseq2seq.training.callbacks import AttachedCallback
 
@@ -18,7 +19,7 @@ def looks_at_answers(trainer: Trainer) -> bool:
 
 def attach_callbacks(
     trainer: Trainer,
-    validation: tuple[Sequence[Any], Sequence[Any]],
+    task: Task,
     predict: Callable[[Sequence[Any]], Sequence[Any]],
     answerer: Answerer,
 ) -> None:
@@ -34,7 +35,7 @@ def attach_callbacks(
         )
     attached = [c for c in trainer.callbacks if isinstance(c, AttachedCallback)]
     others = [c for c in trainer.callbacks if not isinstance(c, AttachedCallback)]
-    X, y = validation
+    X, y = task.validation_values
     if trainer.settings.stops_by_answers:
         metric = trainer.settings.monitored
         if not any(metric in getattr(c, "metrics", ()) for c in attached):
@@ -45,6 +46,12 @@ def attach_callbacks(
                 "validation_data, a validation_fraction above 0, or patience=None."
             )
     for callback in attached:
-        callback.attach(predict, X, y, tokens=answerer.target.tokens)
+        callback.attach(
+            predict,
+            X,
+            y,
+            tokens=answerer.target.tokens,
+            sample_weight=task.validation.weights,
+        )
         callback.judge_by(answerer.judge)
     trainer.callbacks = attached + others

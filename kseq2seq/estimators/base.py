@@ -65,6 +65,13 @@ class SequenceEstimator(TrainingSettings, SourceSettings, BaseEstimator):
         """Return a stream's task, where an estimator learns from one; raise else."""
         raise TypeError("y is missing: pass fit(X, y), a target for each of X.")
 
+    def _weighed(self, examples: Examples, given: Examples, target: Any) -> Examples:
+        """Return examples with the weights that settings ask for.
+
+        They may look at all that `fit` was given, and at the codec of its targets.
+        """
+        return examples
+
     def _check_task(self, task: Task, settings: TrainingSettings) -> None:
         """Raise where the data cannot be trained on as settings say."""
 

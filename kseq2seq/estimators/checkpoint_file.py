@@ -194,7 +194,10 @@ def _arrays(task: Task) -> list[np.ndarray]:
     ragged = [side for side in sides if isinstance(side, RaggedIds)]
     ids = [array for side in ragged for array in (side.ids, side.lengths)]
     labels = [side for side in sides if isinstance(side, np.ndarray)]
-    return [*ids, *labels, task.training.weights]
+    arrays = [*ids, *labels, task.training.weights]
+    if (task.validation.weights != 1).any():  # the first checkpoints knew of none
+        arrays.append(task.validation.weights)
+    return arrays
 
 
 def _described(one: Any) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence, Set, Sized
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from kseq2seq.arguments import check_lengths, check_sample_weight, shown
 from kseq2seq.codec import SequenceCodec
 from kseq2seq.ragged import RaggedIds
 
@@ -21,19 +22,60 @@ class FitData:
     X, y : object
         As the user has them; without y, X is a stream.
     sample_weight : sequence of float, optional
-    validation_data : pair (X, y), optional
+    validation_data : FitData, optional
     steps_per_epoch : int, optional
         Of a stream.
     classes : sequence of labels, optional
         All that a classifier will have.
+    num_left_out : int, default 0
+        How many pairs of weight 0 there were beside these.
     """
 
     X: Any
     y: Any = None
     sample_weight: Any = None
-    validation_data: tuple[Any, Any] | None = None
+    validation_data: FitData | None = None
     steps_per_epoch: int | None = None
     classes: Any = None
+    num_left_out: int = 0
+
+    def weighted(self) -> FitData:
+        """Return the same without the pairs of weight 0, which might as well not be.
+
+        Raises
+        ------
+        ValueError, TypeError
+            When weights are not as many as pairs, or out of their range.
+        """
+        sides = self.X, self.y
+        if self.sample_weight is None or not all(map(_can_be_taken_from, sides)):
+            return self  # where it is no data, the codecs say so
+        check_lengths(*map(len, sides))
+        weights = check_sample_weight(self.sample_weight, len(self.X))
+        rows = np.flatnonzero(weights)
+        left_out = len(weights) - len(rows)
+        if left_out:
+            sides = tuple(_take(side, rows) for side in sides)
+        X, y = sides
+        return replace(
+            self, X=X, y=y, sample_weight=weights[rows], num_left_out=left_out
+        )
+
+
+def _can_be_taken_from(values: Any) -> bool:
+    """Whether some of the values can be taken by their places."""
+    if isinstance(values, str | bytes | Set | Mapping):
+        return False
+    return isinstance(values, Sized) and getattr(values, "ndim", 1) > 0
+
+
+def _take(values: Any, rows: np.ndarray) -> Any:
+    """Return the values at these places, in a container of the same kind, or a list."""
+    if hasattr(values, "iloc"):
+        return values.iloc[rows]
+    if isinstance(values, np.ndarray):
+        return values[rows]
+    return [values[i] for i in rows]
 
 
 @dataclass(frozen=True)
@@ -103,20 +145,25 @@ class Task:
     validation_values: tuple[Sequence[Any], Sequence[Any]] = field(default=((), ()))
 
 
-def check_validation_data(validation_data: Any) -> tuple[Any, Any] | None:
-    """Return X and y, or None where none are given, or raise."""
+def check_validation_data(validation_data: Any) -> FitData | None:
+    """Return what to validate on, or None where nothing is given, or raise."""
     if validation_data is None:
         return None
-    if not isinstance(validation_data, tuple | list) or len(validation_data) != 2:
+    if not isinstance(validation_data, tuple | list) or len(validation_data) not in (
+        2,
+        3,
+    ):
         raise TypeError(
-            "validation_data must be a pair (X, y), without weights; got "
-            f"{type(validation_data).__name__}."
+            "validation_data must be a pair (X, y) or, with weights, (X, y, "
+            f"sample_weight); got {shown(validation_data)}."
         )
-    X, y = validation_data
-    return (
-        list(X) if isinstance(X, Iterator) else X,
-        list(y) if isinstance(y, Iterator) else y,
+    X, y, *weights = (
+        list(s) if isinstance(s, Iterator) else s for s in validation_data
     )
+    try:
+        return FitData(X, y, sample_weight=weights[0] if weights else None).weighted()
+    except (ValueError, TypeError) as error:
+        raise type(error)(f"validation_data: {error}") from None
 
 
 def split_rows(

@@ -7,6 +7,7 @@ differs between estimators it asks of them: see the methods of
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -113,6 +114,7 @@ def _fit(
         trainer = Trainer(settings, kept, keeps_optimizer=keeps_optimizer)
         rng = make_rng(settings.random_state)
         file = _open_checkpoint(estimator, checkpoint, rng)
+        data = data.weighted()
         known: Sequence[Any] = (None, None) if file is None else file.codecs
         if continues:
             known = estimator._source, estimator._target
@@ -189,13 +191,22 @@ def _read_examples(
     known : pair of codecs or None
         Those of both sides that are used again.
     """
-    (source, sources), (target, targets) = estimator._encode(data, known)
+    try:
+        (source, sources), (target, targets) = estimator._encode(data, known)
+    except (ValueError, TypeError) as error:
+        if data.num_left_out:
+            error.add_note(
+                f"Pairs are counted without the {data.num_left_out} of weight 0."
+            )
+        raise
     check_lengths(len(sources), len(targets))
     weights = check_sample_weight(data.sample_weight, len(sources))
     examples = Examples(sources, targets, weights)
-    if data.validation_data is not None:
-        validation = encode_validation(source, target, *data.validation_data)
-        return Task(source, target, examples, validation, data.validation_data)
+    examples = estimator._weighed(examples, examples, target)
+    if (given := data.validation_data) is not None:
+        validation = encode_validation(source, target, given)
+        validation = estimator._weighed(validation, examples, target)
+        return Task(source, target, examples, validation, (given.X, given.y))
     fraction = trainer.settings.validation_fraction
     train, held_back = split_rows(len(examples), fraction, rng)
     return Task(
@@ -207,14 +218,15 @@ def _read_examples(
     )
 
 
-def encode_validation(source: SequenceCodec, target: Any, X: Any, y: Any) -> Examples:
+def encode_validation(source: SequenceCodec, target: Any, data: FitData) -> Examples:
     """Return validation data as ids, unknown tokens as UNK."""
     try:
-        sources, targets = source.encode(X), target.encode(y)
+        sources, targets = source.encode(data.X), target.encode(data.y)
         check_lengths(len(sources), len(targets))
+        weights = check_sample_weight(data.sample_weight, len(sources))
     except (ValueError, TypeError) as error:
         raise type(error)(f"validation_data: {error}") from None
-    return Examples(sources, targets, np.ones(len(sources), np.float32))
+    return Examples(sources, targets, weights)
 
 
 def _take_models(
@@ -298,6 +310,12 @@ def _validation_batches(
     """Return the batches to validate on, None where there are no examples."""
     if not len(task.validation):
         return None
+    num_pairs = len(task.validation)
+    even = math.ceil(num_pairs / math.ceil(num_pairs / batch_size))
     return estimator._batches(
-        task.validation, batch_size=batch_size, num_buckets=num_buckets, shuffle=False
+        task.validation,
+        batch_size=even,  # Keras takes the mean over batches, the last one's too
+        num_buckets=num_buckets,
+        sample_weight=task.validation.weights,
+        shuffle=False,
     )

@@ -61,11 +61,11 @@ def read_stream(
         batch_size=len(X),
         steps=stream.steps,
     )
-    if data.validation_data is None:
+    if (given := data.validation_data) is None:
         nothing = RaggedIds.of([])
         return Task(source, target, training, Examples(nothing, nothing, np.ones(0)))
-    validation = encode_validation(source, target, *data.validation_data)
-    return Task(source, target, training, validation, data.validation_data)
+    validation = encode_validation(source, target, given)
+    return Task(source, target, training, validation, (given.X, given.y))
 
 
 def _check_stream(settings: Seq2SeqSettings, data: FitData, *, is_new: bool) -> None:

@@ -32,8 +32,7 @@ def parameters_to_json(
     described: dict[str, Any] = {}
     arrays: dict[str, np.ndarray] = {}
     for name, value in parameters.items():
-        if isinstance(value, np.generic):
-            value = value.item()
+        value = _plain(value)
         if isinstance(value, np.ndarray):
             arrays[f"parameters/{name}"] = value
             described[name] = {"array": f"parameters/{name}"}
@@ -45,11 +44,20 @@ def parameters_to_json(
             described[name] = value
         elif name.endswith("vocabulary"):
             described[name] = {"tokens": as_vocabulary(name, value).tokens}
+        elif isinstance(value, Mapping):
+            described[name] = {
+                "items": [[*map(_plain, item)] for item in value.items()]
+            }
         elif _is_plain_list(value):
             described[name] = list(value)
         else:
             described[name] = _keras_object_to_json(name, value)
     return described, arrays
+
+
+def _plain(value: Any) -> Any:
+    """Return a Python value for one of numpy's."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _is_plain_list(value: Any) -> bool:
@@ -99,6 +107,8 @@ def _from_json(value: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Any:
         return tokenizer_from_json(value["tokenizer"])
     if "tokens" in value:
         return value["tokens"]
+    if "items" in value:
+        return dict(value["items"])
     for kind, (module, base) in _KERAS_OBJECTS.items():
         if kind in value:
             class_name, config = value[kind]["class_name"], value[kind]["config"]

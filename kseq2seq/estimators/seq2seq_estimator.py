@@ -101,7 +101,7 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
         y: Any = None,
         *,
         sample_weight: Sequence[float] | None = None,
-        validation_data: tuple[Any, Any] | None = None,
+        validation_data: Sequence[Any] | None = None,
         steps_per_epoch: int | None = None,
         checkpoint: str | Path | None = None,
     ) -> Self:
@@ -117,8 +117,9 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
             ``keras.utils.PyDataset`` of batches (sources, targets). Both vocabularies
             and, unless targets are rows of integers, `max_length` must be given then.
         sample_weight : sequence of float ``(n_pairs,)``, optional
-            How much each pair counts; at least 0. Not for a stream.
-        validation_data : pair (X, y), optional
+            How much each pair counts, in training, validation and early stopping; at
+            least 0. A pair of weight 0 might as well not be there. Not for a stream.
+        validation_data : (X, y) or (X, y, sample_weight), optional
             What to validate on; a held-back part of the pairs when None, of a stream
             nothing.
         steps_per_epoch : int, optional
@@ -309,7 +310,7 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
         return Batches(examples.sources, examples.targets, **options)
 
     def _attach(self, trainer: Trainer, task: Task) -> None:
-        attach_callbacks(trainer, task.validation_values, self.predict, self._answerer)
+        attach_callbacks(trainer, task, self.predict, self._answerer)
 
     def _objective(self, epochs: int, rng: Any) -> dict[str, Any]:
         model, callbacks = self.models_.training, []

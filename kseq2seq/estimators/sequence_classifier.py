@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -82,7 +83,7 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, SequenceEstimator)
         y: Any,
         *,
         sample_weight: Sequence[float] | None = None,
-        validation_data: tuple[Any, Any] | None = None,
+        validation_data: Sequence[Any] | None = None,
         checkpoint: str | Path | None = None,
     ) -> Self:
         """Learn from labelled sequences, anew or with `warm_start` continuing.
@@ -96,8 +97,9 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, SequenceEstimator)
         y : sequence of labels ``(n,)``
             Of two classes at least.
         sample_weight : sequence of float ``(n,)``, optional
-            How much each counts; at least 0.
-        validation_data : pair (X, y), optional
+            How much each counts, in training, validation and early stopping; at least
+            0. One of weight 0 might as well not be there.
+        validation_data : (X, y) or (X, y, sample_weight), optional
             What to validate on; a held-back part of the data when None.
         checkpoint : str or path, optional
             A model file to write after each epoch, and to resume from if it exists; see
@@ -115,9 +117,11 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, SequenceEstimator)
         FloatingPointError
             When training diverges; what was learned before this fit is kept.
         """
-        validation_data = check_validation_data(validation_data)
         data = FitData(
-            X, y, sample_weight=sample_weight, validation_data=validation_data
+            X,
+            y,
+            sample_weight=sample_weight,
+            validation_data=check_validation_data(validation_data),
         )
         fit_estimator(self, data, checkpoint=checkpoint)
         return self
@@ -154,6 +158,12 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, SequenceEstimator)
         ValueError, TypeError
             As `fit`, and when classes are not those of the first call.
         """
+        if isinstance(self.class_weight, str):
+            raise ValueError(
+                f"class_weight={self.class_weight!r} needs all labels, and partial_fit "
+                "sees some at a time. Pass the weight of each class: "
+                "set_params(class_weight={label: weight})."
+            )
         data = FitData(X, y, sample_weight=sample_weight, classes=classes)
         fit_pass(self, data)
         return self
@@ -203,6 +213,15 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, SequenceEstimator)
         answers = generate(self._probability_model, self._source.encode(X))
         return answers["probabilities"]
 
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Return the logarithm of the probability of each class.
+
+        Parameters, shape and errors as in :meth:`predict_proba`; ``-inf`` where a
+        probability is 0 in float32.
+        """
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
+
     def predict(self, X: Any) -> np.ndarray:
         """Return the most probable label of each sequence, ``(n,)``.
 
@@ -219,6 +238,14 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, SequenceEstimator)
         source = source_ids(self, data.X, known[0])
         target = self._label_codec(data, known[1])
         return source, (target, target.encode(data.y))
+
+    def _weighed(
+        self, examples: Examples, given: Examples, target: LabelCodec
+    ) -> Examples:
+        if self.class_weight is None:
+            return examples
+        by_class = target.class_weights(self.class_weight, given.targets, given.weights)
+        return replace(examples, weights=by_class[examples.targets] * examples.weights)
 
     def _label_codec(self, data: FitData, known: LabelCodec | None) -> LabelCodec:
         """Return the codec of the classes that are known, given or those of y."""

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from kseq2seq.answering import AnswerSettings
-from kseq2seq.arguments import check_choice, check_flag, check_whole
+from kseq2seq.arguments import (
+    LARGEST_WEIGHT,
+    check_choice,
+    check_flag,
+    check_real,
+    check_whole,
+)
 from kseq2seq.builders.custom_parts import MakeAttention
 from kseq2seq.builders.settings import (
     ATTENTION,
@@ -140,6 +146,15 @@ class Seq2SeqSettings(
     )
 
 
+def _check_class_weight(name: str, value: Any) -> Any:
+    """Return the weights of classes, or raise."""
+    if not isinstance(value, Mapping):
+        return check_choice(f"{name}, unless a dict,", value, ["balanced"])
+    for label, weight in value.items():
+        check_real(f"{name}[{label!r}]", weight, exclusive=True, maximum=LARGEST_WEIGHT)
+    return value
+
+
 @settings
 class ClassifierModelSettings(EncoderSettings):
     """What shapes the model of an estimator of classes."""
@@ -152,3 +167,13 @@ class ClassifierModelSettings(EncoderSettings):
 @settings
 class ClassifierSettings(TrainingSettings, ClassifierModelSettings, SourceSettings):
     """All parameters of an estimator of classes."""
+
+    class_weight: str | Mapping[Any, float] | None = setting(
+        '{"balanced"} or dict of label to float',
+        """How much an example of each class counts, in training, validation and early
+        stopping, times its `sample_weight`: ``"balanced"`` so that all classes count
+        the same together; with a dict those that it does not have count 1.""",
+        _check_class_weight,
+        default=None,
+        from_files=False,
+    )

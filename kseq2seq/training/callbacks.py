@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Self
 
 import keras
+import numpy as np
 
 from kseq2seq.arguments import check_real, check_whole
 from kseq2seq.metrics import DEFAULT_METRICS, check_metrics, matches, measure
@@ -39,6 +40,7 @@ class AttachedCallback(keras.callbacks.Callback):
         y: Sequence[Any],
         *,
         tokens: Callable[[Sequence[Any]], Sequence[Any]] = list,
+        sample_weight: Sequence[float] | np.ndarray | None = None,
     ) -> Self:
         """Say what to look at.
 
@@ -51,6 +53,9 @@ class AttachedCallback(keras.callbacks.Callback):
         tokens : callable, optional
             Splits a list of answers into lists of tokens, for metrics that count them;
             left as they are when not given.
+        sample_weight : sequence of float, optional
+            How much each pair counts where answers are measured; all the same when
+            None.
 
         Returns
         -------
@@ -59,7 +64,7 @@ class AttachedCallback(keras.callbacks.Callback):
         """
         self._predict, self._tokens = predict, tokens
         self._judge: Judge = partial(measure, tokens=tokens)
-        self._X, self._y = X, y
+        self._X, self._y, self._weights = X, y, sample_weight
         return self
 
     def judge_by(self, judge: Judge) -> None:
@@ -171,7 +176,8 @@ class FreeRunningValidation(AnswerCallback):
     def look(self, epoch: int, logs: dict[str, float]) -> None:
         """Measure."""
         _, y, answers = self._answers(self.max_pairs)
-        measured = self._judge(y, answers, self.metrics)
+        weights = None if self._weights is None else self._weights[: self.max_pairs]
+        measured = self._judge(y, answers, self.metrics, sample_weight=weights)
         self._last = {f"val_{name}": value for name, value in measured.items()}
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
