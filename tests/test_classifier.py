@@ -146,7 +146,8 @@ def test_sources_of_every_kind_are_read(sources):
 
 def test_zero_weight_sources_teach_nothing():
     classifier = small_classifier(epochs=20, learning_rate=0.03, dropout=0.0)
-    classifier.fit(["a", "a"] * 8, ["x", "y"] * 8, sample_weight=[1.0, 0.0] * 8)
+    X, y = ["a", "a", "b"] * 8, ["x", "y", "y"] * 8
+    classifier.fit(X, y, sample_weight=[1.0, 0.0, 1.0] * 8)
     assert classifier.predict_proba(["a"])[0, 0] > 0.9
 
 

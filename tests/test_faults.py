@@ -30,6 +30,39 @@ class RunAway(keras.callbacks.Callback):
                 variable.assign(variable + np.nan)
 
 
+class ExplodeAtLast(keras.callbacks.Callback):
+    """Make the weights of no use in the last update of the second epoch."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.model.optimizer.iterations == 2 * self.params["steps"]:
+            for variable in self.model.trainable_variables[-2:]:
+                variable.assign(variable * np.inf)
+
+
+@ESTIMATORS
+@pytest.mark.parametrize(
+    ("validation_fraction", "message"),
+    [
+        (0.0, "weights were not finite after epoch 2"),
+        (0.5, "validation loss was nan after epoch 2"),
+    ],
+)
+def test_a_last_update_that_explodes_is_not_kept(
+    estimator, y, validation_fraction, message, tmp_path
+):
+    path = tmp_path / "checkpoint.kseq2seq"
+    estimator = clone(estimator).set_params(
+        epochs=2, validation_fraction=validation_fraction, callbacks=[ExplodeAtLast()]
+    )
+    with pytest.raises(FloatingPointError, match=message):
+        estimator.fit(X, y, checkpoint=path)
+    again = estimator.set_params(callbacks=None).fit(X, y, checkpoint=path)
+    assert len(again.history_["loss"]) == 2
+    assert np.isfinite(
+        again.predict_proba(X) if hasattr(again, "classes_") else 0
+    ).all()
+
+
 @ESTIMATORS
 def test_a_loss_that_is_no_number_stops_with_advice(estimator, y, tmp_path):
     path = tmp_path / "checkpoint.kseq2seq"

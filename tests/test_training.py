@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from strategies import label, make_models
 
-from kseq2seq import build_seq2seq
+from kseq2seq import Seq2SeqEstimator, build_seq2seq
 from kseq2seq.batching import Batches
+from kseq2seq.datasets import make_number_words
 from kseq2seq.training import (
     SCHEDULES,
     AveragedWeights,
@@ -574,14 +575,29 @@ def test_averaged_weights_are_the_moving_average_of_all_updates(stops_after):
         validation_batches=make_batches(shuffle=False),
     )
     averages = recorder.updates[0]
-    for update in recorder.updates[1:]:
-        averages = [0.8 * a + 0.2 * b for a, b in zip(averages, update, strict=True)]
+    for t, update in enumerate(recorder.updates[1:], 1):
+        m = min(0.8, (1 + t) / (10 + t))
+        averages = [m * a + (1 - m) * b for a, b in zip(averages, update, strict=True)]
     for found in (models.training.get_weights(), recorder.epochs[-1]):
         for a, b in zip(found, averages, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
     models.training.compile(loss=MaskedCrossentropy())
     loss, _ = models.training.evaluate(make_batches(shuffle=False), verbose=0)
     np.testing.assert_allclose(history["val_loss"][-1], loss, rtol=1e-4)
+
+
+def test_averages_of_a_short_training_are_no_initial_weights(tmp_path):
+    settings = {"epochs": 8, "learning_rate": 0.02, "random_state": 0}
+    X, y = make_number_words(600, 1, 2, random_state=0)
+    estimator = Seq2SeqEstimator(
+        units=32, ema_momentum=0.999, validation_fraction=0.0, **settings
+    ).fit(X, y)
+    assert estimator.score(X, y) > 0.9
+    training = estimator.models_.training
+    training.save(tmp_path / "training.keras")
+    loaded = keras.models.load_model(tmp_path / "training.keras")
+    assert type(loaded.optimizer) is keras.optimizers.Adam
+    assert loaded.optimizer.ema_momentum == 0.999
 
 
 def test_averaged_weights_leave_the_training_as_it_is():

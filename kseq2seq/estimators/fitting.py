@@ -39,6 +39,7 @@ from kseq2seq.training import (
     plan_buckets,
     updates_per_epoch,
 )
+from kseq2seq.training.callbacks import is_finite
 from kseq2seq.training.optimizer_state import KeptOptimizer
 
 
@@ -151,7 +152,11 @@ def _all_or_nothing(estimator: SequenceEstimator, *, continues: bool) -> Iterato
     try:
         yield
     except BaseException as error:
-        if isinstance(error, StreamError) and error.history.get("loss"):
+        if (
+            isinstance(error, StreamError)
+            and error.history.get("loss")
+            and is_finite(estimator._network)
+        ):
             estimator.history_ = error.history
         else:
             estimator.__dict__ = before

@@ -234,15 +234,35 @@ class StopAtLoss(keras.callbacks.Callback):
             self.model.stop_training = True
 
 
+def is_finite(model: keras.Model) -> bool:
+    """Whether all weights of a model are finite numbers."""
+    return all(
+        bool(keras.ops.all(keras.ops.isfinite(variable)))
+        for variable in model.weights
+        if keras.backend.is_float_dtype(variable.dtype)
+    )
+
+
 class RefuseDivergence(keras.callbacks.Callback):
-    """Raise, with advice, when an epoch's training loss is no finite number."""
+    """Raise, with advice, when an epoch leaves losses or weights that are not finite.
+
+    The training loss alone would not do: it is older than the last update.
+    """
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Look at the loss, before anything keeps the weights."""
-        loss = (logs or {}).get("loss", 0.0)
-        if not math.isfinite(loss):
+        """Look at losses and weights, before anything keeps the weights."""
+        logs = logs or {}
+        losses = {"loss": "the loss", "val_loss": "the validation loss"}
+        wrong = [
+            f"{name} was {logs[key]}"
+            for key, name in losses.items()
+            if not math.isfinite(logs.get(key, 0.0))
+        ]
+        if not (wrong or is_finite(self.model)):
+            wrong = ["weights were not finite"]
+        if wrong:
             raise FloatingPointError(
-                f"the loss was {loss} after epoch {epoch + 1}: training has diverged, "
+                f"{wrong[0]} after epoch {epoch + 1}: training has diverged, "
                 "and its weights are of no use. Lower learning_rate, pass "
                 "clip_norm=1.0, and look for huge values in what is yours "
                 "(sample_weight, embeddings, initializers, loss)."

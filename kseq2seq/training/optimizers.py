@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any
 
 import keras
@@ -18,6 +19,39 @@ OPTIMIZERS = {
     and name.lower() not in _WRAPPERS
 }
 """Keras's optimizers by their names in lower case."""
+
+
+class RisingMomentum:
+    """Of an optimizer that averages weights: the average forgets the first ones.
+
+    After t updates the momentum is ``min(ema_momentum, (1 + t) / (10 + t))``, so that
+    the average is over about the last tenth of a short training.
+    """
+
+    iterations: Any
+    _largest: float
+
+    @property
+    def ema_momentum(self) -> Any:
+        """The momentum of the next update, a scalar; set the largest."""
+        updates = keras.ops.cast(self.iterations, "float32")
+        return keras.ops.minimum(self._largest, (1 + updates) / (10 + updates))
+
+    @ema_momentum.setter
+    def ema_momentum(self, largest: float) -> None:
+        self._largest = largest
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the config, with the largest momentum."""
+        config: dict[str, Any] = super().get_config()  # type: ignore[misc]
+        return {**config, "ema_momentum": self._largest}
+
+
+@cache
+def _averaging(optimizer: Any) -> Any:
+    """Return a class of optimizers with a rising momentum; files name Keras's own."""
+    names = {"__module__": optimizer.__module__, "__doc__": optimizer.__doc__}
+    return type(optimizer.__name__, (RisingMomentum, optimizer), names)
 
 
 def make_optimizer(
@@ -50,7 +84,8 @@ def make_optimizer(
     ema_momentum : float, optional
         Above 0 and below 1: beside each weight the optimizer keeps the exponential
         moving average ``momentum * average + (1 - momentum) * weight``, for
-        :class:`AveragedWeights`. None for no averages.
+        :class:`AveragedWeights`. In the first updates the momentum is lower (see
+        :class:`RisingMomentum`). None for no averages.
     gradient_accumulation_steps : int, default 1
         The batches whose gradients are averaged for one update.
 
@@ -65,10 +100,11 @@ def make_optimizer(
         clip_norm = check_real("clip_norm", clip_norm, exclusive=True)
     added = _added(ema_momentum, gradient_accumulation_steps)
     rate = _warmed_up(learning_rate, warmup_steps, num_updates)
+    averages = ema_momentum is not None
     if isinstance(optimizer, str):
-        return OPTIMIZERS[optimizer.lower()](
-            learning_rate=rate, global_clipnorm=clip_norm, **added
-        )
+        kind: Any = OPTIMIZERS[optimizer.lower()]
+        kind = _averaging(kind) if averages else kind
+        return kind(learning_rate=rate, global_clipnorm=clip_norm, **added)
     if warmup_steps:
         raise ValueError(
             "warmup_steps is for an optimizer given by name; give yours a "
@@ -86,7 +122,9 @@ def make_optimizer(
     if not wraps and all(config.get(name) is None for name in clips):
         config["global_clipnorm"] = clip_norm
     try:
-        return type(optimizer).from_config({**config, **added})
+        kind = type(optimizer)
+        kind = _averaging(kind) if averages else kind
+        return kind.from_config({**config, **added})
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"optimizer cannot be copied, as each fit needs: {error}"
