@@ -8,7 +8,7 @@ import pytest
 from sklearn.exceptions import NotFittedError
 from strategies import X, Y, small_estimator
 
-from kseq2seq import Seq2SeqEstimator
+from kseq2seq import Seq2SeqEstimator, load
 from kseq2seq.answering import answer_stream
 
 
@@ -185,3 +185,33 @@ def test_an_unknown_token_is_copied_from_where_attention_points():
         assert set(answer.split()) <= set(source.split())
     plain = estimator.set_params(replace_unknown=False).predict(X)
     assert any("<unk>" in answer for answer in plain)
+
+
+def test_an_empty_source_that_training_never_saw_gets_an_empty_answer(tmp_path):
+    X, y = ["ab", "ba", "aab", "bba"] * 4, ["ba", "ab", "baa", "abb"] * 4
+    estimator = Seq2SeqEstimator(units=8, epochs=1, random_state=0, min_length=1)
+    loaded = load(estimator.fit(X, y).save(tmp_path / "never_empty.kseq2seq"))
+    for fitted in (estimator, loaded):
+        answers = fitted.predict(["", "ab", ""])
+        assert (answers[0], answers[2]) == ("", "")
+        assert answers[1:2] == fitted.predict(["ab"])
+        assert fitted.predict([""]) == [""]
+        assert list(fitted.predict(iter(["", ""]))) == ["", ""]
+    nothing, something = estimator.predict_n_best(["", "ab"], 2)
+    assert nothing == [("", 0.0)]
+    assert len(something) == 2
+    weights, tokens, _ = estimator.attention([""])[0]
+    assert (weights.size, list(tokens)) == (0, []) or not weights.any()
+
+
+def test_where_training_had_empty_sources_the_model_answers():
+    X, y = ["ab", "", "aab", ""] * 4, ["ba", "ab", "baa", "abb"] * 4
+    settings = {"units": 8, "epochs": 1, "random_state": 0, "min_length": 1}
+    estimator = Seq2SeqEstimator(**settings, warm_start=True)
+    assert estimator.fit(X, y).predict([""]) != [""]
+    estimator.fit(X[::2], y[::2])  # what it has learned stays learned
+    assert estimator.predict([""]) != [""]
+    later = Seq2SeqEstimator(**settings).partial_fit(X[::2], y[::2])
+    assert later.predict([""]) == [""]
+    later.partial_fit(X, y)
+    assert later.predict([""]) != [""]

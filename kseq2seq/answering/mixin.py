@@ -30,7 +30,8 @@ class AnsweringMixin(AnswerSettings):
         Parameters
         ----------
         X : sequence of str, of token lists, or integers ``(n, len)``
-            Of the kind that `fit` saw; longer ones, and empty ones, are answered too.
+            Of the kind that `fit` saw; longer ones are answered too. The answer to an
+            empty one is empty, unless `fit` saw empty sources.
             An iterator is a stream: answered in blocks of 512 sources and more, in
             constant memory.
 

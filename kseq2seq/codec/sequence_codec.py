@@ -41,6 +41,8 @@ class SequenceCodec:
         Whether ids stand in reversed order.
     lowercase, unicode_normalization
         How texts are prepared; see :func:`kseq2seq.tokenizers.prepare_text`.
+    saw_empty : bool, default True
+        Whether a sequence of training was empty; kept up to date by :meth:`note_empty`.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class SequenceCodec:
         reverse: bool = False,
         lowercase: bool = False,
         unicode_normalization: str | None = None,
+        saw_empty: bool = True,
     ) -> None:
         check_choice("kind", kind, KINDS)
         check_choice("unknown", unknown, ("unk", "error"))
@@ -65,6 +68,7 @@ class SequenceCodec:
         self.unknown = unknown
         self.width = width
         self.reverse = reverse
+        self.saw_empty = saw_empty
         self.preparation: dict[str, Any] = {
             "lowercase": lowercase,
             "unicode_normalization": unicode_normalization,
@@ -122,10 +126,16 @@ class SequenceCodec:
             unknown=unknown,
             width=int(numbers.lengths[0]) if kind == "integers" else None,
             reverse=reverse,
+            saw_empty=False,
             **preparation,
         )
         unknown = "unk" if given is None else "error"
-        return codec, codec._ids(numbers, tokens, unknown)
+        return codec, codec.note_empty(codec._ids(numbers, tokens, unknown))
+
+    def note_empty(self, trained: RaggedIds) -> RaggedIds:
+        """Note whether a sequence that is trained on is empty; return the same."""
+        self.saw_empty = self.saw_empty or bool((trained.lengths == 0).any())
+        return trained
 
     def sequences(self, values: Any) -> list[Any]:
         """Return the sequences as strings, prepared, or as token lists.
@@ -249,6 +259,7 @@ class SequenceCodec:
             "unknown": self.unknown,
             "width": self.width,
             "reverse": self.reverse,
+            "saw_empty": self.saw_empty,
             **self.preparation,
         }
 
@@ -266,6 +277,7 @@ class SequenceCodec:
             reverse=value["reverse"],
             lowercase=value["lowercase"],
             unicode_normalization=value["unicode_normalization"],
+            saw_empty=value.get("saw_empty", True),  # the first files did not say
         )
 
 

@@ -25,7 +25,8 @@ def source_ids(
 ) -> Encoded:
     """Return the codec of the sources, the known one or a new one, and their ids."""
     if known is not None:
-        return known, known.encode(X, unknown="unk")
+        known = copy.copy(known)  # or a fit that fails would have changed it
+        return known, known.note_empty(known.encode(X, unknown="unk"))
     return SequenceCodec.learn(
         "X",
         X,
@@ -75,7 +76,9 @@ def shared_ids(settings: TargetSettings, X: Any, y: Any) -> list[Encoded]:
     for name, values in (("X", sources), ("y", targets)):
         codec = copy.copy(both)
         codec.name, codec.reverse = name, name == "X" and settings.reverse_source
-        encoded.append((codec, codec.encode(values, unknown="unk")))
+        ids = codec.encode(values, unknown="unk")
+        codec.saw_empty = False
+        encoded.append((codec, codec.note_empty(ids)))
     return encoded
 
 

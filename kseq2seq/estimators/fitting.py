@@ -247,7 +247,7 @@ def _take_models(
         _check_same_models(estimator)
     else:
         estimator._settings = estimator._model_settings()
-        estimator._source, estimator._target = task.source, task.target
+    estimator._source, estimator._target = task.source, task.target
     estimator._limit(task, continues=continues)
     estimator._adopt(estimator._models if continues else estimator._build(rng))
 

@@ -94,6 +94,7 @@ def encoded_stream(
     for number, (X, y) in enumerate(stream, 1):
         try:
             sources, targets = source.encode_known(X), target.encode_known(y)
+            source.note_empty(sources)
             _check_answers(targets, max_length)
             yield sources, targets
         except (ValueError, TypeError) as error:
