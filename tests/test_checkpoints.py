@@ -9,7 +9,7 @@ import pytest
 from strategies import assert_same_weights
 
 import kseq2seq
-from kseq2seq import Seq2SeqEstimator, SequenceClassifier
+from kseq2seq import Seq2SeqEstimator, SequenceClassifier, persistence
 from kseq2seq.estimators.checkpoint_file import Progress
 from kseq2seq.training import FreeRunningValidation
 
@@ -267,3 +267,67 @@ def test_a_classifier_goes_on_too(tmp_path):
     np.testing.assert_array_equal(resumed.predict_proba(X), whole.predict_proba(X))
     with pytest.raises(ValueError, match="on other data"):
         classifier().fit(X, labels[::-1], checkpoint=path)
+
+
+class Notes(keras.callbacks.Callback):
+    """Notes each epoch's number, rate and teacher forcing."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        sampling = self.model.get_layer("scheduled_sampling")
+        rate = float(self.model.optimizer.learning_rate)
+        self.seen.append((epoch, rate, float(sampling.probability)))
+
+
+@pytest.mark.parametrize("changes", [{}, {"warmup_steps": 3}])
+def test_more_epochs_follow_the_schedules_of_all_of_them(tmp_path, changes):
+    changes = {"teacher_forcing_schedule": "linear", **changes}
+    path = tmp_path / "run.kseq2seq"
+
+    def fit(epochs, **options):
+        estimator = make_estimator(epochs=epochs, callbacks=[Notes()], **changes)
+        return estimator.fit(X, Y, **options)
+
+    first = fit(2, checkpoint=path)
+    more = fit(5, checkpoint=path)
+    whole = fit(5)
+    np.testing.assert_allclose(
+        more.callbacks_[0].seen, whole.callbacks_[0].seen[2:], rtol=1e-5
+    )
+    assert more.history_["loss"][:2] == first.history_["loss"]
+    assert len(more.history_["loss"]) == 5
+    assert kseq2seq.load(path).epochs == 5
+    assert fit(5, checkpoint=path).callbacks_[0].seen == []
+
+
+def test_a_checkpoint_gets_more_epochs_and_never_fewer(path):
+    data = {"checkpoint": path, "validation_data": (X[:2], Y[:2])}
+    with pytest.raises(ValueError, match="epochs was 2 and is 1.*only epochs may grow"):
+        make_estimator(epochs=1).fit(X, Y, **data)
+    with pytest.raises(ValueError, match="epochs was 2 and is None"):
+        make_estimator(epochs=None).fit(X, Y, **data)
+    assert Progress.of(path) == Progress(epochs=2, ended=True)
+    assert Progress.of(path).is_all_of(2) and not Progress.of(path).is_all_of(3)
+
+
+def test_what_patience_has_ended_stays_ended(tmp_path):
+    path = tmp_path / "run.kseq2seq"
+    stops = {"patience": 1, "learning_rate": 0.5}
+    done = len(make_estimator(**stops).fit(X, Y, checkpoint=path).history_["loss"])
+    assert done < 4 and Progress.of(path).is_all_of(9)
+    again = make_estimator(**stops, epochs=9).fit(X, Y, checkpoint=path)
+    assert len(again.history_["loss"]) == done
+
+
+def test_the_first_checkpoints_may_be_extended(path):
+    """They do not say of how many epochs they are, nor what the rate's share was."""
+    artifact = persistence.read_artifact(path)
+    state = artifact.description["training"]["state"]
+    del state["of"], state["stopped"], state["callbacks"]["CosineDecay_0"]["share"]
+    persistence.write_artifact(path, artifact, overwrite=True)
+    data = {"checkpoint": path, "validation_data": (X[:2], Y[:2])}
+    assert len(make_estimator(epochs=2).fit(X, Y, **data).history_["loss"]) == 2
+    assert len(make_estimator(epochs=3).fit(X, Y, **data).history_["loss"]) == 3

@@ -19,6 +19,7 @@ from kseq2seq.codec import SequenceCodec
 from kseq2seq.declarations import checked, names, taken
 from kseq2seq.estimators.examples import Examples, FitData, Task
 from kseq2seq.estimators.exporting import export_model
+from kseq2seq.estimators.interruption import Interruption
 from kseq2seq.estimators.parameters_json import parameters_to_json
 from kseq2seq.estimators.settings import SourceSettings
 from kseq2seq.estimators.weights import seeds_of, weights_of
@@ -50,6 +51,8 @@ class SequenceEstimator(TrainingSettings, SourceSettings, BaseEstimator):
     _source: SequenceCodec
     _target: Any
     _kept_optimizer: KeptOptimizer
+    _interruption: Interruption
+    """Where the last `fit` was interrupted; not there if it was not."""
 
     # What an estimator is.
 

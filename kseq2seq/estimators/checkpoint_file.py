@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,6 @@ from kseq2seq import persistence
 from kseq2seq.codec import SequenceCodec
 from kseq2seq.estimators.examples import Task
 from kseq2seq.persistence import Artifact
-from kseq2seq.ragged import RaggedIds
 from kseq2seq.training import TrainingState
 
 _TRAINING = "training"
@@ -28,20 +26,40 @@ class Progress:
     ----------
     epochs : int
     ended : bool
-        Whether nothing is left to train.
+        Whether nothing is left to train, unless it gets more epochs.
+    stopped : bool
+        Whether nothing is left whatever the number of epochs.
     """
 
     epochs: int = 0
     ended: bool = False
+    stopped: bool = False
 
     @classmethod
     def of(cls, path: Path | None) -> Progress:
         """Return that of a checkpoint's file, none where there is no file."""
         if path is None or not path.exists():
             return cls()
-        description = persistence.read_description(path)
-        state = description.get(_TRAINING, {}).get("state", {})
-        return cls(state.get("epochs", 0), state.get("ended", False))
+        state = _state(persistence.read_description(path))
+        return cls(state["epochs"], state["ended"], state["stopped"])
+
+    def is_all_of(self, epochs: int | None) -> bool:
+        """Return whether a fit of this many epochs has nothing left to train."""
+        grown = epochs is not None and epochs > self.epochs
+        return self.stopped or (self.ended and not grown)
+
+
+def _state(description: Mapping[str, Any]) -> dict[str, Any]:
+    """Return where the training of a checkpoint's file stands.
+
+    The first checkpoints say neither of how many epochs they are nor whether they were
+    stopped before these were done.
+    """
+    kept = description.get(_TRAINING, {}).get("state", {})
+    state = {"epochs": 0, "ended": False, **kept}
+    due = description.get("parameters", {}).get("epochs")
+    stopped = state["ended"] and state["epochs"] != due
+    return {"of": due or state["epochs"], "stopped": stopped, **state}
 
 
 class Checkpoint:
@@ -117,7 +135,9 @@ class Checkpoint:
         changed = [
             f"{name} was {before.get(name)!r} and is {value!r}"
             for name, value in parameters.items()
-            if value != before.get(name) and name not in free
+            if value != before.get(name)
+            and name not in free
+            and not (name == "epochs" and self._may_be(value))
         ]
         changed += [
             f"{name} has other values"
@@ -127,9 +147,14 @@ class Checkpoint:
         if changed:
             raise ValueError(
                 f"{self.path} was written by a fit with other parameters: "
-                f"{'; '.join(changed)}. Set them back to resume from it, or choose "
-                "another path to begin anew."
+                f"{'; '.join(changed)}. Set them back to resume from it (only epochs "
+                "may grow), or choose another path to begin anew."
             )
+
+    def _may_be(self, epochs: int | None) -> bool:
+        """Return whether this many epochs are more than the file's fit was to do."""
+        due: int = _state(self.artifact.description)["of"] if self.artifact else 0
+        return epochs is not None and epochs > due
 
     def check_objective(self, loss: Any, metrics: Sequence[Any]) -> None:
         """Raise unless a loss and metrics of one's own are those of the file."""
@@ -146,11 +171,7 @@ class Checkpoint:
 
     def check_data(self, task: Task) -> None:
         """Raise unless the data, ids and what goes with them, are those of the file."""
-        digest = hashlib.sha256()
-        for array in _arrays(task):
-            digest.update(str(array.shape).encode())
-            digest.update(np.ascontiguousarray(array).tobytes())
-        self._data = digest.hexdigest()
+        self._data = task.digest()
         if self.artifact and self._kept(self.artifact)["data"] != self._data:
             raise ValueError(
                 f"{self.path} was written by a fit on other data (pairs, weights or "
@@ -163,7 +184,7 @@ class Checkpoint:
         """Where the training stands that is to be resumed."""
         if self.artifact is None:
             return None
-        return TrainingState(self._kept(self.artifact)["state"], self.artifact.arrays)
+        return TrainingState(_state(self.artifact.description), self.artifact.arrays)
 
     def save(self, model: Artifact, state: TrainingState) -> None:
         """Write the model and where its training stands."""
@@ -181,23 +202,6 @@ class Checkpoint:
             ),
             overwrite=True,
         )
-
-
-def _arrays(task: Task) -> list[np.ndarray]:
-    """Return what a task is made of, in the order of the first checkpoints."""
-    sides = (
-        task.training.sources,
-        task.training.targets,
-        task.validation.sources,
-        task.validation.targets,
-    )
-    ragged = [side for side in sides if isinstance(side, RaggedIds)]
-    ids = [array for side in ragged for array in (side.ids, side.lengths)]
-    labels = [side for side in sides if isinstance(side, np.ndarray)]
-    arrays = [*ids, *labels, task.training.weights]
-    if (task.validation.weights != 1).any():  # the first checkpoints knew of none
-        arrays.append(task.validation.weights)
-    return arrays
 
 
 def _described(one: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence, Set, Sized
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -143,6 +144,32 @@ class Task:
     training: Any
     validation: Examples
     validation_values: tuple[Sequence[Any], Sequence[Any]] = field(default=((), ()))
+
+    def digest(self) -> str:
+        """Return what tells this data from other: of a stream nothing is read."""
+        found = hashlib.sha256()
+        for array in self._arrays():
+            found.update(str(array.shape).encode())
+            found.update(np.ascontiguousarray(array).tobytes())
+        return found.hexdigest()
+
+    def _arrays(self) -> list[np.ndarray]:
+        """Return what the task is made of, in the order of the first checkpoints."""
+        if isinstance(self.training, StreamedExamples):
+            return []
+        sides = (
+            self.training.sources,
+            self.training.targets,
+            self.validation.sources,
+            self.validation.targets,
+        )
+        ragged = [side for side in sides if isinstance(side, RaggedIds)]
+        ids = [array for side in ragged for array in (side.ids, side.lengths)]
+        labels = [side for side in sides if isinstance(side, np.ndarray)]
+        arrays = [*ids, *labels, self.training.weights]
+        if (self.validation.weights != 1).any():  # the first checkpoints knew of none
+            arrays.append(self.validation.weights)
+        return arrays
 
 
 def check_validation_data(validation_data: Any) -> FitData | None:

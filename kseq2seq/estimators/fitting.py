@@ -29,6 +29,7 @@ from kseq2seq.estimators.examples import (
     Task,
     split_rows,
 )
+from kseq2seq.estimators.interruption import Interruption
 from kseq2seq.estimators.parameters_json import parameters_to_json
 from kseq2seq.estimators.weights import set_weights
 from kseq2seq.training import (
@@ -109,11 +110,14 @@ def _fit(
     continues = continues and estimator._is_fitted
     with _all_or_nothing(estimator, continues=continues):
         estimator._check()
-        if not (keeps_optimizer and hasattr(estimator, "_kept_optimizer")):
-            estimator._kept_optimizer = KeptOptimizer()
-        kept = estimator._kept_optimizer
-        trainer = Trainer(settings, kept, keeps_optimizer=keeps_optimizer)
+        trainer = Trainer(settings)
         rng = make_rng(settings.random_state)
+        broken_off = estimator.__dict__.pop("_interruption", None)
+        if not continues or keeps_optimizer:  # forgotten, or a pass of its own
+            broken_off = None
+        if broken_off is not None:
+            rng.bit_generator.state = broken_off.began
+        began = dict(rng.bit_generator.state)
         file = _open_checkpoint(estimator, checkpoint, rng)
         data = data.weighted()
         known: Sequence[Any] = (None, None) if file is None else file.codecs
@@ -131,11 +135,19 @@ def _fit(
         estimator._attach(trainer, task)
         estimator.callbacks_ = trainer.callbacks
         plan = _plan(estimator, task, trainer, rng)
+        state = None if file is None else file.state
+        if state is None and broken_off and broken_off.is_of(task, plan.epochs):
+            state, keeps_optimizer = broken_off.state, True
+        if not (keeps_optimizer and hasattr(estimator, "_kept_optimizer")):
+            estimator._kept_optimizer = KeptOptimizer()
         estimator.history_ = trainer.train(
             **plan._asdict(),
             **estimator._objective(plan.epochs, rng),
+            kept=estimator._kept_optimizer,
+            keeps_optimizer=keeps_optimizer,
             save_state=None if file is None else partial(_save, estimator, file),
-            state=None if file is None else file.state,
+            state=state,
+            on_interrupt=partial(_note_interrupt, estimator, task, began),
         )
 
 
@@ -275,6 +287,16 @@ def _save(estimator: SequenceEstimator, file: Checkpoint, state: TrainingState) 
     """Write the model as it is, and where its training stands."""
     estimator.history_ = state.description["history"]
     file.save(estimator._artifact(), state)
+
+
+def _note_interrupt(
+    estimator: SequenceEstimator,
+    task: Task,
+    began: dict[str, Any],
+    state: TrainingState,
+) -> None:
+    """Let the estimator remember where its training was interrupted."""
+    estimator._interruption = Interruption(began, task.digest(), state)
 
 
 def _plan(

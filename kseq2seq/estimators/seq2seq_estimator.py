@@ -108,7 +108,9 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
         """Learn from pairs; without `warm_start` what was learned before is forgotten.
 
         An interrupt (Ctrl-C) ends training after the step under way, with a warning,
-        and leaves a fitted estimator.
+        and leaves a fitted estimator: ``set_params(warm_start=True).fit(X, y)`` trains
+        the epochs that are left and continues ``history_``, with the optimizer as it
+        was; early stopping and callbacks begin anew.
 
         Parameters
         ----------
@@ -130,7 +132,10 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
             it exists, `fit` resumes from it: interrupted and called again, it ends, on
             a CPU, with the weights of a fit that was not interrupted. It must be called
             with the same data and parameters; `callbacks` get back their numbers and
-            arrays. Not for a stream.
+            arrays. Only `epochs` may be more than before: learning rate and teacher
+            forcing are then, from the next epoch on, what they would be in a training
+            of that many epochs from the start (so the rate rises once), and a training
+            that `patience` or `tol` ended stays ended. Not for a stream.
 
         Returns
         -------

@@ -83,6 +83,7 @@ def fit_batches(
     verbose: int | str = 0,
     save_state: Callable[[TrainingState], None] | None = None,
     state: TrainingState | None = None,
+    on_interrupt: Callable[[TrainingState], None] | None = None,
 ) -> dict[str, list[float]]:
     """Compile and fit a training model; return its history.
 
@@ -111,7 +112,10 @@ def fit_batches(
     state : TrainingState, optional
         What `save_state` got, to resume from, with the model's weights of then: a
         training that was broken off ends, on a CPU, with the weights of one that was
-        not.
+        not. Or what `on_interrupt` got, to go on with the same model and optimizer. The
+        number of epochs may have grown since.
+    on_interrupt : callable, optional
+        Gets the state where an interrupt ends the fit.
 
     Returns
     -------
@@ -168,19 +172,17 @@ def fit_batches(
     if isinstance(batches, BucketedBatches) and by_runs:
         own.append(_Progress(len(batches), length))
         data = _run_by_run(model, batches.runs(length), validation_batches)
-    if save_state is not None or state is not None:
-        if not isinstance(batches, BucketedBatches):
-            raise TypeError("a stream has no state to save, or to resume from.")
-        own.append(
-            Checkpointing(
-                batches,
-                callbacks,
-                history,
-                save=save_state,
-                state=state,
-                interrupts=interrupts,
-            )
-        )
+    if save_state is not None and not isinstance(batches, BucketedBatches):
+        raise TypeError("a stream has no state to save.")
+    checkpointing = Checkpointing(
+        batches,
+        callbacks,
+        history,
+        save=save_state,
+        state=state,
+        interrupts=interrupts,
+    )
+    own.append(checkpointing)
     try:
         with (
             _interruptible(model, interrupts),
@@ -203,6 +205,8 @@ def fit_batches(
         raise StreamError(_stream_failure(cause), _plain(history)) from cause
     finally:
         model.train_function = model.test_function = None  # another fit makes its own
+    if interrupts and on_interrupt is not None:
+        on_interrupt(checkpointing.interrupted())
     return _plain(history)
 
 

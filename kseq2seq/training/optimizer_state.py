@@ -118,7 +118,7 @@ class KeptOptimizer:
         optimizer: keras.optimizers.Optimizer,
         variables: Sequence[Any],
         *,
-        rate: float | None,
+        rate: Any,
     ) -> keras.optimizers.Optimizer:
         """Return the kept optimizer, or the new one where the kept one does not fit.
 
@@ -131,7 +131,7 @@ class KeptOptimizer:
             A new one.
         variables : sequence of keras.Variable
             What it will move.
-        rate : float, optional
+        rate : float or learning rate schedule, optional
             The learning rate that the kept one gets; its own when None.
         """
         last = self._last

@@ -99,7 +99,7 @@ def make_optimizer(
     if clip_norm is not None:
         clip_norm = check_real("clip_norm", clip_norm, exclusive=True)
     added = _added(ema_momentum, gradient_accumulation_steps)
-    rate = _warmed_up(learning_rate, warmup_steps, num_updates)
+    rate = warmed_up(learning_rate, warmup_steps, num_updates)
     averages = ema_momentum is not None
     if isinstance(optimizer, str):
         kind: Any = OPTIMIZERS[optimizer.lower()]
@@ -142,7 +142,7 @@ def _added(momentum: float | None, accumulation: int) -> dict[str, Any]:
     return added
 
 
-def _warmed_up(rate: float, warmup_steps: int, num_updates: int | None) -> Any:
+def warmed_up(rate: float, warmup_steps: int, num_updates: int | None) -> Any:
     """Return the learning rate: a number, or one that rises first."""
     if not check_whole("warmup_steps", warmup_steps, minimum=0) or num_updates is None:
         return rate
@@ -176,26 +176,38 @@ class CosineDecay(keras.callbacks.Callback):
 
     Each epoch multiplies the rate that it finds, so that what other callbacks do to the
     rate stays done (Loshchilov and Hutter, 2017, arXiv:1608.03983, without restarts).
+    A training that is resumed with more epochs gets, from its next epoch on, the rates
+    that it would have had with all of them from the start: the rate rises once.
 
     Parameters
     ----------
     epochs : int
         The epochs until the rate would reach 0.
+
+    Attributes
+    ----------
+    share : float or None
+        The share of the full rate that the optimizer has; None for that of the epoch
+        before the first that is seen.
     """
 
     def __init__(self, epochs: int) -> None:
         super().__init__()
         self.epochs = epochs
+        self.share: float | None = None
 
     def _share(self, epoch: int) -> float:
         return 0.5 + 0.5 * math.cos(math.pi * epoch / self.epochs)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        if 0 < epoch < self.epochs:
-            factor = self._share(epoch) / self._share(epoch - 1)
+        if epoch >= self.epochs:
+            return
+        if epoch:
+            before = self._share(epoch - 1) if self.share is None else self.share
             optimizer = self.model.optimizer
             rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
-            optimizer.learning_rate = rate * factor
+            optimizer.learning_rate = rate * (self._share(epoch) / before)
+        self.share = self._share(epoch)
 
 
 class AveragedWeights(keras.callbacks.Callback):

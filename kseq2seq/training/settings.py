@@ -148,7 +148,10 @@ class TrainingSettings(RunSettings):
         "bool",
         """Whether `fit` continues from what an earlier one has learned: its models,
         with the layers that are not ``trainable`` left as they are, and its
-        vocabularies, tokenizers or classes; new tokens are UNK.""",
+        vocabularies, tokenizers or classes; new tokens are UNK. After a fit that an
+        interrupt ended, the same data again are trained for the epochs that are left of
+        `epochs`, the broken one anew, and ``history_`` goes on; to train longer, raise
+        `epochs`.""",
         check_flag,
         default=False,
     )

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kseq2seq.batching import BucketedBatches
+from kseq2seq.batching import BucketedBatches, StreamBatches
 
 _NUMBERS = (bool, int, float, type(None))
 
@@ -23,34 +23,42 @@ class TrainingState:
     Attributes
     ----------
     description : dict
-        JSON values: ``"epochs"`` done, whether it has ``"ended"``, its ``"history"``,
-        and where the order of the batches and the callbacks stand.
+        JSON values: whole ``"epochs"`` done, of how many in all (``"of"``), whether it
+        has ``"ended"``, and if so whether it was ``"stopped"`` before the last of them
+        was due; its ``"history"``, and where the order of the batches (None for a
+        stream) and the callbacks stand.
     arrays : mapping of str to numpy.ndarray
         The optimizer's variables, the model's that are not trained (the seeds of
         dropout among them) and the arrays of callbacks; the names start with
-        ``"training/"``.
+        ``"training/"``. None of them where model and optimizer are still at hand, after
+        an interrupt.
     """
 
     description: dict[str, Any]
     arrays: Mapping[str, np.ndarray]
 
     def epochs_of(self, epochs: int) -> int:
-        """Return how many epochs of a training are done: all, if it has ended."""
-        if self.description["ended"]:
+        """Return how many epochs of a training are done: all, if it was stopped.
+
+        One that has done as many as it was to do may be given more.
+        """
+        described = self.description
+        if described.get("stopped", described["ended"]):
             return epochs
-        return min(self.description["epochs"], epochs)
+        return min(described["epochs"], epochs)
 
 
 class Checkpointing(keras.callbacks.Callback):
     """Hand over the state after each whole epoch; take one up when training begins.
 
-    It must be the last callback. Of the others it keeps what is a number, an array, a
-    list of arrays or a dict of numbers, all that Keras's own remember; not what their
-    constructors take, which is theirs to say.
+    Without `save` it only counts the whole epochs. It must be the last callback. Of the
+    others it keeps what is a number, an array, a list of arrays or a dict of numbers,
+    all that Keras's own remember; not what their constructors take, which is theirs to
+    say.
 
     Parameters
     ----------
-    batches : BucketedBatches
+    batches : BucketedBatches or StreamBatches
     callbacks : sequence of keras.callbacks.Callback
     history : keras.callbacks.History
     save : callable, optional
@@ -63,7 +71,7 @@ class Checkpointing(keras.callbacks.Callback):
 
     def __init__(
         self,
-        batches: BucketedBatches,
+        batches: BucketedBatches | StreamBatches,
         callbacks: Sequence[keras.callbacks.Callback],
         history: keras.callbacks.History,
         *,
@@ -75,16 +83,20 @@ class Checkpointing(keras.callbacks.Callback):
         self.batches, self.callbacks, self.history = batches, callbacks, history
         self.save, self.state, self.interrupts = save, state, interrupts
         self.last_step = -1
+        self.epochs_done = 0
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         """Resume from the state, if there is one."""
         if self.state is None:
             return
         described, arrays = self.state.description, self.state.arrays
-        self.model.optimizer.build(self.model.trainable_variables)
-        for name, variable in self._variables().items():
-            variable.assign(arrays[name])
-        self.batches.random_state = described["batches"]
+        self.epochs_done = described["epochs"]
+        if arrays:
+            self.model.optimizer.build(self.model.trainable_variables)
+            for name, variable in self._variables().items():
+                variable.assign(arrays[name])
+        if isinstance(self.batches, BucketedBatches):
+            self.batches.random_state = described["batches"]
         self.history.history.update(
             {name: list(values) for name, values in described["history"].items()}
         )
@@ -100,7 +112,10 @@ class Checkpointing(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Hand over the state, unless the epoch was broken off."""
-        if self.save is None or self.last_step + 1 < self.params["steps"]:
+        if self.last_step + 1 < self.params["steps"]:
+            return
+        self.epochs_done = epoch + 1
+        if self.save is None:
             return
         arrays = {
             name: keras.ops.convert_to_numpy(variable)
@@ -112,18 +127,37 @@ class Checkpointing(keras.callbacks.Callback):
                 f"training/callbacks/{name}", callback
             )
             arrays |= own_arrays
-        stopped = self.model.stop_training and not self.interrupts
-        described = {
-            "epochs": epoch + 1,
-            "ended": bool(stopped) or epoch + 1 == self.params["epochs"],
+        stopped = bool(self.model.stop_training) and not self.interrupts
+        self.save(TrainingState(self._described(remembered, stopped=stopped), arrays))
+
+    def interrupted(self) -> TrainingState:
+        """Return where a training stands that an interrupt has ended.
+
+        That is after its last whole epoch: what it trained of the next one stays in the
+        weights, but the epoch is still due. Model and optimizer are not in the state,
+        and callbacks will begin anew.
+        """
+        return TrainingState(self._described({}, stopped=False), {})
+
+    def _described(
+        self, remembered: dict[str, Any], *, stopped: bool
+    ) -> dict[str, Any]:
+        """Return the description of the state after the last whole epoch."""
+        batches, done = self.batches, self.epochs_done
+        return {
+            "epochs": done,
+            "of": self.params["epochs"],
+            "ended": stopped or done == self.params["epochs"],
+            "stopped": stopped,
             "history": {
-                name: [float(value) for value in values]
+                name: [float(value) for value in values[:done]]
                 for name, values in self.history.history.items()
             },
-            "batches": self.batches.random_state,
+            "batches": (
+                batches.random_state if isinstance(batches, BucketedBatches) else None
+            ),
             "callbacks": remembered,
         }
-        self.save(TrainingState(described, arrays))
 
     def _named_callbacks(self) -> Iterator[tuple[str, keras.callbacks.Callback]]:
         """Yield each callback that is remembered, after a name that it keeps.

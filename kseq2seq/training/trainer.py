@@ -16,7 +16,7 @@ from kseq2seq.training.keras_fit import fit_batches
 from kseq2seq.training.losses import least_loss
 from kseq2seq.training.objectives import check_on_example, new_callbacks
 from kseq2seq.training.optimizer_state import KeptOptimizer
-from kseq2seq.training.optimizers import AveragedWeights, CosineDecay
+from kseq2seq.training.optimizers import AveragedWeights, CosineDecay, warmed_up
 from kseq2seq.training.settings import TrainingSettings
 from kseq2seq.training.state import TrainingState
 
@@ -32,10 +32,6 @@ class Trainer:
     ----------
     settings : TrainingSettings
         A value: nothing of it is changed.
-    kept : KeptOptimizer
-        Gets the optimizer of this training.
-    keeps_optimizer : bool, default False
-        Whether the training continues with the one that is kept there, where it fits.
 
     Attributes
     ----------
@@ -43,16 +39,9 @@ class Trainer:
         The copies of the settings' callbacks that this training uses.
     """
 
-    def __init__(
-        self,
-        settings: TrainingSettings,
-        kept: KeptOptimizer,
-        *,
-        keeps_optimizer: bool = False,
-    ) -> None:
+    def __init__(self, settings: TrainingSettings) -> None:
         settings.check()
-        self.settings, self._kept = settings, kept
-        self._keeps_optimizer = keeps_optimizer
+        self.settings = settings
         self.callbacks: list[keras.callbacks.Callback] = new_callbacks(
             settings.callbacks or ()
         )
@@ -86,8 +75,11 @@ class Trainer:
         loss: keras.losses.Loss,
         metric: keras.metrics.Metric,
         callbacks: Sequence[keras.callbacks.Callback] = (),
+        kept: KeptOptimizer,
+        keeps_optimizer: bool = False,
         save_state: Callable[[TrainingState], None] | None = None,
         state: TrainingState | None = None,
+        on_interrupt: Callable[[TrainingState], None] | None = None,
     ) -> dict[str, list[float]]:
         """Compile and fit a model; return its history.
 
@@ -103,7 +95,12 @@ class Trainer:
             Beside those of the settings.
         callbacks : sequence of keras.callbacks.Callback
             Beside those of the settings, and before them.
-        save_state, state
+        kept : KeptOptimizer
+            Gets the optimizer of this training.
+        keeps_optimizer : bool, default False
+            Whether the training continues with the one that is kept there, where it
+            fits, at its full rate.
+        save_state, state, on_interrupt
             As in :func:`kseq2seq.training.fit_batches`.
         """
         settings = self.settings
@@ -117,7 +114,11 @@ class Trainer:
             )
         metrics = [metric, *copy.deepcopy(list(settings.metrics or ()))]
         check_on_example(settings.loss, metrics, model.output_shape)
-        optimizer = self._optimizer(num_updates, model.trainable_variables)
+        variables = model.trainable_variables
+        optimizer = self._optimizer(
+            num_updates, variables, kept if keeps_optimizer else None
+        )
+        kept.keep(optimizer, variables)
         has_validation = validation_batches is not None
         return fit_batches(
             model,
@@ -128,7 +129,7 @@ class Trainer:
             epochs=epochs,
             validation_batches=validation_batches,
             callbacks=[
-                *self._before(epochs),
+                *self._before(epochs, full_rate=keeps_optimizer),
                 *callbacks,
                 *self.callbacks,
                 *self._stopping(has_validation=has_validation),
@@ -136,29 +137,41 @@ class Trainer:
             verbose=settings.verbose,
             save_state=save_state,
             state=state,
+            on_interrupt=on_interrupt,
         )
 
     def _optimizer(
-        self, num_updates: int, variables: Sequence[Any]
+        self, num_updates: int, variables: Sequence[Any], kept: KeptOptimizer | None
     ) -> keras.optimizers.Optimizer:
-        """Return the optimizer of this training, and keep it for the next."""
+        """Return the optimizer of this training: a new one, or the kept one."""
         settings = self.settings
         optimizer = settings.new_optimizer(num_updates)
-        if self._keeps_optimizer:
-            by_name = isinstance(settings.optimizer, str)
-            rate = settings.learning_rate if by_name else None
-            optimizer = self._kept.continued(optimizer, variables, rate=rate)
-        self._kept.keep(optimizer, variables)
-        return optimizer
+        if kept is None:
+            return optimizer
+        rate = None
+        if isinstance(settings.optimizer, str):
+            rate = warmed_up(settings.learning_rate, settings.warmup_steps, num_updates)
+        return kept.continued(optimizer, variables, rate=rate)
 
-    def _before(self, epochs: int) -> list[keras.callbacks.Callback]:
-        """Return the callbacks that set weights and rate before others look."""
+    def _before(
+        self, epochs: int, *, full_rate: bool
+    ) -> list[keras.callbacks.Callback]:
+        """Return the callbacks that set weights and rate before others look.
+
+        Parameters
+        ----------
+        epochs : int
+        full_rate : bool
+            Whether the optimizer is at its full rate whatever epoch comes first.
+        """
         settings = self.settings
         before: list[keras.callbacks.Callback] = []
         if settings.ema_momentum is not None:
             before.append(AveragedWeights())
         if isinstance(settings.optimizer, str) and not settings.warmup_steps:
-            before.append(CosineDecay(epochs))
+            decay = CosineDecay(epochs)
+            decay.share = 1.0 if full_rate else None
+            before.append(decay)
         return before
 
     def _stopping(self, *, has_validation: bool) -> list[keras.callbacks.Callback]:
