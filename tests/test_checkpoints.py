@@ -282,7 +282,9 @@ class Notes(keras.callbacks.Callback):
         self.seen.append((epoch, rate, float(sampling.probability)))
 
 
-@pytest.mark.parametrize("changes", [{}, {"warmup_steps": 3}])
+@pytest.mark.parametrize(
+    "changes", [{}, pytest.param({"warmup_steps": 3}, marks=pytest.mark.slow)]
+)
 def test_more_epochs_follow_the_schedules_of_all_of_them(tmp_path, changes):
     changes = {"teacher_forcing_schedule": "linear", **changes}
     path = tmp_path / "run.kseq2seq"
