@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,7 +19,7 @@ from kseq2seq.batching import BucketedBatches
 from kseq2seq.codec import SequenceCodec
 from kseq2seq.declarations import checked, names, taken
 from kseq2seq.estimators.examples import Examples, FitData, Task
-from kseq2seq.estimators.exporting import export_model
+from kseq2seq.estimators.exporting import export_model, single_precision
 from kseq2seq.estimators.interruption import Interruption
 from kseq2seq.estimators.parameters_json import parameters_to_json
 from kseq2seq.estimators.settings import SourceSettings
@@ -246,7 +247,9 @@ class SequenceEstimator(TrainingSettings, SourceSettings, BaseEstimator):
         closed by END and padded with PAD; a beam or greedy search gives ``ids``
         ``(batch, max_length)`` up to END, ``scores`` and, with attention,
         ``attention_weights``; a classifier gives ``probabilities``. What ids mean, and
-        how texts are split, is in ``vocabularies.json`` beside the model.
+        how texts are split, is in ``vocabularies.json`` beside the model. It computes
+        in float32, whatever policy of Keras the estimator was fitted under: runtimes
+        know all its operations in that type.
 
         Parameters
         ----------
@@ -288,15 +291,18 @@ class SequenceEstimator(TrainingSettings, SourceSettings, BaseEstimator):
         ['saved_model', 'vocabularies.json']
         """
         self._check_fitted()
-        model, description = self._exported()
-        return export_model(
-            model,
-            description,
-            path,
-            format=format,
-            max_source_length=max_source_length,
-            overwrite=overwrite,
-        )
+        with single_precision():
+            is_single = self._network.dtype_policy.name == "float32"
+            exported = self if is_single else copy.copy(self)
+            model, description = exported._exported()
+            return export_model(
+                model,
+                description,
+                path,
+                format=format,
+                max_source_length=max_source_length,
+                overwrite=overwrite,
+            )
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state with weights in place of models, for pickle and copies."""

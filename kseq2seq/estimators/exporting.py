@@ -7,7 +7,8 @@ import json
 import os
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,17 @@ FORMATS = {
     "litert": ("model.tflite", "litert"),
 }
 """What each format's file, or folder, is called, and what Keras calls the format."""
+
+
+@contextmanager
+def single_precision() -> Iterator[None]:
+    """Let Keras make layers that compute in float32, in this thread."""
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(policy)
 
 
 def export_model(

@@ -89,7 +89,7 @@ class BeamSearch(TokenSearch):
         beam = ops.repeat(
             ops.zeros_like(state[:, :1], dtype="int32"), self.options.beam_size, 1
         )
-        is_first = ops.equal(ops.arange(self.options.beam_size), 0)
+        is_first = ops.equal(ops.arange(self.options.beam_size, dtype="int32"), 0)
         rows = ops.reshape(beam, (-1, 1))
         carried = {
             "last_ids": ops.full_like(rows, START),
@@ -141,7 +141,7 @@ class BeamSearch(TokenSearch):
         carried = dict(carried)
         ended = has_ended(carried["last_ids"])  # (rows, 1)
         if self.options.length_penalty:
-            one = ops.where(ended, 0.0, 1.0)
+            one = ops.cast(~ended, "float32")
             carried["lengths"] += ops.reshape(one, (-1, self.options.beam_size))
         if self.options.coverage_penalty:
             carried["coverage"] += ops.where(ended, 0.0, weights)
@@ -263,8 +263,10 @@ class BeamSearch(TokenSearch):
 
 def _frozen(log_probs: Any, ended: Any) -> Any:
     """Return the log-probabilities; rows that have ended get 0 for PAD, else -inf."""
-    is_pad = ops.equal(ops.arange(log_probs.shape[-1]), PAD)
-    return ops.where(ended, ops.where(is_pad, 0.0, NEVER), log_probs)
+    # In NumPy: of two plain numbers Keras would make its default type.
+    frozen = np.full(log_probs.shape[-1], NEVER, "float32")
+    frozen[PAD] = 0
+    return ops.where(ended, ops.convert_to_tensor(frozen), log_probs)
 
 
 def _flat(index: Any, width: int) -> Any:
@@ -272,8 +274,8 @@ def _flat(index: Any, width: int) -> Any:
 
     The rows are `width` long; the indices that are returned have one axis.
     """
-    first = width * ops.expand_dims(ops.arange(ops.shape(index)[0]), 1)
-    return ops.reshape(index + ops.cast(first, "int32"), (-1,))
+    first = width * ops.arange(ops.shape(index)[0], dtype="int32")
+    return ops.reshape(index + ops.expand_dims(first, 1), (-1,))
 
 
 def _pick(values: Any, index: Any) -> Any:
@@ -290,8 +292,9 @@ def _weights_of(weights: Any, parents: Any, beam_size: int) -> Any:
     """
     max_length, _, num_answers = parents.shape
     batch, width = ops.shape(parents)[1], ops.shape(weights)[2]
-    beams = beam_size * ops.arange(max_length * batch)  # the first row of each beam
-    beams = ops.reshape(ops.cast(beams, "int32"), (max_length, -1, 1))
+    # The first row of each beam.
+    beams = beam_size * ops.arange(max_length * batch, dtype="int32")
+    beams = ops.reshape(beams, (max_length, -1, 1))
     rows = ops.reshape(parents + beams, (-1,))
     taken = ops.take(ops.reshape(weights, (-1, width)), rows, axis=0)
     taken = ops.reshape(taken, (max_length, -1, num_answers, width))

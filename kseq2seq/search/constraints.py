@@ -30,7 +30,7 @@ def end_not_before(log_probs: Any, step: Any, min_length: int) -> Any:
     """Take out END until `min_length` ids stand."""
     if not min_length:
         return log_probs
-    is_end = ops.equal(ops.arange(log_probs.shape[-1]), END)
+    is_end = ops.equal(ops.arange(log_probs.shape[-1], dtype="int32"), END)
     return ops.where(is_end & ops.less(step, min_length), NEVER, log_probs)
 
 
@@ -69,7 +69,7 @@ def no_ngram_twice(log_probs: Any, ids: Any, step: Any, size: int) -> Any:
         return log_probs
     size_of_vocabulary = log_probs.shape[-1]
     last = ids[:, size - 1 :]  # (rows, num_windows), the last id of each n-gram
-    counts = ops.less(ops.arange(size - 1, ids.shape[1]), step) & _is_token(last)
+    counts = ops.less(ops.arange(size - 1, ids.shape[1], dtype="int32"), step) & _is_token(last)
     for i in range(size - 1):
         # The i-th id of each n-gram against the i-th of those that now stand last.
         position = ops.maximum(step - (size - 1) + i, 0)
@@ -78,7 +78,8 @@ def no_ngram_twice(log_probs: Any, ids: Any, step: Any, size: int) -> Any:
         counts = counts & ops.equal(window, current) & _is_token(window)
     # Where no n-gram repeats, a column beyond the vocabulary is written.
     column = ops.where(counts, last, size_of_vocabulary)
-    row = ops.zeros_like(column) + ops.expand_dims(ops.arange(ops.shape(ids)[0]), 1)
+    row = ops.arange(ops.shape(ids)[0], dtype="int32")
+    row = ops.zeros_like(column) + ops.expand_dims(row, 1)
     where = ops.reshape(ops.stack([row, column], axis=-1), (-1, 2))
     repeats = ops.zeros_like(log_probs[:, :1], dtype="int32")
     repeats = ops.repeat(repeats, size_of_vocabulary + 1, axis=1)
@@ -120,7 +121,7 @@ def keep_top_p(log_probs: Any, p: float) -> Any:
     best, ids = ops.top_k(log_probs, log_probs.shape[-1])  # all, sorted
     probs = ops.exp(ops.log_softmax(best))
     before = ops.cumsum(probs, axis=-1) - probs
-    is_first = ops.equal(ops.arange(log_probs.shape[-1]), 0)
+    is_first = ops.equal(ops.arange(log_probs.shape[-1], dtype="int32"), 0)
     kept = ops.less(before, p) | is_first
     return _keep(log_probs, ops.where(kept, best, NEVER), ids)
 
@@ -128,7 +129,7 @@ def keep_top_p(log_probs: Any, p: float) -> Any:
 def _keep(log_probs: Any, best: Any, ids: Any) -> Any:
     """Return -inf but for the given ids, ``(rows, k)``, and their values."""
     ids = ops.cast(ids, "int32")
-    rows = ops.expand_dims(ops.arange(ops.shape(log_probs)[0]), 1)
+    rows = ops.expand_dims(ops.arange(ops.shape(log_probs)[0], dtype="int32"), 1)
     where = ops.stack([ops.zeros_like(ids) + rows, ids], axis=-1)  # (rows, k, 2)
     return ops.scatter_update(
         ops.full_like(log_probs, NEVER),

@@ -8,7 +8,13 @@ from typing import Any
 import keras
 from keras import ops
 
-from kseq2seq.search.stepping import Stepper, empty_weights, register, write
+from kseq2seq.search.stepping import (
+    Stepper,
+    empty_weights,
+    register,
+    weights_in,
+    write,
+)
 
 
 @register
@@ -54,8 +60,9 @@ class Rollout(Stepper):
 
     def call(self, memory: list[Any]) -> dict[str, Any]:
         states, constants = self._split(memory)
-        features = self.decoder.outputs[0].shape[-1]
-        first = ops.repeat(ops.zeros_like(states[0][:, :1]), features, axis=1)
+        values = self.decoder.outputs[0]
+        nothing = ops.zeros_like(states[0][:, :1], dtype=values.dtype)
+        first = ops.repeat(nothing, values.shape[-1], axis=1)
         buffers = [ops.repeat(ops.expand_dims(first, 0), self.max_length, axis=0)]
         first = ops.expand_dims(first, 1)  # (batch, 1, features)
         if self.gives_weights:
@@ -68,7 +75,7 @@ class Rollout(Stepper):
             values, *outputs = self.decoder([last, *states, *constants])
             new = [write(results[0], step, values[:, 0])]
             if self.gives_weights:
-                new.append(write(results[1], step, outputs[-1][:, 0]))
+                new.append(write(results[1], step, weights_in(outputs)))
             return (values, *new, *outputs[: self.num_states])
 
         carried = ops.fori_loop(0, self.max_length, advance, (first, *buffers, *states))

@@ -59,7 +59,8 @@ class ScheduledSampling(Stepper):
         target_len = ops.shape(gold)[1]
         chance = random_uniform((ops.shape(gold)[0], target_len), self.seed_generator)
         is_gold = chance < ops.convert_to_tensor(self.probability)
-        is_gold = is_gold | ops.equal(ops.arange(target_len), 0)  # START is always fed
+        steps = ops.arange(target_len, dtype="int32")
+        is_gold = is_gold | ops.equal(steps, 0)  # START is always fed
         if len(gold.shape) > 2:
             is_gold = ops.expand_dims(is_gold, -1)
         states, constants = self._split([ops.stop_gradient(m) for m in memory])
@@ -67,14 +68,15 @@ class ScheduledSampling(Stepper):
         def feed(step: Any, carried: tuple[Any, ...]) -> tuple[Any, ...]:
             fed, own, *states = carried
             # Choose here alone: what was fed before this step stays.
-            here = ops.equal(ops.arange(target_len), step)
+            here = ops.equal(steps, step)
             here = ops.reshape(here, (-1, *[1] * (len(gold.shape) - 2)))
             fed = ops.where(here & ~is_gold, own, fed)
             current = ops.take(fed, [step], axis=1)  # (batch, 1)
             outputs, *states = self.decoder(
                 [current, *states, *constants], training=False
             )
-            return (fed, self._own(outputs), *states[: self.num_states])
+            own = ops.cast(self._own(outputs), gold.dtype)
+            return (fed, own, *states[: self.num_states])
 
         # Not a while loop: JAX has no reverse mode for one.
         fed, *_ = ops.fori_loop(0, target_len, feed, (gold, gold[:, :1], *states))
@@ -83,7 +85,7 @@ class ScheduledSampling(Stepper):
     def _own(self, outputs: Any) -> Any:
         """Return the decoder's own next input from its logits or values."""
         if keras.backend.standardize_dtype(self.decoder.inputs[0].dtype) == "int32":
-            return ops.cast(ops.argmax(outputs, axis=-1), "int32")
+            return ops.argmax(outputs, axis=-1)
         return outputs
 
     def compute_output_spec(

@@ -14,6 +14,10 @@ register = keras.saving.register_keras_serializable(package="kseq2seq")
 class Stepper(keras.layers.Layer):
     """Runs a decoder over what the encoder gave.
 
+    Its own figures (scores, penalties, draws) are float32; what the encoder gave stays
+    of the type that the models compute in, whatever policy of Keras holds when the
+    layer is made.
+
     Parameters
     ----------
     decoder : keras.Model
@@ -27,7 +31,7 @@ class Stepper(keras.layers.Layer):
     """
 
     def __init__(self, decoder: keras.Model, num_states: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)
         self.decoder = decoder
         self.num_states = num_states
 
@@ -51,6 +55,11 @@ class Stepper(keras.layers.Layer):
     def from_config(cls, config: dict[str, Any]) -> Stepper:
         decoder = keras.saving.deserialize_keras_object(config["decoder"])
         return cls(**{**config, "decoder": decoder})
+
+
+def weights_in(outputs: Sequence[Any]) -> Any:
+    """Return the attention weights of a single step: ``(rows, source_len)`` float32."""
+    return ops.cast(outputs[-1][:, 0], "float32")
 
 
 def write(buffer: Any, step: Any, value: Any) -> Any:

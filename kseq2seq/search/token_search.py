@@ -16,7 +16,7 @@ from kseq2seq.search.constraints import (
     no_ngram_twice,
 )
 from kseq2seq.search.options import SearchOptions
-from kseq2seq.search.stepping import Stepper
+from kseq2seq.search.stepping import Stepper, weights_in
 from kseq2seq.vocabulary import END, PAD
 
 
@@ -66,7 +66,7 @@ class TokenSearch(Stepper):
         """Return log-probabilities ``(rows, vocabulary)``, states and the weights."""
         logits, *outputs = self.decoder([last_ids, *states, *constants])
         log_probs = ops.log_softmax(ops.cast(logits[:, 0], "float32"))
-        weights = outputs[-1][:, 0] if self.attends else None  # (rows, source_len)
+        weights = weights_in(outputs) if self.attends else None
         return log_probs, list(outputs[: self.num_states]), weights
 
     def _constrain(self, log_probs: Any, step: Any, ids: Any) -> Any:

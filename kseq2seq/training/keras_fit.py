@@ -22,6 +22,7 @@ from kseq2seq.batching import (
     run_length,
 )
 from kseq2seq.training.callbacks import RefuseDivergence
+from kseq2seq.training.optimizers import build_once
 from kseq2seq.training.state import Checkpointing, TrainingState
 
 STEPS_WORTH_COMPILING = 800
@@ -238,7 +239,7 @@ def _run_by_run(
     model.compute_loss(*arguments, training=False)
     model.compute_metrics(*arguments)
     model.reset_metrics()
-    model.optimizer.build(model.trainable_variables)
+    build_once(model.optimizer, model.trainable_variables)
 
     function = partial(_tensorflow.run_function, model, jit_compile=model.jit_compile)
     numbers, model.train_function = function(model.train_step, runs)

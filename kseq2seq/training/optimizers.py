@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -129,6 +130,17 @@ def make_optimizer(
         raise ValueError(
             f"optimizer cannot be copied, as each fit needs: {error}"
         ) from error
+
+
+def build_once(optimizer: keras.optimizers.Optimizer, variables: Sequence[Any]) -> None:
+    """Make an optimizer's variables, unless they are there.
+
+    Keras's optimizers do nothing when they are built again, but for the
+    ``LossScaleOptimizer``, which a model of ``mixed_float16`` wraps around its own: it
+    makes more variables each time.
+    """
+    if not optimizer.built:
+        optimizer.build(list(variables))
 
 
 def _added(momentum: float | None, accumulation: int) -> dict[str, Any]:

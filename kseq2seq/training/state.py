@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from kseq2seq.batching import BucketedBatches, StreamBatches
+from kseq2seq.training.optimizers import build_once
 
 _NUMBERS = (bool, int, float, type(None))
 
@@ -92,7 +93,7 @@ class Checkpointing(keras.callbacks.Callback):
         described, arrays = self.state.description, self.state.arrays
         self.epochs_done = described["epochs"]
         if arrays:
-            self.model.optimizer.build(self.model.trainable_variables)
+            build_once(self.model.optimizer, self.model.trainable_variables)
             for name, variable in self._variables().items():
                 variable.assign(arrays[name])
         if isinstance(self.batches, BucketedBatches):
