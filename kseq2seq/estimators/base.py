@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import keras
 import numpy as np
@@ -292,9 +291,8 @@ class SequenceEstimator(TrainingSettings, SourceSettings, BaseEstimator):
         """
         self._check_fitted()
         with single_precision():
-            is_single = self._network.dtype_policy.name == "float32"
-            exported = self if is_single else copy.copy(self)
-            model, description = exported._exported()
+            # Keras's recurrent dropout draws numbers for answers as well.
+            model, description = self._twin(recurrent_dropout=0.0)._exported()
             return export_model(
                 model,
                 description,
@@ -303,6 +301,16 @@ class SequenceEstimator(TrainingSettings, SourceSettings, BaseEstimator):
                 max_source_length=max_source_length,
                 overwrite=overwrite,
             )
+
+    def _twin(self, **settings: Any) -> Self:
+        """Return an estimator of the same weights, its models built anew.
+
+        With these settings in place of their own, and under Keras's present policy.
+        """
+        twin = type(self).__new__(type(self))
+        state = self.__getstate__()
+        twin.__setstate__({**state, "_settings": {**self._settings, **settings}})
+        return twin
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state with weights in place of models, for pickle and copies."""

@@ -93,6 +93,7 @@ class Checkpoint:
         self._began = dict(rng.bit_generator.state)
         self._data = ""
         self._objective: list[str] = []
+        self._precision = ""
 
     def _kept(self, artifact: Artifact) -> dict[str, Any]:
         """Return what the file holds beside the model."""
@@ -169,6 +170,19 @@ class Checkpoint:
                 "resume from it, or choose another path to begin anew."
             )
 
+    def check_precision(self, policy: str) -> None:
+        """Raise unless the models compute under the policy of Keras of the file's."""
+        self._precision = before = policy
+        if self.artifact is not None:
+            before = self._kept(self.artifact).get("precision", policy)
+        if before != policy:
+            raise ValueError(
+                f"{self.path} was written by a fit under Keras's dtype policy "
+                f"{before!r}, and the policy is {policy!r}. Call "
+                f"keras.config.set_dtype_policy({before!r}) to resume from it, or "
+                "choose another path to begin anew."
+            )
+
     def check_data(self, task: Task) -> None:
         """Raise unless the data, ids and what goes with them, are those of the file."""
         self._data = task.digest()
@@ -192,6 +206,7 @@ class Checkpoint:
             "began": self._began,
             "data": self._data,
             "objective": self._objective,
+            "precision": self._precision,
             "state": state.description,
         }
         persistence.write_artifact(

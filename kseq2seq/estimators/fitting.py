@@ -278,6 +278,7 @@ def _check_same_models(estimator: SequenceEstimator) -> None:
 
 def _resume(estimator: SequenceEstimator, file: Checkpoint, task: Task) -> None:
     """Take on the weights of a checkpoint that was written on the same data."""
+    file.check_precision(estimator._network.dtype_policy.name)
     file.check_data(task)
     if file.artifact is not None:
         set_weights(estimator._network, file.artifact.arrays)

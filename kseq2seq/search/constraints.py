@@ -69,7 +69,9 @@ def no_ngram_twice(log_probs: Any, ids: Any, step: Any, size: int) -> Any:
         return log_probs
     size_of_vocabulary = log_probs.shape[-1]
     last = ids[:, size - 1 :]  # (rows, num_windows), the last id of each n-gram
-    counts = ops.less(ops.arange(size - 1, ids.shape[1], dtype="int32"), step) & _is_token(last)
+    counts = ops.less(
+        ops.arange(size - 1, ids.shape[1], dtype="int32"), step
+    ) & _is_token(last)
     for i in range(size - 1):
         # The i-th id of each n-gram against the i-th of those that now stand last.
         position = ops.maximum(step - (size - 1) + i, 0)

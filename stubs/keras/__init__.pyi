@@ -21,6 +21,7 @@ class Model(layers.Layer):
     input: Any
     output: Any
     input_shape: Any
+    dtype_policy: Any
     output_shape: Any
     layers: list[Any]
     metrics: list[Any]
