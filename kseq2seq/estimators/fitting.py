@@ -117,8 +117,8 @@ def _fit(
             broken_off = None
         if broken_off is not None:
             rng.bit_generator.state = broken_off.began
-        began = dict(rng.bit_generator.state)
         file = _open_checkpoint(estimator, checkpoint, rng)
+        began = dict(rng.bit_generator.state)
         data = data.weighted()
         known: Sequence[Any] = (None, None) if file is None else file.codecs
         if continues:
