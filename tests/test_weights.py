@@ -87,7 +87,7 @@ def test_answers_and_losses_of_validation_are_weighted(given):
         "patience": None,
         "batch_size": len(X),
         "validation_fraction": 0.5,
-        "callbacks": [FreeRunningValidation(["token_accuracy"])],
+        "callbacks": [FreeRunningValidation(["token_accuracy", "chrf"])],
     }
     data = {"validation_data": (X, Y, weights)} if given else {"sample_weight": weights}
     estimator = Seq2SeqEstimator(**settings).fit(X, Y, **data)

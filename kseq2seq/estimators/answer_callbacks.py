@@ -46,12 +46,7 @@ def attach_callbacks(
                 "validation_data, a validation_fraction above 0, or patience=None."
             )
     for callback in attached:
-        callback.attach(
-            predict,
-            X,
-            y,
-            tokens=answerer.target.tokens,
-            sample_weight=task.validation.weights,
-        )
+        callback.attach(predict, X, y, tokens=answerer.target.tokens)
+        callback.weigh_by(task.validation.weights)
         callback.judge_by(answerer.judge)
     trainer.callbacks = attached + others

@@ -11,7 +11,13 @@ import keras
 import numpy as np
 
 from kseq2seq.arguments import check_real, check_whole
-from kseq2seq.metrics import DEFAULT_METRICS, check_metrics, matches, measure
+from kseq2seq.metrics import (
+    DEFAULT_METRICS,
+    TEXT_METRICS,
+    check_metrics,
+    matches,
+    measure,
+)
 
 Judge = Callable[..., dict[str, float]]
 """From right answers, given answers and names of metrics to figures by name."""
@@ -32,6 +38,7 @@ class AttachedCallback(keras.callbacks.Callback):
     def __init__(self) -> None:
         super().__init__()
         self._predict: Callable[[Sequence[Any]], Sequence[Any]] | None = None
+        self._weights: np.ndarray | None = None
 
     def attach(
         self,
@@ -40,7 +47,6 @@ class AttachedCallback(keras.callbacks.Callback):
         y: Sequence[Any],
         *,
         tokens: Callable[[Sequence[Any]], Sequence[Any]] = list,
-        sample_weight: Sequence[float] | np.ndarray | None = None,
     ) -> Self:
         """Say what to look at.
 
@@ -53,9 +59,6 @@ class AttachedCallback(keras.callbacks.Callback):
         tokens : callable, optional
             Splits a list of answers into lists of tokens, for metrics that count them;
             left as they are when not given.
-        sample_weight : sequence of float, optional
-            How much each pair counts where answers are measured; all the same when
-            None.
 
         Returns
         -------
@@ -64,8 +67,19 @@ class AttachedCallback(keras.callbacks.Callback):
         """
         self._predict, self._tokens = predict, tokens
         self._judge: Judge = partial(measure, tokens=tokens)
-        self._X, self._y, self._weights = X, y, sample_weight
+        self._X, self._y = X, y
         return self
+
+    def weigh_by(self, sample_weight: np.ndarray) -> None:
+        """Let pairs count by their weights where answers are measured.
+
+        Parameters
+        ----------
+        sample_weight : array of float ``(n_pairs,)``
+            Above 0. For BLEU and chrF each pair counts the same.
+        """
+        same = not (sample_weight != sample_weight[:1]).any()
+        self._weights = None if same else sample_weight
 
     def judge_by(self, judge: Judge) -> None:
         """Measure as an estimator does, in place of ``kseq2seq.metrics.measure``.
@@ -176,9 +190,19 @@ class FreeRunningValidation(AnswerCallback):
     def look(self, epoch: int, logs: dict[str, float]) -> None:
         """Measure."""
         _, y, answers = self._answers(self.max_pairs)
-        weights = None if self._weights is None else self._weights[: self.max_pairs]
-        measured = self._judge(y, answers, self.metrics, sample_weight=weights)
+        measured = self._measured(y, answers)
         self._last = {f"val_{name}": value for name, value in measured.items()}
+
+    def _measured(self, y: Sequence[Any], answers: Any) -> dict[str, float]:
+        """Return the metrics by name, in their order."""
+        if self._weights is None:
+            return self._judge(y, answers, self.metrics)
+        weights = self._weights[: self.max_pairs]
+        measured: dict[str, float] = {}
+        for metric in self.metrics:
+            weighted = {} if metric in TEXT_METRICS else {"sample_weight": weights}
+            measured |= self._judge(y, answers, [metric], **weighted)
+        return measured
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Measure, if it is time, and hand on the last measurement."""
