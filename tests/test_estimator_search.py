@@ -11,7 +11,7 @@ def test_parameters_of_the_search_shape_answers_after_a_fit(fitted):
     estimator.set_params(beam_size=4)
     assert estimator.predict(["abc", "d"]) == greedy == ["cba", "d"]
     estimator.set_params(beam_size=1, forced_prefix="dd")
-    assert all(answer.startswith("dd") for answer in estimator.predict(["abc", ""]))
+    assert all(answer.startswith("dd") for answer in estimator.predict(["abc", "d"]))
     estimator.set_params(forced_prefix=None, forbidden_tokens="ca")
     assert not set("ca") & set("".join(estimator.predict(["abc", "aaa"])))
     estimator.set_params(forbidden_tokens=None, min_length=4)
