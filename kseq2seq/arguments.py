@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,12 @@ def shown(value: Any) -> str:
     text = repr(value)
     text = text if len(text) <= 60 else f"{text[:57]}..."
     return f"{text} ({type(value).__name__})"
+
+
+def has_order(values: Any) -> bool:
+    """Whether these are values one after the other: no text, set or mapping."""
+    unordered = isinstance(values, str | bytes | Set | Mapping)
+    return isinstance(values, Iterable) and not unordered
 
 
 def is_pair(value: Any) -> bool:

@@ -242,16 +242,15 @@ class Answerer:
             restarts=search.random_state is not None and not continues,
             verbose=search.verbose in (1, "auto"),
         )
-        if not (self.source.saw_empty or self.target.width):
-            _say_nothing(answers, np.flatnonzero(sources.lengths == 0))
+        empty = np.flatnonzero(sources.lengths == 0)
+        if len(empty) and not (self.source.saw_empty or self.target.width):
+            _say_nothing(answers, empty)
         return answers
 
 
 def _say_nothing(answers: dict[str, np.ndarray], rows: np.ndarray) -> None:
     """Make the answers of these rows empty, and certain."""
     for name, array in answers.items():
-        if len(rows) and not array.flags.writeable:
-            answers[name] = array = array.copy()
         array[rows] = 0
         if name == "scores" and array.ndim > 1:
             array[rows, 1:] = -np.inf  # there is no second best

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
+
+from kseq2seq.arguments import has_order
 
 
 class LabelCodec:
@@ -86,10 +88,11 @@ class LabelCodec:
             there = sums > 0
             weights[there] = sums.sum() / (there.sum() * sums[there])
             return weights
+        known = self.classes.tolist()
         for label, weight in class_weight.items():
             if isinstance(label, np.generic):
                 label = label.item()
-            if label not in (known := self.classes.tolist()):
+            if label not in known:
                 raise ValueError(
                     f"class_weight has the label {label!r}, which is none of the "
                     f"classes {known!r:.60}."
@@ -115,7 +118,7 @@ class LabelCodec:
 
 def as_labels(name: str, y: Any) -> np.ndarray:
     """Return the labels as a 1-D array of one kind: numbers, flags or strings."""
-    if isinstance(y, str | bytes | Set | Mapping) or not isinstance(y, Iterable):
+    if not has_order(y):
         raise TypeError(f"{name} must be a list or an array of labels; got {y!r:.60}.")
     values = list(y) if isinstance(y, Iterator) else y
     kind = getattr(getattr(values, "dtype", None), "kind", "O")

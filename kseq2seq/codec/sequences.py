@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Sequence
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 
-from kseq2seq.arguments import shown
+from kseq2seq.arguments import has_order, shown
 from kseq2seq.vocabulary import Token, Vocabulary
 
 KINDS = {
@@ -44,8 +44,7 @@ def as_sequences(name: str, values: Any) -> tuple[list[Any], str]:
     """
     if isinstance(values, np.ndarray) and values.ndim == 0:
         values = values.item()
-    unordered = isinstance(values, str | bytes | Set | Mapping)
-    if unordered or not isinstance(values, Iterable):
+    if not has_order(values):
         raise TypeError(
             f"{name} must hold strings, token lists or rows of integers; got "
             f"{shown(values)}. For a single one pass a list: [{name}]."

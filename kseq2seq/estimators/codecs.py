@@ -76,9 +76,9 @@ def shared_ids(settings: TargetSettings, X: Any, y: Any) -> list[Encoded]:
     for name, values in (("X", sources), ("y", targets)):
         codec = copy.copy(both)
         codec.name, codec.reverse = name, name == "X" and settings.reverse_source
-        ids = codec.encode(values, unknown="unk")
         codec.saw_empty = False
-        encoded.append((codec, codec.note_empty(ids)))
+        ids = codec.note_empty(codec.encode(values, unknown="unk"))
+        encoded.append((codec, ids))
     return encoded
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence, Set, Sized
+from collections.abc import Iterator, Sequence, Sized
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from kseq2seq.arguments import check_lengths, check_sample_weight, shown
+from kseq2seq.arguments import check_lengths, check_sample_weight, has_order, shown
 from kseq2seq.codec import SequenceCodec
 from kseq2seq.ragged import RaggedIds
 
@@ -65,9 +65,8 @@ class FitData:
 
 def _can_be_taken_from(values: Any) -> bool:
     """Whether some of the values can be taken by their places."""
-    if isinstance(values, str | bytes | Set | Mapping):
-        return False
-    return isinstance(values, Sized) and getattr(values, "ndim", 1) > 0
+    is_sized = isinstance(values, Sized) and getattr(values, "ndim", 1) > 0
+    return is_sized and has_order(values)
 
 
 def _take(values: Any, rows: np.ndarray) -> Any:

@@ -336,9 +336,9 @@ def _validation_batches(
     estimator: SequenceEstimator, task: Task, batch_size: int, num_buckets: int
 ) -> BucketedBatches | None:
     """Return the batches to validate on, None where there are no examples."""
-    if not len(task.validation):
-        return None
     num_pairs = len(task.validation)
+    if not num_pairs:
+        return None
     even = math.ceil(num_pairs / math.ceil(num_pairs / batch_size))
     return estimator._batches(
         task.validation,

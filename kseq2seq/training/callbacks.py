@@ -260,11 +260,8 @@ class StopAtLoss(keras.callbacks.Callback):
 
 def is_finite(model: keras.Model) -> bool:
     """Whether all weights of a model are finite numbers."""
-    return all(
-        bool(keras.ops.all(keras.ops.isfinite(variable)))
-        for variable in model.weights
-        if keras.backend.is_float_dtype(variable.dtype)
-    )
+    arrays = map(keras.ops.convert_to_numpy, model.weights)
+    return all(bool(np.isfinite(array).all()) for array in arrays)
 
 
 class RefuseDivergence(keras.callbacks.Callback):
@@ -276,11 +273,14 @@ class RefuseDivergence(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Look at losses and weights, before anything keeps the weights."""
         logs = logs or {}
-        losses = {"loss": "the loss", "val_loss": "the validation loss"}
+        losses = {
+            "the loss": logs.get("loss", 0.0),
+            "the validation loss": logs.get("val_loss", 0.0),
+        }
         wrong = [
-            f"{name} was {logs[key]}"
-            for key, name in losses.items()
-            if not math.isfinite(logs.get(key, 0.0))
+            f"{name} was {loss}"
+            for name, loss in losses.items()
+            if not math.isfinite(loss)
         ]
         if not (wrong or is_finite(self.model)):
             wrong = ["weights were not finite"]

@@ -101,10 +101,11 @@ def make_optimizer(
         clip_norm = check_real("clip_norm", clip_norm, exclusive=True)
     added = _added(ema_momentum, gradient_accumulation_steps)
     rate = warmed_up(learning_rate, warmup_steps, num_updates)
-    averages = ema_momentum is not None
+    by_name = isinstance(optimizer, str)
+    kind: Any = OPTIMIZERS[optimizer.lower()] if by_name else type(optimizer)
+    if ema_momentum is not None:
+        kind = _averaging(kind)
     if isinstance(optimizer, str):
-        kind: Any = OPTIMIZERS[optimizer.lower()]
-        kind = _averaging(kind) if averages else kind
         return kind(learning_rate=rate, global_clipnorm=clip_norm, **added)
     if warmup_steps:
         raise ValueError(
@@ -123,8 +124,6 @@ def make_optimizer(
     if not wraps and all(config.get(name) is None for name in clips):
         config["global_clipnorm"] = clip_norm
     try:
-        kind = type(optimizer)
-        kind = _averaging(kind) if averages else kind
         return kind.from_config({**config, **added})
     except (TypeError, ValueError) as error:
         raise ValueError(
