@@ -598,6 +598,9 @@ def test_averages_of_a_short_training_are_no_initial_weights(tmp_path):
     loaded = keras.models.load_model(tmp_path / "training.keras")
     assert type(loaded.optimizer) is keras.optimizers.Adam
     assert loaded.optimizer.ema_momentum == 0.999
+    again = make_optimizer(training.optimizer, learning_rate=1.0, ema_momentum=0.9)
+    assert type(again) is type(training.optimizer)
+    assert again.get_config()["ema_momentum"] == 0.9
 
 
 def test_averaged_weights_leave_the_training_as_it_is():

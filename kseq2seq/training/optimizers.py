@@ -51,6 +51,8 @@ class RisingMomentum:
 @cache
 def _averaging(optimizer: Any) -> Any:
     """Return a class of optimizers with a rising momentum; files name Keras's own."""
+    if issubclass(optimizer, RisingMomentum):  # that of an earlier fit
+        return optimizer
     names = {"__module__": optimizer.__module__, "__doc__": optimizer.__doc__}
     return type(optimizer.__name__, (RisingMomentum, optimizer), names)
 
