@@ -1,8 +1,12 @@
 """Parameters of the search, which shape answers after a fit."""
 
 import copy
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
+
+from kseq2seq.answering import answerer
 
 
 def test_parameters_of_the_search_shape_answers_after_a_fit(fitted):
@@ -11,7 +15,7 @@ def test_parameters_of_the_search_shape_answers_after_a_fit(fitted):
     estimator.set_params(beam_size=4)
     assert estimator.predict(["abc", "d"]) == greedy == ["cba", "d"]
     estimator.set_params(beam_size=1, forced_prefix="dd")
-    assert all(answer.startswith("dd") for answer in estimator.predict(["abc", ""]))
+    assert all(answer.startswith("dd") for answer in estimator.predict(["abc", "b"]))
     estimator.set_params(forced_prefix=None, forbidden_tokens="ca")
     assert not set("ca") & set("".join(estimator.predict(["abc", "aaa"])))
     estimator.set_params(forbidden_tokens=None, min_length=4)
@@ -93,3 +97,43 @@ def test_a_search_that_cannot_be_is_refused_and_spoils_nothing(
         estimator.predict(["ab"])
     before = {name: getattr(fitted, name) for name in parameters}
     assert estimator.set_params(**before).predict(["ab"]) == ["ba"]
+
+
+def count_builds(monkeypatch):
+    """Return a list that gets an entry for each generator that is built."""
+    built, build = [], answerer.build_generator
+
+    def counting(*arguments, **options):
+        built.append(options["beam_size"])
+        return build(*arguments, **options)
+
+    monkeypatch.setattr(answerer, "build_generator", counting)
+    return built
+
+
+def test_settings_that_alternate_build_a_generator_each_once(fitted, monkeypatch):
+    estimator, built = copy.deepcopy(fitted), count_builds(monkeypatch)
+    first = [estimator.predict_n_best(["abc"], n) for n in range(1, 6)]
+    again = [estimator.predict_n_best(["abc"], n) for n in range(1, 6)]
+    assert built == [1, 2, 3, 4, 5] and again == first
+
+
+def test_the_generators_asked_for_last_are_kept(fitted, monkeypatch):
+    monkeypatch.setattr(answerer, "MOST_GENERATORS", 2)
+    estimator, built = copy.deepcopy(fitted), count_builds(monkeypatch)
+    for beam_size in (2, 3, 2, 4, 2, 3):  # 4 takes the place of 3, and 3 that of 4
+        _ = estimator.set_params(beam_size=beam_size).generator_
+    assert built == [2, 3, 4, 3]
+    assert len(estimator._answerer._generators) == 2
+
+
+def test_threads_that_alternate_settings_get_their_answers(fitted, monkeypatch):
+    monkeypatch.setattr(answerer, "MOST_GENERATORS", 1)
+    estimator = copy.deepcopy(fitted)
+    sizes = [1, 2] * 3
+    expected = {n: fitted.predict_n_best(["abcd", "b"], n) for n in set(sizes)}
+    with ThreadPoolExecutor(3) as pool:
+        found = pool.map(partial(estimator.predict_n_best, ["abcd", "b"]), sizes)
+        for n, answers in zip(sizes, found, strict=True):
+            for right, got in zip(expected[n], answers, strict=True):
+                assert [one.answer for one in got] == [one.answer for one in right]
