@@ -9,7 +9,7 @@ import keras
 from kseq2seq.arguments import check_whole
 from kseq2seq.builders import Seq2SeqModels, build_ensemble
 from kseq2seq.declarations import documented
-from kseq2seq.layers import FixedShapeModel
+from kseq2seq.layers import FixedShapeGenerator, Generator
 from kseq2seq.search import LONGEST, Rollout, SearchOptions, TokenSearch, make_search
 from kseq2seq.vocabulary import PAD, START
 
@@ -118,7 +118,7 @@ def build_generator(
     if not isinstance(memory, list):
         memory = [memory]  # some of Keras's paths unpack a list of one
     # Frames of another width would fail in the depths of a backend.
-    model = keras.Model if source.dtype == "int32" else FixedShapeModel
+    model = Generator if source.dtype == "int32" else FixedShapeGenerator
     return model(source, search(memory), name="generator")
 
 

@@ -71,11 +71,14 @@ def generate(
     ------
     ValueError, TypeError
         When these are no generator and no sources.
+    RuntimeError
+        In a process that was forked after TensorFlow had run in its parent.
     """
     if not isinstance(generator, keras.Model) or not isinstance(generator.output, dict):
         raise TypeError(
             f"generator must be what build_generator returned; got {shown(generator)}."
         )
+    _tensorflow.check_can_run()
     check_batch_size(batch_size)
     sources = RaggedIds.of(sources)
     if not len(sources):

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from kseq2seq import _tensorflow
 from kseq2seq.arguments import check_flag, check_lengths, check_sample_weight, make_rng
 from kseq2seq.batching import BucketedBatches, StreamBatches
 from kseq2seq.codec import SequenceCodec
@@ -107,6 +108,7 @@ def _fit(
     keeps_optimizer : bool, default False
         Whether it also starts with the last optimizer.
     """
+    _tensorflow.check_can_run()
     continues = continues and estimator._is_fitted
     with _all_or_nothing(estimator, continues=continues):
         estimator._check()
