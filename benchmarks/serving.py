@@ -1,9 +1,9 @@
 """How many requests a second one process answers, by one thread and by eight.
 
-Run ``python -m benchmarks.serving [--rounds 5] [--seconds 3] [--threads 8]``, on a quiet
-machine. A small model with attention learns arithmetic for two epochs. In each round one
-thread answers for some seconds, and then all threads together; a request is one problem,
-or 64 of them. The ratios are of the medians.
+Run ``python -m benchmarks.serving [--rounds 5] [--seconds 3] [--threads 8]``, on a
+quiet machine. A small model with attention learns arithmetic for two epochs. In each
+round one thread answers for some seconds, and then all threads together; a request is
+one problem, or 64 of them. The ratios are of the medians.
 """
 
 from __future__ import annotations
