@@ -22,9 +22,11 @@ FLOORS = [
     {"__main__"},
 ]
 # Within a floor: the vocabulary has the ids that all others use; a codec gives its ids
-# ragged; persistence locks what it writes.
+# ragged; persistence locks what it writes; accuracies by
+# position are measured and drawn.
 WITHIN = {
     ("persistence", "file_locks"),
+    ("plotting", "metrics"),
     ("layers", "vocabulary"),
     ("ragged", "vocabulary"),
     ("codec", "vocabulary"),
