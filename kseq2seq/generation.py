@@ -9,7 +9,7 @@ import keras
 from kseq2seq.arguments import check_whole
 from kseq2seq.builders import Seq2SeqModels, build_ensemble
 from kseq2seq.declarations import documented
-from kseq2seq.layers import FixedShapeModel
+from kseq2seq.layers import FixedShapeGenerator, Generator
 from kseq2seq.search import LONGEST, Rollout, SearchOptions, TokenSearch, make_search
 from kseq2seq.vocabulary import PAD, START
 
@@ -114,12 +114,21 @@ def build_generator(
     source = models.encoder.inputs[0]
     source = keras.Input(source.shape[1:], name=source.name, dtype=source.dtype)
     search = _search(models, int(max_length), options)
-    memory = models.encoder(source)
+    memory = _unshared(models.encoder)(source)
     if not isinstance(memory, list):
         memory = [memory]  # some of Keras's paths unpack a list of one
     # Frames of another width would fail in the depths of a backend.
-    model = keras.Model if source.dtype == "int32" else FixedShapeModel
+    model = Generator if source.dtype == "int32" else FixedShapeGenerator
     return model(source, search(memory), name="generator")
+
+
+def _unshared(model: keras.Model) -> keras.Model:
+    """Return the same model as one of its own.
+
+    Keras notes in a model what was made of it: a generator would live as long as the
+    encoder.
+    """
+    return type(model)(model.inputs, model.outputs, name=model.name)
 
 
 def _search(

@@ -6,6 +6,7 @@ without pickle. The file is written beside its place and moved there whole.
 
 from __future__ import annotations
 
+import errno
 import glob
 import io
 import json
@@ -13,7 +14,7 @@ import math
 import os
 import secrets
 import stat
-import tempfile
+import time
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -23,9 +24,12 @@ from typing import Any
 
 import numpy as np
 
+from kseq2seq import file_locks
+
 FORMAT = "kseq2seq"
 FORMAT_VERSION = 1
 _DESCRIPTION = "model.json"
+_SECONDS_OF_A_DAY = 86_400
 _MOST_COMPRESSED = 100
 """Trained weights shrink by a tenth; what shrinks a hundred times is none."""
 _ALWAYS_UNPACKED = 2**26
@@ -89,11 +93,15 @@ def check_can_write(
             f"the folder {path.parent} does not exist; make it, or choose another."
         )
     try:
-        tempfile.TemporaryFile(dir=path.parent).close()
+        temporary, handle = _create_beside(_target(path), None)
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise _no_path(name, path, error) from None
         raise OSError(
             f"{path} cannot be written: {error.strerror}. Choose another folder."
         ) from error
+    os.close(handle)
+    temporary.unlink(missing_ok=True)
     return path
 
 
@@ -107,9 +115,13 @@ def _as_path(name: str, path: Any) -> Path:
     except FileNotFoundError:
         pass
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ValueError(f"{name} cannot be {str(path)!r:.60}: {reason}.") from None
+        raise _no_path(name, path, error) from None
     return path
+
+
+def _no_path(name: str, path: Path, error: Exception) -> ValueError:
+    reason = getattr(error, "strerror", None) or error
+    return ValueError(f"{name} cannot be {str(path)!r:.60}: {reason}.")
 
 
 def write_artifact(
@@ -133,11 +145,11 @@ def write_artifact(
     OSError
         When the file exists and is not to be replaced, or cannot be written.
     """
-    path = check_can_write(path, overwrite=overwrite)
-    if path.is_symlink():
-        path = path.resolve()  # the link stays one
+    path = _target(check_can_write(path, overwrite=overwrite))
     mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else None
-    temporary, handle = _create_beside(path, mode)
+    temporary, handle = _create_locked(path, mode)
+    # Keeps the lock until the file stands in its place.
+    held = None if file_locks.fcntl is None else os.dup(handle)
     try:
         with os.fdopen(handle, "wb") as file:
             if mode is not None:
@@ -149,7 +161,16 @@ def write_artifact(
     except BaseException:
         os.unlink(temporary)
         raise
+    finally:
+        if held is not None:
+            os.close(held)
+    remove_unfinished(path)
     return path
+
+
+def _target(path: Path) -> Path:
+    """Return the file that a link stands for, so that the link stays one."""
+    return path.resolve() if path.is_symlink() else path
 
 
 def _create_beside(path: Path, mode: int | None) -> tuple[Path, int]:
@@ -168,10 +189,43 @@ def _unfinished(path: Path) -> str:
     return f".{path.name}.unfinished-"
 
 
+def _create_locked(path: Path, mode: int | None) -> tuple[Path, int]:
+    """Return a new file as :func:`_create_beside`, locked for as long as it is open."""
+    while True:
+        temporary, handle = _create_beside(path, mode)
+        file_locks.take(handle, waits=True)
+        if file_locks.is_at(handle, temporary):
+            return temporary, handle
+        os.close(handle)  # another took it for one that was left, and removed it
+
+
 def remove_unfinished(path: Path) -> None:
-    """Remove the unfinished files of killed writes; no write may be under way."""
+    """Remove the unfinished files of writes to a path that were killed.
+
+    Those that are still written are locked and stay. Where the system has no locks,
+    only what is older than a day goes.
+    """
+    path = _target(path)
     for left in path.parent.glob(f"{glob.escape(_unfinished(path))}*"):
-        left.unlink(missing_ok=True)
+        try:
+            _remove_if_left(left)
+        except OSError:  # gone already, or not ours to remove
+            continue
+
+
+def _remove_if_left(unfinished: Path) -> None:
+    """Remove an unfinished file unless somebody still writes it."""
+    handle = os.open(unfinished, os.O_RDWR)
+    try:
+        is_locked = file_locks.take(handle)
+        if is_locked:
+            unfinished.unlink()
+    finally:
+        os.close(handle)
+    if is_locked is None:
+        age = time.time() - unfinished.stat().st_mtime
+        if age > _SECONDS_OF_A_DAY:
+            unfinished.unlink()
 
 
 def _write_zip(file: Any, artifact: Artifact) -> None:

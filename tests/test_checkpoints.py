@@ -172,7 +172,7 @@ def test_what_training_does_not_depend_on_may_change(kept, path):
     assert again.beam_size == 2
 
 
-@pytest.mark.parametrize("wrong", [5, True, [], b"x", "", "a\0b", "x" * 300])
+@pytest.mark.parametrize("wrong", [5, True, [], b"x", "", "a\0b", "x" * 300, "x" * 240])
 def test_what_is_no_path_is_named(wrong):
     with pytest.raises((TypeError, ValueError), match="^checkpoint "):
         make_estimator().fit(X, Y, checkpoint=wrong)
@@ -189,6 +189,65 @@ def test_a_finished_fit_called_again_trains_no_more(tmp_path):
     again.fit(X, Y, checkpoint=path)
     assert_same(again, first)
     assert path.read_bytes() == before
+
+
+def unfinished(path, name="killed"):
+    """Return what a killed write to a path leaves, or what one under way has."""
+    left = path.with_name(f".{path.name}.unfinished-{name}")
+    left.write_bytes(b"half")
+    return left
+
+
+def in_folder(path):
+    return sorted(one.name for one in path.parent.iterdir())
+
+
+class Intrudes(keras.callbacks.Callback):
+    """Opens the checkpoint of the training under way in another fit."""
+
+    def __init__(self, path, **changes):
+        super().__init__()
+        self.path, self.changes, self.refusals = path, changes, []
+
+    def on_epoch_end(self, epoch, logs=None):
+        with pytest.raises(BlockingIOError, match="training that is under way") as one:
+            make_estimator(**self.changes).fit(X, Y, checkpoint=self.path)
+        self.refusals.append(one.value)
+
+
+@pytest.mark.parametrize("changes", [{}, {"units": 16}], ids=["same", "other"])
+def test_a_checkpoint_has_one_training_at_a_time(tmp_path, changes):
+    path = tmp_path / "run.kseq2seq"
+    link = tmp_path / "link.kseq2seq"
+    link.symlink_to(path)
+    intruder = Intrudes(link, **changes)
+    make_estimator(callbacks=[lambda: intruder], epochs=2).fit(X, Y, checkpoint=path)
+    assert len(intruder.refusals) == 2
+    assert Progress.of(path) == Progress(epochs=2, ended=True)
+    assert in_folder(path) == ["link.kseq2seq", "run.kseq2seq"]
+
+
+def test_a_fit_that_fails_lets_go_of_its_checkpoint(tmp_path):
+    path = tmp_path / "run.kseq2seq"
+    with pytest.raises(RuntimeError, match="power"):
+        make_estimator(callbacks=[BreaksOff(0)]).fit(X, Y, checkpoint=path)
+    assert in_folder(path) == []
+    (tmp_path / ".run.kseq2seq.lock").touch()  # as a killed one leaves it
+    make_estimator(epochs=1).fit(X, Y, checkpoint=path)
+    assert in_folder(path) == ["run.kseq2seq"]
+
+
+def test_only_a_fit_that_passes_all_checks_tidies_up(kept, path):
+    left = unfinished(path)
+    data = {"checkpoint": path, "validation_data": (X[:2], Y[:2])}
+    for refused in ({"units": 16}, {"metrics": [keras.metrics.Mean()]}):
+        with pytest.raises(ValueError, match="with other|with another"):
+            make_estimator(epochs=2, **refused).fit(X, Y, **data)
+    with pytest.raises(ValueError, match="on other data"):
+        make_estimator(epochs=2).fit(X, Y[::-1], **data)
+    assert left.exists()
+    make_estimator(epochs=2).fit(X, Y, **data)  # nothing is left to train
+    assert in_folder(path) == ["run.kseq2seq"]
 
 
 def test_an_epoch_that_was_broken_off_is_no_checkpoint(tmp_path):

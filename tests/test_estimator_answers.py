@@ -1,15 +1,17 @@
 """What a fitted estimator answers, scores and shows, whole or as a stream."""
 
 import copy
+import io
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from matplotlib import pyplot
 from sklearn.exceptions import NotFittedError
 from strategies import X, Y, small_estimator
 
 from kseq2seq import Seq2SeqEstimator, load
-from kseq2seq.answering import answer_stream
+from kseq2seq.answering import AttentionMap, answer_stream
 
 
 def test_it_learns_to_reverse_words(fitted):
@@ -95,6 +97,17 @@ def test_score_refuses_weights_that_are_not_one_a_pair(fitted):
     for weights in ([1.0], [0.0, 0.0], [1.0, float("nan")]):
         with pytest.raises(ValueError, match="sample_weight must be"):
             fitted.score(["ab", "a"], ["ba", "a"], sample_weight=weights)
+
+
+def test_a_notebook_shows_attention_as_its_picture(fitted):
+    shown = fitted.attention(["abc"])[0]
+    picture = pyplot.imread(io.BytesIO(shown._repr_png_()))
+    height, width, _ = picture.shape
+    assert 150 < height < 1000 and 150 < width < 1000
+    np.testing.assert_array_equal(picture[..., 3], 1.0)  # opaque, on any background
+    assert not pyplot.get_fignums()
+    empty = AttentionMap(np.ones((0, 1)), ["<end>"], [])
+    assert empty._repr_png_() is None
 
 
 def test_attention_takes_an_iterator(fitted):

@@ -6,7 +6,7 @@ import pickle
 import keras
 import numpy as np
 import pytest
-from strategies import X, Y, assert_same_weights, small_estimator
+from strategies import X, Y, assert_same_weights, small_estimator, weights_of
 
 import kseq2seq
 from kseq2seq.datasets import make_echo
@@ -165,3 +165,20 @@ def test_training_may_stop_by_decoded_answers():
     assert len(history["val_edit_distance"]) == 2
     assert history["val_edit_distance"][0] == history["val_edit_distance"][1]
     assert history["val_loss"][0] > history["val_loss"][1]
+
+
+@pytest.mark.parametrize("seed", [None, 0])
+def test_global_seeds_have_no_say(seed):
+    fitted, answers = [], []
+    for global_seed in (1, 1, 2):
+        keras.utils.set_random_seed(global_seed)  # Python's, NumPy's and TensorFlow's
+        before = np.random.get_state()[1:3]
+        estimator = small_estimator(
+            random_state=seed, dropout=0.2, validation_fraction=0.25, temperature=9.0
+        )
+        fitted.append(weights_of(estimator.fit(X, Y)))
+        answers.append(list(estimator.predict(X)))
+        np.testing.assert_equal(np.random.get_state()[1:3], before)
+    for i, j in ((0, 1), (1, 2)):
+        same = all((a == b).all() for a, b in zip(fitted[i], fitted[j], strict=True))
+        assert same == (answers[i] == answers[j]) == (seed is not None)

@@ -1,4 +1,6 @@
 import functools
+import gc
+import weakref
 
 import keras
 import numpy as np
@@ -6,6 +8,7 @@ import pytest
 from strategies import label, make_models, random_ids
 
 from kseq2seq import build_generator, build_seq2seq
+from kseq2seq.answering import generate
 from kseq2seq.builders import build_ensemble
 from kseq2seq.search import GreedySearch
 from kseq2seq.vocabulary import END, PAD, START, UNK
@@ -377,3 +380,23 @@ def test_what_cannot_be_an_ensemble_is_refused(others, message):
     members = [cached_models(**own) if isinstance(own, dict) else own for own in others]
     with pytest.raises((ValueError, TypeError), match=message):
         build_generator(members, 3)
+
+
+def count_graphs():
+    """Return how many of TensorFlow's graphs live, once what nobody needs has gone."""
+    gc.collect()
+    return sum(type(one).__name__.endswith("FuncGraph") for one in gc.get_objects())
+
+
+@pytest.mark.backends("tensorflow")
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_a_generator_that_nobody_needs_leaves_nothing_behind(cell):
+    models = make_models(cell=cell)
+    generate(build_generator(models, MAX_LENGTH), SOURCES)
+    left = count_graphs()
+    for beam_size in (1, 2):
+        generator = build_generator(models, MAX_LENGTH, beam_size=beam_size)
+        generate(generator, SOURCES)
+        gone = weakref.ref(generator)
+        del generator
+        assert count_graphs() <= left and gone() is None

@@ -11,7 +11,7 @@ import kseq2seq
 
 PACKAGE = Path(kseq2seq.__file__).parent
 FLOORS = [
-    {"arguments", "declarations", "_tensorflow", "persistence"},
+    {"arguments", "declarations", "_tensorflow", "file_locks", "persistence"},
     {"metrics", "plotting", "tokenizers"},
     {"vocabulary", "ragged", "codec", "layers", "datasets"},
     {"batching", "builders", "search"},
@@ -22,8 +22,11 @@ FLOORS = [
     {"__main__"},
 ]
 # Within a floor: the vocabulary has the ids that all others use; a codec gives its ids
-# ragged.
+# ragged; persistence locks what it writes; accuracies by
+# position are measured and drawn.
 WITHIN = {
+    ("persistence", "file_locks"),
+    ("plotting", "metrics"),
     ("layers", "vocabulary"),
     ("ragged", "vocabulary"),
     ("codec", "vocabulary"),

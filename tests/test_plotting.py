@@ -87,7 +87,7 @@ def test_attention_has_the_source_across_and_the_answer_down():
     weights = np.array([[0.1, 0.2, 0.7], [0.6, 0.3, 0.1]])
     ax = plot_attention(weights, ["a", " ", "<end>"], ["x", "y"])
     np.testing.assert_array_equal(ax.get_images()[0].get_array(), weights)
-    assert [t.get_text() for t in ax.get_xticklabels()] == ["a", "␣", "<end>"]
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["a", "·", "<end>"]
     assert [t.get_text() for t in ax.get_yticklabels()] == ["x", "y"]
 
 
@@ -107,6 +107,8 @@ def test_tokens_are_no_formulas():
         ("\n", r"\n"),
         ("a\tb", r"a\tb"),
         ("\xa0", r"\xa0"),
+        ("   ", "···"),
+        ("a b", "a b"),
     ],
 )
 def test_a_label_is_one_short_line(token, label):
@@ -115,9 +117,42 @@ def test_a_label_is_one_short_line(token, label):
         assert [text.get_text() for text in shown(axis)] == [label]
 
 
-def test_words_stand_upright_and_characters_do_not():
-    assert attention(["a", "12"], "x").get_xticklabels()[0].get_rotation() == 0
-    assert attention(["a", "two"], "x").get_xticklabels()[0].get_rotation() == 90
+@pytest.mark.parametrize(
+    ("tokens", "rotations"),
+    [
+        (["a", "12"], [0, 0]),
+        ([*CHARACTERS[:9], "<end>"], [0] * 9 + [90]),
+        (["the", "antidisestablishment"], [90, 90]),
+        ([*CHARACTERS[:60], "<end>"], [0] * 60 + [90]),
+    ],
+)
+def test_letters_stand_upright_and_words_run_upwards(tokens, rotations):
+    labels = attention(tokens, "x").get_xticklabels()
+    assert [label.get_rotation() for label in labels] == rotations
+
+
+def test_words_stand_upright_where_all_fit():
+    _, ax = pyplot.subplots(figsize=(12, 3))
+    labels = attention(["seven", "words", "<end>"], "x", ax=ax).get_xticklabels()
+    assert [label.get_rotation() for label in labels] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("largest", "top"), [(0.9, 1.0), (0.5, 1.0), (0.2, 0.2), (0.0, 1.0)]
+)
+def test_the_scale_follows_small_weights(largest, top):
+    weights = np.array([[largest, largest / 2]])
+    (picture,) = plot_attention(weights, "ab", "x").get_images()
+    assert picture.get_clim() == (0, top)
+
+
+def test_sixty_words_are_named_on_a_figure_that_fits_a_screen():
+    ax = attention(WORDS[:60], WORDS[:60])
+    assert_labels_lie_apart(ax)
+    for axis in (ax.xaxis, ax.yaxis):
+        assert len(shown(axis)) == 60
+        assert shown(axis)[0].get_fontsize() >= 9
+    assert max(ax.figure.get_size_inches()) < 16
 
 
 @pytest.mark.parametrize(
@@ -151,7 +186,7 @@ def test_of_too_many_tokens_every_nth_is_named(tokens, side):
     assert 2 <= step <= 4
     assert named == list(range(0, len(tokens), step))
     for i in named:
-        assert texts[i].rstrip("…") == {" ": "␣"}.get(tokens[i], tokens[i][:14])
+        assert texts[i].rstrip("…") == {" ": "·"}.get(tokens[i], tokens[i][:14])
 
 
 @pytest.mark.parametrize("layout", [None, "constrained"])
@@ -176,7 +211,7 @@ def test_a_nearer_view_names_every_token():
     ax.set_xlim(99.5, 110.5)
     ax.figure.canvas.draw()
     texts = [label.get_text() for label in ax.get_xticklabels()[100:111]]
-    assert texts == [{" ": "␣"}.get(token, token) for token in CHARACTERS[100:111]]
+    assert texts == [{" ": "·"}.get(token, token) for token in CHARACTERS[100:111]]
     assert ax.xaxis.get_major_formatter().format_data_short(104.2) == CHARACTERS[104]
 
 
@@ -206,6 +241,23 @@ def test_accuracies_of_several_models_have_a_legend():
     assert [t.get_text() for t in ax.get_legend().get_texts()] == ["GRU", "LSTM"]
 
 
+@pytest.mark.parametrize(
+    ("y_true", "answers"),
+    [
+        (["ab", "cd"], ["ab", "cx"]),
+        ([["a", "b"], ["c", "d"]], [["a", "b"], ["c", "x"]]),
+        (np.array([[1, 2], [3, 4]]), np.array([[1, 2], [3, 5]])),
+    ],
+)
+def test_accuracies_are_those_of_answers(y_true, answers):
+    (line,) = plot_accuracy_by_position(answers, y_true).get_lines()
+    np.testing.assert_array_equal(line.get_ydata(), [1.0, 0.5])
+    both = {"right": y_true, "streamed": iter(answers)}
+    right, streamed = plot_accuracy_by_position(both, y_true=y_true).get_lines()
+    np.testing.assert_array_equal(right.get_ydata(), [1.0, 1.0])
+    np.testing.assert_array_equal(streamed.get_ydata(), [1.0, 0.5])
+
+
 @pytest.mark.parametrize("positions", [1, 2, 30])
 def test_positions_are_whole(positions):
     ax = plot_accuracy_by_position([1.0] * positions)
@@ -225,6 +277,7 @@ def test_positions_are_whole(positions):
         ({"GRU": [0.5, 50]}, ValueError, r"accuracies\['GRU'\] .* 1; got 0.5 to 50"),
         ([0.5, -0.1], ValueError, "finite numbers from 0 to 1; got -0.1 to 0.5"),
         ([0.5, np.nan], ValueError, "finite numbers from 0 to 1"),
+        (["ab", "cd"], TypeError, "pass the right ones as y_true"),
         ("high", TypeError, "accuracies must be numbers from 0 to 1 .* got 'high'"),
         ({"a": [[1], [1, 1]]}, TypeError, r"accuracies\['a'\] .* without gaps"),
     ],

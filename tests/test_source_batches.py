@@ -131,6 +131,20 @@ def test_a_single_source_is_compiled_for_in_the_background(
         assert_same(answer, answers[0])
 
 
+@pytest.mark.backends("tensorflow")
+def test_no_more_than_some_widths_are_compiled_for(generator, sources, monkeypatch):
+    monkeypatch.setattr(source_batches, "CALLS_WORTH_COMPILING", 2)
+    monkeypatch.setattr(source_batches, "MOST_WIDTHS", 1)
+    one_by_one = source_batches.OneByOne(generator)
+    source = source_batches.RaggedIds.of(sources[:1])
+    for width in (8, 16, 24):
+        for _ in range(3):
+            one_by_one(source.padded(width=width, closed=True))
+    (thread,) = one_by_one.threads
+    thread.join()
+    assert one_by_one._ready == {8}
+
+
 def test_n_best_answers_are_joined_too(sources):
     generator = build_generator(make_models(seed=5), MAX_LENGTH, beam_size=3, n_best=2)
     answers = generate(generator, sources, batch_size=6)

@@ -14,9 +14,11 @@ from kseq2seq._tensorflow.execution import (
     uniform,
     without_retracing_warnings,
 )
+from kseq2seq._tensorflow.forking import check_can_run, was_forked_late
 from kseq2seq._tensorflow.recurrence import gru, lstm
 
 __all__ = [
+    "check_can_run",
     "check_shares",
     "gather",
     "gru",
@@ -28,5 +30,6 @@ __all__ = [
     "run_function",
     "sum_of_replicas",
     "uniform",
+    "was_forked_late",
     "without_retracing_warnings",
 ]

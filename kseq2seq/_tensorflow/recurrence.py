@@ -7,7 +7,13 @@ from typing import Any
 
 
 def lstm(
-    projected: Any, recurrent_kernel: Any, state_h: Any, state_c: Any, mask: Any
+    projected: Any,
+    recurrent_kernel: Any,
+    state_h: Any,
+    state_c: Any,
+    mask: Any,
+    *,
+    training: bool,
 ) -> tuple[Any, Any, Any]:
     """Run an LSTM over inputs that are already projected; fast in a compiled step.
 
@@ -24,6 +30,9 @@ def lstm(
     state_h, state_c : tensor ``(batch, units)``
     mask : bool tensor ``(len, batch, 1)`` or None
         Where it is False a step leaves the states as they are.
+    training : bool
+        Whether the gradient is ours: TensorFlow keeps one that is written by hand, and
+        the graph it belongs to, for as long as the process lives.
 
     Returns
     -------
@@ -31,6 +40,11 @@ def lstm(
     state_h, state_c : tensor ``(batch, units)``
     """
     import tensorflow as tf
+
+    kernel = tf.convert_to_tensor(recurrent_kernel)
+    if not training:
+        _, outputs, cells = _lstm_forward(projected, kernel, state_h, state_c, mask)
+        return outputs, outputs[-1], cells[-1]
 
     @tf.custom_gradient
     def run(
@@ -57,7 +71,7 @@ def lstm(
 
         return (outputs, outputs[-1], cells[-1]), gradient
 
-    return run(projected, tf.convert_to_tensor(recurrent_kernel), state_h, state_c)
+    return run(projected, kernel, state_h, state_c)
 
 
 def _lstm_forward(
@@ -150,7 +164,13 @@ def _lstm_backward(
 
 
 def gru(
-    projected: Any, recurrent_kernel: Any, recurrent_bias: Any, state_h: Any, mask: Any
+    projected: Any,
+    recurrent_kernel: Any,
+    recurrent_bias: Any,
+    state_h: Any,
+    mask: Any,
+    *,
+    training: bool,
 ) -> tuple[Any, Any]:
     """Run a GRU over inputs that are already projected; as :func:`lstm` does.
 
@@ -166,6 +186,8 @@ def gru(
     state_h : tensor ``(batch, units)``
     mask : bool tensor ``(len, batch, 1)`` or None
         Where it is False a step leaves the state as it is.
+    training : bool
+        As in :func:`lstm`.
 
     Returns
     -------
@@ -173,6 +195,11 @@ def gru(
     state_h : tensor ``(batch, units)``
     """
     import tensorflow as tf
+
+    kernel, bias = map(tf.convert_to_tensor, (recurrent_kernel, recurrent_bias))
+    if not training:
+        _, outputs = _gru_forward(projected, kernel, bias, state_h, mask)
+        return outputs, outputs[-1]
 
     @tf.custom_gradient
     def run(
@@ -190,12 +217,7 @@ def gru(
 
         return (outputs, outputs[-1]), gradient
 
-    return run(
-        projected,
-        tf.convert_to_tensor(recurrent_kernel),
-        tf.convert_to_tensor(recurrent_bias),
-        state_h,
-    )
+    return run(projected, kernel, bias, state_h)
 
 
 def _gru_forward(

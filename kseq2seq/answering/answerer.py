@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -28,8 +30,8 @@ from kseq2seq.metrics import measure
 from kseq2seq.search import SearchOptions, SearchSettings
 from kseq2seq.vocabulary import UNK
 
-MOST_GENERATORS = 4
-"""The generators of this many settings of the search are kept."""
+MOST_GENERATORS = 16
+"""The generators of this many settings of the search are kept, some MB each."""
 
 
 class Hypothesis(NamedTuple):
@@ -72,7 +74,8 @@ class Answerer:
     ) -> None:
         self.models, self.source, self.target = models, source, target
         self.max_length, self.forbidden_ids = max_length, forbidden_ids
-        self._generators: dict[str, keras.Model] = {}
+        self._generators: OrderedDict[str, keras.Model] = OrderedDict()
+        self._generators_lock = threading.Lock()
 
     def options(self, search: AnswerSettings, **changes: Any) -> SearchOptions:
         """Return the options of the search that settings ask for, tokens as ids.
@@ -96,14 +99,20 @@ class Answerer:
         return SearchOptions(**vars(taken(SearchSettings, search)) | own | changes)
 
     def generator(self, options: SearchOptions) -> keras.Model:
-        """Return the generator of these options; it is built only once."""
+        """Return the generator of these options, built once while it is in use.
+
+        Those that were asked for last are kept. Threads wait for one that is built.
+        """
         key = repr(sorted(vars(options).items()))
-        if key not in self._generators:
-            generator = build_generator(self.models, self.max_length, **vars(options))
-            while len(self._generators) >= MOST_GENERATORS:
-                del self._generators[next(iter(self._generators))]
-            self._generators[key] = generator
-        return self._generators[key]
+        kept = self._generators
+        with self._generators_lock:
+            if key not in kept:
+                built = build_generator(self.models, self.max_length, **vars(options))
+                kept[key] = built
+            kept.move_to_end(key)
+            if len(kept) > MOST_GENERATORS:
+                kept.popitem(last=False)
+            return kept[key]
 
     def predict(self, X: Any, search: AnswerSettings) -> Any:
         """Return the answers, in the kind that y had; of an iterator an iterator.

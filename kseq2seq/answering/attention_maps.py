@@ -7,11 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kseq2seq.plotting.heatmap import attention_png
 from kseq2seq.vocabulary import END, SPECIAL_TOKENS, UNK, Token, Vocabulary
 
 
 class AttentionMap(NamedTuple):
     """Where an answer looked, in the order that ``plotting.plot_attention`` takes.
+
+    A notebook shows it as that picture.
 
     Attributes
     ----------
@@ -26,6 +29,10 @@ class AttentionMap(NamedTuple):
     weights: np.ndarray
     source_tokens: list[Token]
     target_tokens: list[Token]
+
+    def _repr_png_(self) -> bytes | None:
+        """Return the picture for a notebook; None where there is nothing to draw."""
+        return attention_png(*self) if self.weights.size else None
 
 
 def attention_maps(

@@ -25,12 +25,16 @@ WIDTH_STEP = 8
 """A compiled search sees widths that are multiples of this, so few shapes."""
 CALLS_WORTH_COMPILING = 100
 """After this many single sources the search is compiled for one, in the background."""
+MOST_WIDTHS = 16
+"""For sources of this many widths it is compiled at most, some MB each."""
 LONG_RUN = 20
 """This many batches are worth a progress bar."""
 _ANSWER_ONE = "answer_one"
 """The attribute of a generator that answers single sources."""
 _DRAWING = threading.Lock()
 """Held while answers are drawn."""
+_MAKING = threading.Lock()
+"""Held while a generator gets what answers single sources."""
 
 
 def generate(
@@ -67,11 +71,14 @@ def generate(
     ------
     ValueError, TypeError
         When these are no generator and no sources.
+    RuntimeError
+        In a process that was forked after TensorFlow had run in its parent.
     """
     if not isinstance(generator, keras.Model) or not isinstance(generator.output, dict):
         raise TypeError(
             f"generator must be what build_generator returned; got {shown(generator)}."
         )
+    _tensorflow.check_can_run()
     check_batch_size(batch_size)
     sources = RaggedIds.of(sources)
     if not len(sources):
@@ -105,8 +112,9 @@ def generate(
 
 def _answer_one(generator: keras.Model, source: RaggedIds) -> dict[str, np.ndarray]:
     """Answer a single source without delay."""
-    answer_one = getattr(generator, _ANSWER_ONE, None) or OneByOne(generator)
-    setattr(generator, _ANSWER_ONE, answer_one)  # it goes when the generator goes
+    with _MAKING:
+        answer_one = getattr(generator, _ANSWER_ONE, None) or OneByOne(generator)
+        setattr(generator, _ANSWER_ONE, answer_one)  # it goes when the generator goes
     width = len(source.ids) + 1
     answers = answer_one(_batch(source, np.arange(1), 1))
     return {
@@ -119,7 +127,8 @@ class OneByOne:
     """Answers one source at a time: from the first call on, and later faster.
 
     A search that is not compiled answers at once. When it has been called often for
-    sources of a width, a thread compiles it for these, while the others are answered.
+    sources of a width, a thread compiles it for these, while the others are answered;
+    for the first widths that are called so often, and no more.
 
     Parameters
     ----------
@@ -133,20 +142,27 @@ class OneByOne:
         )
         self._calls: Counter[int] = Counter()
         self._ready: set[int] = set()
+        self._lock = threading.Lock()
         self.threads: list[threading.Thread] = []
 
     def __call__(self, source_ids: np.ndarray) -> dict[str, np.ndarray]:
         """Answer ``source_ids (1, source_len)``."""
         width = source_ids.shape[1]
-        self._calls[width] += 1
-        if self._calls[width] == CALLS_WORTH_COMPILING:
-            thread = threading.Thread(target=self._compile, args=(source_ids,))
-            self.threads.append(thread)
-            thread.start()
+        self._count(width, source_ids)
         function = self._compiled if width in self._ready else self._plain
         with _tensorflow.without_retracing_warnings():
             answers = function([(source_ids,)])
         return {name: tensor.numpy() for name, tensor in answers.items()}
+
+    def _count(self, width: int, source_ids: np.ndarray) -> None:
+        """Note a call of this width; start to compile when there were enough."""
+        with self._lock:
+            self._calls[width] += 1
+            is_worth_it = self._calls[width] == CALLS_WORTH_COMPILING
+            if is_worth_it and len(self.threads) < MOST_WIDTHS:
+                thread = threading.Thread(target=self._compile, args=(source_ids,))
+                self.threads.append(thread)
+                thread.start()
 
     def _compile(self, source_ids: np.ndarray) -> None:
         self._compiled([(source_ids,)])

@@ -41,7 +41,9 @@ class EncoderArchitecture(EncoderSettings):
     source_features: int | None = setting(*_FEATURES, default=None)
     random_state: Any = setting(
         "int",
-        "Seeds initializers and dropout. The global seeds are neither read nor set.",
+        """Seeds initializers and dropout. None takes new numbers from the system each
+        time. Global seeds (Python's, NumPy's, ``keras.utils.set_random_seed``) have no
+        say.""",
         default=None,
     )
     encoder_units: int | None = None

@@ -80,7 +80,8 @@ def build_masked_autoencoder(
 "glorot_uniform"
         Without a seed of its own, each layer's draws one from `random_state`.
     random_state : int, optional
-        Seeds the weights. The global seeds are neither read nor set.
+        Seeds the weights. None takes new numbers from the system each time. Global
+        seeds have no say.
 
     Returns
     -------

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import Tags
 
-from kseq2seq import persistence
+from kseq2seq import _tensorflow, persistence
 from kseq2seq.arguments import check_flag
 from kseq2seq.batching import BucketedBatches
 from kseq2seq.codec import SequenceCodec
@@ -157,6 +157,7 @@ class SequenceEstimator(TrainingSettings, SourceSettings, BaseEstimator):
 
     def _check_fitted(self) -> None:
         if not self._is_fitted:
+            _tensorflow.check_can_run()  # a copy may have been left without models
             raise NotFittedError(
                 f"this {type(self).__name__} is not fitted yet. Call fit(X, y), or "
                 "load a model with kseq2seq.load(path)."
@@ -324,7 +325,9 @@ class SequenceEstimator(TrainingSettings, SourceSettings, BaseEstimator):
     def __setstate__(self, state: dict[str, Any]) -> None:
         weights = state.pop("_pickled_weights", None)
         super().__setstate__(state)
-        if weights is not None:
+        if weights is not None and _tensorflow.was_forked_late():
+            self._pickled_weights = weights  # a pool would hang where unpickling fails
+        elif weights is not None:
             self._adopt(self._build())
             self._network.set_weights(weights)
             self.callbacks_ = []

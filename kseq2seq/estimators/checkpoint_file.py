@@ -70,7 +70,8 @@ class Checkpoint:
 
     Parameters
     ----------
-    path : str or path
+    path : pathlib.Path
+        Where a file can be written, held by a lock.
     rng : numpy.random.Generator
         That of the fit, from which nothing was drawn yet. Where there is a file, it is
         set to the state with which the fit that wrote the file began.
@@ -78,14 +79,13 @@ class Checkpoint:
     Raises
     ------
     OSError
-        When the file cannot be written.
+        When the file cannot be read.
     ValueError
         When there is a file, and it is no checkpoint.
     """
 
-    def __init__(self, path: str | Path, rng: np.random.Generator) -> None:
-        self.path = persistence.check_can_write(path, overwrite=True, name="checkpoint")
-        persistence.remove_unfinished(self.path)
+    def __init__(self, path: Path, rng: np.random.Generator) -> None:
+        self.path = path
         self.artifact: Artifact | None = None
         if self.path.exists():
             self.artifact = persistence.read_artifact(self.path)
@@ -192,6 +192,10 @@ class Checkpoint:
                 "validation pairs). Pass the same to resume from it, or choose another "
                 "path to begin anew."
             )
+
+    def remove_unfinished(self) -> None:
+        """Remove what killed trainings left beside the file, once all is checked."""
+        persistence.remove_unfinished(self.path)
 
     @property
     def state(self) -> TrainingState | None:

@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from kseq2seq import _tensorflow, persistence
 from kseq2seq.arguments import check_flag, check_lengths, check_sample_weight, make_rng
 from kseq2seq.batching import BucketedBatches, StreamBatches
 from kseq2seq.codec import SequenceCodec
 from kseq2seq.declarations import checked
 from kseq2seq.estimators.base import SequenceEstimator
 from kseq2seq.estimators.checkpoint_file import Checkpoint
+from kseq2seq.estimators.checkpoint_lock import CheckpointLock
 from kseq2seq.estimators.examples import (
     Examples,
     FitData,
@@ -107,8 +109,9 @@ def _fit(
     keeps_optimizer : bool, default False
         Whether it also starts with the last optimizer.
     """
+    _tensorflow.check_can_run()
     continues = continues and estimator._is_fitted
-    with _all_or_nothing(estimator, continues=continues):
+    with ExitStack() as locks, _all_or_nothing(estimator, continues=continues):
         estimator._check()
         trainer = Trainer(settings)
         rng = make_rng(settings.random_state)
@@ -117,7 +120,7 @@ def _fit(
             broken_off = None
         if broken_off is not None:
             rng.bit_generator.state = broken_off.began
-        file = _open_checkpoint(estimator, checkpoint, rng)
+        file = _open_checkpoint(estimator, checkpoint, rng, locks)
         began = dict(rng.bit_generator.state)
         data = data.weighted()
         known: Sequence[Any] = (None, None) if file is None else file.codecs
@@ -180,11 +183,19 @@ def _all_or_nothing(estimator: SequenceEstimator, *, continues: bool) -> Iterato
 
 
 def _open_checkpoint(
-    estimator: SequenceEstimator, path: str | Path | None, rng: np.random.Generator
+    estimator: SequenceEstimator,
+    path: str | Path | None,
+    rng: np.random.Generator,
+    locks: ExitStack,
 ) -> Checkpoint | None:
-    """Return the checkpoint at the path, if one is asked for, of this very fit."""
+    """Return the checkpoint at the path, if one is asked for, of this very fit.
+
+    No other fit can open it until the locks are given back.
+    """
     if path is None:
         return None
+    path = persistence.check_can_write(path, overwrite=True, name="checkpoint")
+    locks.enter_context(CheckpointLock(path))
     file = Checkpoint(path, rng)
     file.check_parameters(
         *parameters_to_json(estimator._saved_parameters),
@@ -280,6 +291,7 @@ def _resume(estimator: SequenceEstimator, file: Checkpoint, task: Task) -> None:
     """Take on the weights of a checkpoint that was written on the same data."""
     file.check_precision(estimator._network.dtype_policy.name)
     file.check_data(task)
+    file.remove_unfinished()
     if file.artifact is not None:
         set_weights(estimator._network, file.artifact.arrays)
 

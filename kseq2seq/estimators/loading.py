@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, TypeVar
 
-from kseq2seq import persistence
+from kseq2seq import _tensorflow, persistence
 from kseq2seq.codec import SequenceCodec
 from kseq2seq.estimators.base import SequenceEstimator
 from kseq2seq.estimators.parameters_json import parameters_from_json
@@ -38,6 +38,8 @@ def load(path: str | Path) -> Any:
         When the file is no kseq2seq model, is damaged, or is of a newer format.
     OSError
         When it cannot be read.
+    RuntimeError
+        In a process that was forked after TensorFlow had run in its parent.
 
     Examples
     --------
@@ -47,6 +49,7 @@ def load(path: str | Path) -> Any:
         ...
     FileNotFoundError: there is no file no.kseq2seq.
     """
+    _tensorflow.check_can_run()
     artifact = persistence.read_artifact(path)
     name = artifact.description.get("estimator")
     if isinstance(name, str) and name not in _ESTIMATORS:

@@ -146,6 +146,8 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
         ------
         ValueError, TypeError
             When data or a parameter is not as described, before any model is built.
+        OSError
+            When the checkpoint cannot be written, or another training has it.
         kseq2seq.training.StreamError
             A ``ValueError``: when a stream fails or ends early; if an epoch or more was
             done, the estimator is fitted with what it has learned.

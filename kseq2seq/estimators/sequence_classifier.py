@@ -114,6 +114,8 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, SequenceEstimator)
         ------
         ValueError, TypeError
             When data or a parameter is not as described, before any model is built.
+        OSError
+            When the checkpoint cannot be written, or another training has it.
         FloatingPointError
             When training diverges; what was learned before this fit is kept.
         """

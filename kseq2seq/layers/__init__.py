@@ -11,6 +11,7 @@ from kseq2seq.layers.dense import Dense, Dropout, random_uniform
 from kseq2seq.layers.embeddings import Embedding, OneHot, TiedEmbedding, WordDropout
 from kseq2seq.layers.feeding import NothingYet, StepCell
 from kseq2seq.layers.fixed_shape import FixedShapeModel
+from kseq2seq.layers.generators import FixedShapeGenerator, Generator
 from kseq2seq.layers.masks import EveryFrame, PaddingMask, RepeatAlong, Unmasked
 from kseq2seq.layers.recurrent import CELL_KINDS, GRU, LSTM, CellKind, SimpleRNN
 
@@ -28,7 +29,9 @@ __all__ = [
     "Dropout",
     "Embedding",
     "EveryFrame",
+    "FixedShapeGenerator",
     "FixedShapeModel",
+    "Generator",
     "NothingYet",
     "OneHot",
     "PaddingMask",

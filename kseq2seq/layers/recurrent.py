@@ -66,10 +66,14 @@ class _Projecting(_SingleStep):
         if self.go_backwards:
             projected = ops.flip(projected, axis=0)
             mask = None if mask is None else ops.flip(mask, axis=0)
-        outputs, *states = self._recur(projected, initial_state, mask)
+        outputs, *states = self._recur(
+            projected, initial_state, mask, training=bool(training)
+        )
         return states[0], ops.transpose(outputs, (1, 0, 2)), states
 
-    def _recur(self, projected: Any, states: Any, mask: Any) -> tuple[Any, ...]:
+    def _recur(
+        self, projected: Any, states: Any, mask: Any, *, training: bool
+    ) -> tuple[Any, ...]:
         """Return the outputs of all steps, time first, and the last states."""
         raise NotImplementedError
 
@@ -113,18 +117,28 @@ class GRU(_Projecting, keras.layers.GRU):
     def _input_bias(self) -> Any:
         return self.cell.bias[0]
 
-    def _recur(self, projected: Any, states: Any, mask: Any) -> tuple[Any, ...]:
+    def _recur(
+        self, projected: Any, states: Any, mask: Any, *, training: bool
+    ) -> tuple[Any, ...]:
         kernel = self.cell.recurrent_kernel.value
-        return _tensorflow.gru(projected, kernel, self.cell.bias[1], states[0], mask)
+        bias = self.cell.bias[1]
+        return _tensorflow.gru(
+            projected, kernel, bias, states[0], mask, training=training
+        )
 
 
 @_register
 class LSTM(_Projecting, keras.layers.LSTM):
     """Keras's LSTM, faster on a CPU (Hochreiter and Schmidhuber, 1997)."""
 
-    def _recur(self, projected: Any, states: Any, mask: Any) -> tuple[Any, ...]:
+    def _recur(
+        self, projected: Any, states: Any, mask: Any, *, training: bool
+    ) -> tuple[Any, ...]:
         kernel = self.cell.recurrent_kernel.value
-        return _tensorflow.lstm(projected, kernel, states[0], states[1], mask)
+        state_h, state_c = states
+        return _tensorflow.lstm(
+            projected, kernel, state_h, state_c, mask, training=training
+        )
 
     def _step(
         self, sequences: Any, states: list[Any], training: bool

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kseq2seq.arguments import nearest, quoted_choices
+from kseq2seq.metrics import accuracy_by_position
 from kseq2seq.plotting.axes import axes_or_new
 from kseq2seq.plotting.shares import check_shares
 
@@ -98,8 +99,22 @@ def _falls_over_decades(ax: Axes) -> bool:
     )
 
 
+def _accuracies(name: str, given: Any, y_true: Any) -> np.ndarray:
+    """Return what is given, or how often it is right as answers at each position."""
+    if y_true is not None:
+        answers = list(given) if isinstance(given, Iterator) else given
+        return accuracy_by_position(y_true, answers)
+    try:
+        return check_shares(name, given, ("positions",))
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f"{error} If they are answers, pass the right ones as y_true."
+        ) from None
+
+
 def plot_accuracy_by_position(
-    accuracies: np.ndarray | Sequence[float] | Mapping[str, np.ndarray],
+    accuracies: Any,
+    y_true: Any = None,
     *,
     ax: Axes | None = None,
 ) -> Axes:
@@ -107,9 +122,12 @@ def plot_accuracy_by_position(
 
     Parameters
     ----------
-    accuracies : array of numbers from 0 to 1, ``(positions,)``, or mapping of str to it
-        As :func:`kseq2seq.metrics.accuracy_by_position` returns them; of a mapping,
-        each gets a line with its label.
+    accuracies : array of numbers from 0 to 1, ``(positions,)``, or answers
+        As :func:`kseq2seq.metrics.accuracy_by_position` returns them; or, with
+        `y_true`, what ``estimator.predict`` returned. A mapping of str to either gets a
+        line with its label for each.
+    y_true : sequence of str, of token lists, or integers ``(n, len)``, optional
+        The right answers, where answers are given.
     ax : matplotlib.axes.Axes, optional
 
     Returns
@@ -119,7 +137,8 @@ def plot_accuracy_by_position(
     Raises
     ------
     TypeError, ValueError
-        When the accuracies are none, or not shares.
+        When the accuracies are none, or not shares; when answers and right ones are not
+        as many.
 
     Examples
     --------
@@ -127,16 +146,17 @@ def plot_accuracy_by_position(
     >>> ax = plot_accuracy_by_position({"GRU": [1.0, 0.5], "LSTM": [1.0, 0.75]})
     >>> [line.get_label() for line in ax.get_lines()]
     ['GRU', 'LSTM']
+    >>> ax = plot_accuracy_by_position(["ab", "cd"], y_true=["ab", "cx"])
+    >>> ax.get_lines()[0].get_ydata().tolist()
+    [1.0, 0.5]
     """
     labelled = isinstance(accuracies, Mapping)
     lines = accuracies if isinstance(accuracies, Mapping) else {"": accuracies}
     if not lines:
         raise ValueError("there is nothing to draw: accuracies is empty.")
     checked = {
-        label: check_shares(
-            f"accuracies[{label!r}]" if labelled else "accuracies",
-            values,
-            ("positions",),
+        label: _accuracies(
+            f"accuracies[{label!r}]" if labelled else "accuracies", values, y_true
         )
         for label, values in lines.items()
     }

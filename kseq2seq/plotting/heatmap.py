@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kseq2seq.plotting.axes import as_labels, axes_or_new, inches, keep_labels_apart
+from kseq2seq.plotting.axes import (
+    as_labels,
+    axes_or_new,
+    inches,
+    keep_labels_apart,
+    limited,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,14 +30,17 @@ def plot_attention(
     r"""Draw where each target token looked: a row each, the source from left to right.
 
     New axes grow with the tokens, to at most 20 by 16 inches. Where there is no room
-    for all, only every second, third, ... token is named.
+    for all, only every second, third, ... token is named. The colours reach from 0 to
+    1, or where no weight is above a half, to the largest. Letters that matplotlib's
+    font lacks, such as Chinese ones, need ``rcParams["font.family"]`` set to one that
+    has them.
 
     Parameters
     ----------
     weights : numpy.ndarray
         ``(target_len, source_len)``, each row summing to 1.
     source_tokens, target_tokens : sequences of str or int
-        What stands on the axes. A space is drawn as an open box, a line break as
+        What stands on the axes. A blank is drawn as a raised dot, a line break as
         ``\n``; from 16 characters on, a token is cut short.
     ax : matplotlib.axes.Axes, optional
 
@@ -60,19 +70,49 @@ def plot_attention(
     if not weights.size:
         raise ValueError("there is nothing to draw: the source or the answer is empty.")
     across, down = as_labels(source_tokens), as_labels(target_tokens)
-    upright = max(map(len, across)) > 2
-    size = (
-        2 + 0.28 * len(across) + inches(down),
-        1.4 + 0.28 * len(down) + (inches(across) if upright else 0),
+    ax = axes_or_new(ax, size=_size(across, down))
+    image = ax.imshow(
+        weights, cmap="Blues", vmin=0, vmax=_top_of_scale(weights), aspect="auto"
     )
-    ax = axes_or_new(ax, size=size)
-    image = ax.imshow(weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     ax.set_xticks(range(len(across)), across, parse_math=False)
     ax.set_yticks(range(len(down)), down, parse_math=False)
-    ax.tick_params(axis="x", labelrotation=90 if upright else 0)
     ax.set_xlabel("source")
     ax.set_ylabel("answer")
-    ax.figure.colorbar(image, ax=ax, label="attention weight")
-    keep_labels_apart(ax.xaxis, across)
+    ax.figure.colorbar(image, ax=ax, label="attention weight", fraction=0.06, pad=0.02)
+    keep_labels_apart(ax.xaxis, across, turns=True)
     keep_labels_apart(ax.yaxis, down)
     return ax
+
+
+def attention_png(
+    weights: np.ndarray, source_tokens: Sequence[Any], target_tokens: Sequence[Any]
+) -> bytes:
+    """Return what :func:`plot_attention` draws as a PNG file, on an opaque ground.
+
+    It is not among pyplot's figures, so that nothing is to be closed.
+    """
+    from matplotlib.colors import to_rgb
+    from matplotlib.figure import Figure
+
+    size = _size(as_labels(source_tokens), as_labels(target_tokens))
+    figure = Figure(figsize=limited(size), layout="constrained")
+    plot_attention(weights, source_tokens, target_tokens, ax=figure.subplots())
+    file = io.BytesIO()
+    figure.savefig(file, format="png", facecolor=to_rgb(figure.get_facecolor()))
+    return file.getvalue()
+
+
+def _size(across: list[str], down: list[str]) -> tuple[float, float]:
+    """Return inches for labels; the more of them, the closer they stand."""
+    width, height = (
+        len(labels) * float(np.interp(len(labels), [30, 60], [0.28, 0.19]))
+        for labels in (across, down)
+    )
+    words = [label for label in across if len(label) > 2]
+    return 2 + width + inches(down), 1.4 + height + inches(words)
+
+
+def _top_of_scale(weights: np.ndarray) -> float:
+    """Return the weight that gets the darkest colour."""
+    largest = float(weights.max())
+    return largest if 0 < largest < 0.5 else 1.0

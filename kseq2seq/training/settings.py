@@ -52,7 +52,9 @@ class RunSettings:
     )
     random_state: int | None = setting(
         "int",
-        "Seeds weights, dropout, the order of batches and the held-back part.",
+        """Seeds weights, dropout, the order of batches, the held-back part and drawn
+        answers. None takes new numbers from the system each time. Global seeds
+        (Python's, NumPy's, ``keras.utils.set_random_seed``) have no say.""",
         default=None,
     )
 

@@ -1,0 +1,44 @@
+"""The models that answer, as classes of their own."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import keras
+
+from kseq2seq import _tensorflow
+from kseq2seq.layers.fixed_shape import FixedShapeModel
+
+_register = keras.saving.register_keras_serializable(package="kseq2seq")
+_wraps: Any = functools.wraps  # typed, it would make of a method an attribute
+
+
+@_register
+class Generator(keras.Model):
+    """A functional model that answers, and says where it would wait for ever.
+
+    Raises
+    ------
+    RuntimeError
+        In a process that was forked after TensorFlow had run in its parent.
+    """
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        _tensorflow.check_can_run()
+        return super().__call__(*args, **kwargs)
+
+    @_wraps(keras.Model.predict)
+    def predict(self, *args: Any, **kwargs: Any) -> Any:
+        _tensorflow.check_can_run()
+        return super().predict(*args, **kwargs)
+
+    @_wraps(keras.Model.predict_on_batch)
+    def predict_on_batch(self, *args: Any, **kwargs: Any) -> Any:
+        _tensorflow.check_can_run()
+        return super().predict_on_batch(*args, **kwargs)
+
+
+@_register
+class FixedShapeGenerator(Generator, FixedShapeModel):
+    """A generator of real values that says what is wrong with another shape."""
