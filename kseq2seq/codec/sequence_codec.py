@@ -12,12 +12,11 @@ from kseq2seq.arguments import check_choice, shown
 from kseq2seq.codec.numbering import is_integer_array, number_rows, number_tokens
 from kseq2seq.codec.sequences import KINDS, as_sequences, as_vocabulary
 from kseq2seq.ragged import RaggedIds
+from kseq2seq.tokenizer_files import tokenizer_from_json, tokenizer_to_json
 from kseq2seq.tokenizers import (
     get_tokenizer,
     is_trained,
     prepare_text,
-    tokenizer_from_json,
-    tokenizer_to_json,
     train_tokenizer,
 )
 from kseq2seq.vocabulary import FIRST_TOKEN, UNK, Token, Vocabulary

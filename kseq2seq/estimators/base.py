@@ -92,6 +92,10 @@ class SequenceEstimator(TrainingSettings, SourceSettings, BaseEstimator):
         """Return new models of `_settings` for the codecs."""
         raise NotImplementedError
 
+    def _weight_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shape of each weight that `_build` would make, by its path."""
+        raise NotImplementedError
+
     def _adopt(self, models: Any) -> None:
         """Make models this estimator's own, and what users see of the codecs."""
         raise NotImplementedError

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from kseq2seq.codec import as_vocabulary
-from kseq2seq.tokenizers import tokenizer_from_json, tokenizer_to_json
+from kseq2seq.tokenizer_files import tokenizer_from_json, tokenizer_to_json
 
 _PLAIN = (str, int, float, bool, type(None))
 _KERAS_OBJECTS = {

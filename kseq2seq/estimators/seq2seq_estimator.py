@@ -32,7 +32,11 @@ from kseq2seq.estimators.examples import (
 )
 from kseq2seq.estimators.fitting import fit_estimator, fit_pass
 from kseq2seq.estimators.pair_streams import is_stream, read_stream
-from kseq2seq.estimators.seq2seq_models import answer_limits, build_models
+from kseq2seq.estimators.seq2seq_models import (
+    answer_limits,
+    build_models,
+    weight_shapes,
+)
 from kseq2seq.estimators.settings import ModelSettings, Seq2SeqSettings
 from kseq2seq.metrics import METRICS, TEXT_METRICS
 from kseq2seq.training import (
@@ -273,6 +277,10 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
     def _build(self, random_state: Any = None) -> Seq2SeqModels:
         sizes = self._source.num_ids, self._target.num_ids
         return build_models(sizes, self._settings, random_state)
+
+    def _weight_shapes(self) -> dict[str, tuple[int, ...]]:
+        sizes = self._source.num_ids, self._target.num_ids
+        return weight_shapes(sizes, self._settings)
 
     def _adopt(self, models: Seq2SeqModels) -> None:
         self.models_ = models
