@@ -218,7 +218,7 @@ def read_artifact(path: str | Path) -> Artifact:
 
 
 @contextmanager
-def open_artifact(path: str | Path) -> Iterator[Artifact]:
+def open_artifact(path: str | Path) -> Iterator[StoredArtifact]:
     """Open a model file, each of whose arrays is read when it is asked for.
 
     Raises
@@ -249,7 +249,8 @@ def open_artifact(path: str | Path) -> Iterator[Artifact]:
                 f"{path} has format version {version}, and this kseq2seq reads up to "
                 f"{FORMAT_VERSION}. Upgrade: pip install --upgrade kseq2seq."
             )
-        yield Artifact(description, StoredArrays(path, archive, description["arrays"]))
+        arrays = StoredArrays(path, archive, description["arrays"])
+        yield StoredArtifact(description, arrays)
 
 
 class StoredArrays(Mapping[str, np.ndarray]):
@@ -302,6 +303,19 @@ class StoredArrays(Mapping[str, np.ndarray]):
             raise ValueError(
                 f"{self._path} is damaged: {error}. Train or copy the model again."
             ) from error
+
+
+@dataclass(frozen=True)
+class StoredArtifact(Artifact):
+    """What an open model file holds.
+
+    Attributes
+    ----------
+    description : dict
+    arrays : StoredArrays
+    """
+
+    arrays: StoredArrays
 
 
 def _not_a_model(path: str | Path) -> str:

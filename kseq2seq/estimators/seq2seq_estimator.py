@@ -35,6 +35,7 @@ from kseq2seq.estimators.pair_streams import is_stream, read_stream
 from kseq2seq.estimators.seq2seq_models import (
     answer_limits,
     build_models,
+    check_limits,
     weight_shapes,
 )
 from kseq2seq.estimators.settings import ModelSettings, Seq2SeqSettings
@@ -354,6 +355,7 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
         self._target = SequenceCodec.from_json("y", description["target"])
         self.max_length_ = description["max_length"]
         self._forbidden_ids = description["forbidden_ids"]
+        check_limits(self._target, self.max_length_, self._forbidden_ids)
 
     def _exported(self) -> tuple[keras.Model, dict[str, Any]]:
         if self.temperature is not None:

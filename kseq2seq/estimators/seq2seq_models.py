@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from kseq2seq.arguments import check_whole
 from kseq2seq.builders import Seq2SeqModels, build_attention_seq2seq, build_seq2seq
 from kseq2seq.builders.architecture import Architecture
 from kseq2seq.builders.settings import AttentionSettings, DecoderSettings
 from kseq2seq.builders.weight_shapes import seq2seq_shapes
 from kseq2seq.codec import SequenceCodec
 from kseq2seq.declarations import names
+from kseq2seq.generation import LONGEST
 from kseq2seq.ragged import RaggedIds
 from kseq2seq.vocabulary import PAD, START, UNK
 
@@ -83,3 +85,16 @@ def answer_limits(
         return target.width, forbidden
     longest = int(targets.lengths.max())
     return 1 + (max_length or longest + (longest + 1) // 2), forbidden
+
+
+def check_limits(
+    target: SequenceCodec, max_length: int, forbidden_ids: list[int]
+) -> None:
+    """Raise unless :func:`answer_limits` may have said so."""
+    check_whole("max_length", max_length, maximum=target.width or LONGEST)
+    if target.width is not None and max_length != target.width:
+        raise ValueError(f"max_length is {max_length}, of rows of {target.width}")
+    needed = {PAD, START} | ({UNK} if target.has_integer_tokens else set())
+    found = set(forbidden_ids)
+    if not needed <= found <= set(range(target.num_ids)):
+        raise ValueError(f"forbidden_ids are {sorted(found)!r:.60}")
