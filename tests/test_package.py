@@ -12,7 +12,7 @@ import kseq2seq
 PACKAGE = Path(kseq2seq.__file__).parent
 FLOORS = [
     {"arguments", "declarations", "_tensorflow", "persistence", "zip_members"},
-    {"metrics", "plotting", "tokenizers", "tokenizer_files"},
+    {"metrics", "plotting", "tokenizers", "tokenizer_files", "descriptions"},
     {"vocabulary", "ragged", "codec", "layers", "datasets"},
     {"batching", "builders", "search"},
     {"training", "generation"},

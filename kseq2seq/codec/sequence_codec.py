@@ -22,6 +22,7 @@ from kseq2seq.tokenizers import (
 )
 from kseq2seq.vocabulary import FIRST_TOKEN, UNK, Token, Vocabulary
 
+_TOKEN_TYPES = {"text": {str}, "tokens": {str, int}, "integers": {int}}
 _WIDEST = 100_000
 """Integers in a row of a model file at most."""
 

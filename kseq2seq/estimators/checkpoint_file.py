@@ -12,6 +12,7 @@ import numpy as np
 
 from kseq2seq import persistence
 from kseq2seq.codec import SequenceCodec
+from kseq2seq.descriptions import check_description, check_training
 from kseq2seq.estimators.examples import Task
 from kseq2seq.persistence import Artifact
 from kseq2seq.ragged import RaggedIds
@@ -39,9 +40,10 @@ class Progress:
         """Return that of a checkpoint's file, none where there is no file."""
         if path is None or not path.exists():
             return cls()
-        description = persistence.read_description(path)
-        state = description.get(_TRAINING, {}).get("state", {})
-        return cls(state.get("epochs", 0), state.get("ended", False))
+        training = _training_of(path, persistence.read_description(path))
+        if training is None:
+            return cls()
+        return cls(training["state"]["epochs"], training["state"]["ended"])
 
 
 class Checkpoint:
@@ -78,12 +80,13 @@ class Checkpoint:
 
     def _kept(self, artifact: Artifact) -> dict[str, Any]:
         """Return what the file holds beside the model."""
-        if _TRAINING not in artifact.description:
+        training = _training_of(self.path, artifact.description)
+        if training is None:
             raise ValueError(
                 f"{self.path} is a model file, and no checkpoint to resume from: "
                 "choose another path for the checkpoint."
             )
-        return dict(artifact.description[_TRAINING])
+        return training
 
     @property
     def codecs(self) -> tuple[SequenceCodec | None, SequenceCodec | None]:
@@ -181,6 +184,27 @@ class Checkpoint:
             ),
             overwrite=True,
         )
+
+
+def _training_of(path: Path, description: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the state of the training in a model file, None where there is none.
+
+    Raises
+    ------
+    ValueError
+        When a value of the description is not of its type.
+    """
+    try:
+        check_description(description)
+        if _TRAINING not in description:
+            return None
+        check_training(description[_TRAINING])
+    except ValueError as error:
+        raise ValueError(
+            f"{path} is damaged: {error}. Choose another path for the checkpoint to "
+            "begin anew."
+        ) from error
+    return dict(description[_TRAINING])
 
 
 def _arrays(task: Task) -> list[np.ndarray]:
