@@ -11,8 +11,8 @@ import kseq2seq
 
 PACKAGE = Path(kseq2seq.__file__).parent
 FLOORS = [
-    {"arguments", "declarations", "_tensorflow", "persistence"},
-    {"metrics", "plotting", "tokenizers"},
+    {"arguments", "declarations", "_tensorflow", "persistence", "zip_members"},
+    {"metrics", "plotting", "tokenizers", "tokenizer_files", "descriptions"},
     {"vocabulary", "ragged", "codec", "layers", "datasets"},
     {"batching", "builders", "search"},
     {"training", "generation"},
@@ -22,8 +22,11 @@ FLOORS = [
     {"__main__"},
 ]
 # Within a floor: the vocabulary has the ids that all others use; a codec gives its ids
-# ragged.
+# ragged; a model file is a zip, and
+# its tokenizers are those that there are.
 WITHIN = {
+    ("persistence", "zip_members"),
+    ("tokenizer_files", "tokenizers"),
     ("layers", "vocabulary"),
     ("ragged", "vocabulary"),
     ("codec", "vocabulary"),

@@ -12,15 +12,19 @@ from kseq2seq.arguments import check_choice, shown
 from kseq2seq.codec.numbering import is_integer_array, number_rows, number_tokens
 from kseq2seq.codec.sequences import KINDS, as_sequences, as_vocabulary
 from kseq2seq.ragged import RaggedIds
+from kseq2seq.tokenizer_files import tokenizer_from_json, tokenizer_to_json
 from kseq2seq.tokenizers import (
+    UNICODE_NORMALIZATIONS,
     get_tokenizer,
     is_trained,
     prepare_text,
-    tokenizer_from_json,
-    tokenizer_to_json,
     train_tokenizer,
 )
 from kseq2seq.vocabulary import FIRST_TOKEN, UNK, Token, Vocabulary
+
+_TOKEN_TYPES = {"text": {str}, "tokens": {str, int}, "integers": {int}}
+_WIDEST = 100_000
+"""Integers in a row of a model file at most."""
 
 
 class SequenceCodec:
@@ -265,15 +269,42 @@ class SequenceCodec:
 
     @classmethod
     def from_json(cls, name: str, value: dict[str, Any]) -> SequenceCodec:
-        """Return the codec that :meth:`to_json` described."""
-        tokenizer = value["tokenizer"]
+        """Return the codec that :meth:`to_json` described.
+
+        Raises
+        ------
+        ValueError
+            When it is none of what that returns.
+        """
+        kind, tokenizer, width = value["kind"], value["tokenizer"], value["width"]
+        types = {type(token) for token in value["tokens"]}
+        integers = [t for t in value["tokens"] if isinstance(t, int)]
+        fits = (
+            (kind == "text") == (tokenizer is not None)
+            and (kind == "integers") == (width is not None)
+            and types
+            in ([set(), {int}] if kind == "integers" else [set(), {str}, {int}])
+            and not (kind == "text" and integers)
+            and all(abs(token) < 2**63 for token in integers)
+            and (width is None or 0 < width <= _WIDEST)
+        )
+        if not fits:
+            raise ValueError(
+                f"{name} of kind {kind!r:.20} cannot have these tokens, this tokenizer "
+                f"and width {width!r:.20}"
+            )
+        check_choice(
+            "unicode_normalization",
+            value["unicode_normalization"],
+            UNICODE_NORMALIZATIONS,
+        )
         return cls(
             name,
-            value["kind"],
+            kind,
             None if tokenizer is None else tokenizer_from_json(tokenizer),
             Vocabulary(value["tokens"]),
             unknown=value["unknown"],
-            width=value["width"],
+            width=width,
             reverse=value["reverse"],
             lowercase=value["lowercase"],
             unicode_normalization=value["unicode_normalization"],

@@ -129,6 +129,8 @@ def _fit(
             task = _read_examples(estimator, data, known, trainer, rng)
         trainer.check_tol(task.target.num_ids)
         estimator._check_task(task, settings)
+        if file is not None:
+            file.check_data(task)
         _take_models(estimator, task, rng, continues=continues)
         if file is not None:
             _resume(estimator, file, task)
@@ -279,7 +281,6 @@ def _check_same_models(estimator: SequenceEstimator) -> None:
 def _resume(estimator: SequenceEstimator, file: Checkpoint, task: Task) -> None:
     """Take on the weights of a checkpoint that was written on the same data."""
     file.check_precision(estimator._network.dtype_policy.name)
-    file.check_data(task)
     if file.artifact is not None:
         set_weights(estimator._network, file.artifact.arrays)
 

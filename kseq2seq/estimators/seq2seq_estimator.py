@@ -32,7 +32,12 @@ from kseq2seq.estimators.examples import (
 )
 from kseq2seq.estimators.fitting import fit_estimator, fit_pass
 from kseq2seq.estimators.pair_streams import is_stream, read_stream
-from kseq2seq.estimators.seq2seq_models import answer_limits, build_models
+from kseq2seq.estimators.seq2seq_models import (
+    answer_limits,
+    build_models,
+    check_limits,
+    weight_shapes,
+)
 from kseq2seq.estimators.settings import ModelSettings, Seq2SeqSettings
 from kseq2seq.metrics import METRICS, TEXT_METRICS
 from kseq2seq.training import (
@@ -279,6 +284,10 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
         sizes = self._source.num_ids, self._target.num_ids
         return build_models(sizes, self._settings, random_state)
 
+    def _weight_shapes(self) -> dict[str, tuple[int, ...]]:
+        sizes = self._source.num_ids, self._target.num_ids
+        return weight_shapes(sizes, self._settings)
+
     def _adopt(self, models: Seq2SeqModels) -> None:
         self.models_ = models
         self.source_vocabulary_ = self._source.vocabulary
@@ -351,6 +360,7 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
         self._target = SequenceCodec.from_json("y", description["target"])
         self.max_length_ = description["max_length"]
         self._forbidden_ids = description["forbidden_ids"]
+        check_limits(self._target, self.max_length_, self._forbidden_ids)
 
     def _exported(self) -> tuple[keras.Model, dict[str, Any]]:
         if self.temperature is not None:

@@ -15,6 +15,8 @@ from kseq2seq.answering import generate
 from kseq2seq.arguments import check_lengths, check_sample_weight
 from kseq2seq.batching import BucketedBatches, LabelBatches
 from kseq2seq.builders import build_sequence_classifier
+from kseq2seq.builders.architecture import EncoderArchitecture
+from kseq2seq.builders.weight_shapes import classifier_shapes
 from kseq2seq.codec import LabelCodec, SequenceCodec, as_labels
 from kseq2seq.declarations import documented
 from kseq2seq.estimators.base import SequenceEstimator
@@ -269,6 +271,12 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, SequenceEstimator)
             **self._settings,
             random_state=random_state,
         )
+
+    def _weight_shapes(self) -> dict[str, tuple[int, ...]]:
+        architecture = EncoderArchitecture(
+            source_vocabulary_size=self._source.num_ids, **self._settings
+        )
+        return classifier_shapes(architecture, self._target.num_ids)
 
     def _adopt(self, models: keras.Model) -> None:
         self.model_ = models
