@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -240,11 +241,17 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
         if source is None and self.shared_vocabulary:
             sides = shared_ids(self, data.X, data.y)
         else:
-            reverse = self.reverse_source
-            sides = [
-                source_ids(self, data.X, source, reverse=reverse),
-                target_ids(self, data.y, target),
-            ]
+            reverse, continues = self.reverse_source, data.continues
+            codec, sources = source_ids(
+                self, data.X, source, reverse=reverse, continues=continues
+            )
+            if self.shared_vocabulary:  # which grows by the tokens of both sides
+                target = copy.copy(target)
+                target.vocabulary = codec.vocabulary
+            other, targets = target_ids(self, data.y, target, continues=continues)
+            if self.shared_vocabulary:
+                codec.vocabulary = other.vocabulary
+            sides = [(codec, sources), (other, targets)]
         return sides
 
     def _check_task(self, task: Task, settings: TrainingSettings) -> None:

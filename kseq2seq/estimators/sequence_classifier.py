@@ -237,7 +237,7 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, SequenceEstimator)
     def _encode(self, data: FitData, known: Sequence[Any]) -> Sequence[tuple[Any, Any]]:
         if is_stream(data.X):
             raise TypeError("X must be a list or an array; got an iterator.")
-        source = source_ids(self, data.X, known[0])
+        source = source_ids(self, data.X, known[0], continues=data.continues)
         target = self._label_codec(data, known[1])
         return source, (target, target.encode(data.y))
 
