@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import errno
 import glob
-import io
 import json
-import math
 import os
 import secrets
 import stat
 import time
 import zipfile
-import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,29 +23,23 @@ from typing import Any
 import numpy as np
 
 from kseq2seq import file_locks
+from kseq2seq.zip_members import (
+    UNREADABLE,
+    array_bytes,
+    check_array,
+    check_is_file,
+    declared_array,
+    open_zip,
+    read_array,
+    read_member,
+)
 
 FORMAT = "kseq2seq"
 FORMAT_VERSION = 1
 _DESCRIPTION = "model.json"
 _SECONDS_OF_A_DAY = 86_400
-_MOST_COMPRESSED = 100
-"""Trained weights shrink by a tenth; what shrinks a hundred times is none."""
-_ALWAYS_UNPACKED = 2**26
-"""Bytes that a file may unpack to in any case."""
-_UNREADABLE = (
-    AttributeError,
-    EOFError,
-    KeyError,
-    NotImplementedError,
-    OSError,
-    OverflowError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-"""What reading a damaged file may raise, from zip, JSON and NumPy."""
+_LARGEST_DESCRIPTION = 2**23
+"""Bytes of JSON that are read in any case; more only where the arrays have more."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +73,7 @@ def check_can_write(
         When it is no path; `name` is what it is called then.
     """
     path = _as_path(name, path)
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder; expected the path of a file.")
-    if path.exists() and not overwrite:
+    if check_is_file(path) is not None and not overwrite:
         raise FileExistsError(
             f"{path} exists and is kept. Pass overwrite=True (--overwrite), or another "
             "path."
@@ -115,6 +105,8 @@ def _as_path(name: str, path: Any) -> Path:
     except FileNotFoundError:
         pass
     except (OSError, ValueError) as error:
+        if getattr(error, "errno", None) == errno.ELOOP:
+            raise
         raise _no_path(name, path, error) from None
     return path
 
@@ -146,7 +138,8 @@ def write_artifact(
         When the file exists and is not to be replaced, or cannot be written.
     """
     path = _target(check_can_write(path, overwrite=overwrite))
-    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else None
+    replaced = check_is_file(path)
+    mode = None if replaced is None else stat.S_IMODE(replaced.st_mode)
     temporary, handle = _create_locked(path, mode)
     # Keeps the lock until the file stands in its place.
     held = None if file_locks.fcntl is None else os.dup(handle)
@@ -241,9 +234,7 @@ def _write_zip(file: Any, artifact: Artifact) -> None:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(_DESCRIPTION, json.dumps(description, ensure_ascii=True))
         for name, array in artifact.arrays.items():
-            buffer = io.BytesIO()
-            np.save(buffer, array, allow_pickle=False)
-            archive.writestr(_member(name), buffer.getvalue())
+            archive.writestr(_member(name), array_bytes(array))
 
 
 def _member(name: str) -> str:
@@ -260,8 +251,8 @@ def read_description(path: str | Path) -> dict[str, Any]:
     OSError
         When it cannot be read.
     """
-    with _open(path) as archive:
-        return _read_description(path, archive)
+    with open_artifact(path) as artifact:
+        return artifact.description
 
 
 def read_artifact(path: str | Path) -> Artifact:
@@ -274,33 +265,109 @@ def read_artifact(path: str | Path) -> Artifact:
     OSError
         When it cannot be read.
     """
-    with _open(path) as archive:
-        description = _read_description(path, archive)
-        try:
-            _check_members(archive, description["arrays"])
-            arrays = {
-                name: _read_array(archive, name, declared)
-                for name, declared in description["arrays"].items()
-            }
-        except _UNREADABLE as error:
-            raise ValueError(
-                f"{path} is damaged: {error}. Train or copy the model again."
-            ) from error
-    return Artifact(description, arrays)
+    with open_artifact(path) as artifact:
+        return Artifact(artifact.description, dict(artifact.arrays))
 
 
-def _open(path: str | Path) -> zipfile.ZipFile:
+@contextmanager
+def open_artifact(path: str | Path) -> Iterator[StoredArtifact]:
+    """Open a model file, each of whose arrays is read when it is asked for.
+
+    Raises
+    ------
+    ValueError
+        When the file is no kseq2seq model, is of a newer format or does not hold what
+        it declares; when an array is asked for that is damaged.
+    OSError
+        When it cannot be read.
+    """
     path = _as_path("path", path)
-    if not path.exists():
+    status = check_is_file(path)
+    if status is None:
         raise FileNotFoundError(f"there is no file {path}.")
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder; expected a kseq2seq model file.")
-    try:
-        return zipfile.ZipFile(path)
-    except OSError:
-        raise
-    except _UNREADABLE:
-        raise ValueError(_not_a_model(path)) from None
+    with ExitStack() as stack:
+        try:
+            if not status.st_size:  # as those in /proc, which never end
+                raise ValueError("it is empty")
+            archive = stack.enter_context(open_zip(path))
+            description = _read_description(archive)
+            version = description["format_version"]
+        except UNREADABLE as error:
+            if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+                raise  # the system's word; a place that a zip cannot have is EINVAL
+            raise ValueError(_not_a_model(path)) from error
+        if version > FORMAT_VERSION:
+            raise ValueError(
+                f"{path} has format version {version}, and this kseq2seq reads up to "
+                f"{FORMAT_VERSION}. Upgrade: pip install --upgrade kseq2seq."
+            )
+        arrays = StoredArrays(path, archive, description["arrays"])
+        yield StoredArtifact(description, arrays)
+
+
+class StoredArrays(Mapping[str, np.ndarray]):
+    """The arrays of a model file, each read when it is asked for.
+
+    Parameters
+    ----------
+    path : path
+    archive : zipfile.ZipFile
+    declared : dict
+        What the file declares of each array; it must hold these and nothing else.
+
+    Attributes
+    ----------
+    shapes : dict of str to tuple of int
+        Which are known before anything is read.
+    dtypes : dict of str to numpy.dtype
+    """
+
+    def __init__(self, path: Path, archive: zipfile.ZipFile, declared: Any) -> None:
+        self._path, self._archive, self._declared = path, archive, declared
+        with self._named():
+            _check_members(archive, declared)
+            for name in declared:
+                check_array(archive, _member(name), declared[name])
+            known = {name: declared_array(about) for name, about in declared.items()}
+        self.shapes = {name: shape for name, (shape, _) in known.items()}
+        self.dtypes = {name: dtype for name, (_, dtype) in known.items()}
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        declared = self._declared[name]
+        with self._named():
+            return read_array(self._archive, _member(name), declared)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._declared)
+
+    def __len__(self) -> int:
+        return len(self._declared)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._declared  # Mapping's own would read the array
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Raise what reading a damaged file raises as an error that names it."""
+        try:
+            yield
+        except UNREADABLE as error:
+            raise ValueError(
+                f"{self._path} is damaged: {error}. Train or copy the model again."
+            ) from error
+
+
+@dataclass(frozen=True)
+class StoredArtifact(Artifact):
+    """What an open model file holds.
+
+    Attributes
+    ----------
+    description : dict
+    arrays : StoredArrays
+    """
+
+    arrays: StoredArrays
 
 
 def _not_a_model(path: str | Path) -> str:
@@ -310,21 +377,35 @@ def _not_a_model(path: str | Path) -> str:
     )
 
 
-def _read_description(path: str | Path, archive: zipfile.ZipFile) -> dict[str, Any]:
-    try:
-        _check_size(archive)
-        description = json.loads(archive.read(_DESCRIPTION))
-        if description["format"] != FORMAT:
-            raise ValueError("another format")
-        version = int(description["format_version"])
-    except _UNREADABLE as error:
-        raise ValueError(_not_a_model(path)) from error
-    if version > FORMAT_VERSION:
-        raise ValueError(
-            f"{path} has format version {version}, and this kseq2seq reads up to "
-            f"{FORMAT_VERSION}. Upgrade: pip install --upgrade kseq2seq."
-        )
+def _read_description(archive: zipfile.ZipFile) -> dict[str, Any]:
+    """Return the description, which must be one of this project."""
+    size = archive.getinfo(_DESCRIPTION).file_size
+    packed = sum(
+        member.compress_size
+        for member in archive.infolist()
+        if member.filename != _DESCRIPTION
+    )
+    if size > max(_LARGEST_DESCRIPTION, packed):
+        raise ValueError(f"its description has {size:,} bytes")
+    description = read_json(read_member(archive, _DESCRIPTION).decode())
+    if (
+        description["format"] != FORMAT
+        or type(description["format_version"]) is not int
+    ):
+        raise ValueError("another format")
     return dict(description)
+
+
+def read_json(text: str) -> Any:
+    """Return the JSON value of a text from a file, some ten times as large at most.
+
+    Lists and dicts take the most memory for the least text, where nothing is in them:
+    descriptions have few.
+    """
+    containers = text.count("[") + text.count("{")
+    if containers > len(text) / 8 + 100:
+        raise ValueError(f"it has {containers:,} brackets in {len(text):,} characters")
+    return json.loads(text)
 
 
 def _check_members(archive: zipfile.ZipFile, declared: Mapping[str, Any]) -> None:
@@ -334,26 +415,3 @@ def _check_members(archive: zipfile.ZipFile, declared: Mapping[str, Any]) -> Non
     if found != expected:
         differing = sorted(set(found) ^ set(expected)) or found
         raise ValueError(f"it does not hold what it declares: {differing[:3]}")
-
-
-def _check_size(archive: zipfile.ZipFile) -> None:
-    """Raise for a file that unpacks to far more than weights and words do."""
-    unpacked = sum(member.file_size for member in archive.infolist())
-    packed = sum(member.compress_size for member in archive.infolist())
-    if unpacked > max(_ALWAYS_UNPACKED, _MOST_COMPRESSED * packed):
-        raise ValueError(f"{packed:,} bytes in it unpack to {unpacked:,}")
-
-
-def _read_array(
-    archive: zipfile.ZipFile, name: str, declared: Mapping[str, Any]
-) -> np.ndarray:
-    """Read one array, no larger than declared."""
-    shape, dtype = tuple(declared["shape"]), np.dtype(declared["dtype"])
-    member = archive.getinfo(_member(name))
-    header = 4096
-    if member.file_size > math.prod(shape) * dtype.itemsize + header:
-        raise ValueError(f"{name} is larger than declared")
-    array = np.load(io.BytesIO(archive.read(member)), allow_pickle=False)
-    if array.shape != shape or array.dtype != dtype:
-        raise ValueError(f"{name} is {array.dtype} {array.shape}, not as declared")
-    return np.asarray(array)

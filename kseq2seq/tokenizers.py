@@ -226,7 +226,7 @@ def train_tokenizer(tokenizer: Any, texts: Iterable[str]) -> Any:
     if not is_trained(tokenizer):
         return tokenizer
     kind, size = _kind_and_size(tokenizer)
-    tokenizers = _import_tokenizers()
+    tokenizers = import_tokenizers()
     decoders, pre_tokenizers = tokenizers.decoders, tokenizers.pre_tokenizers
     model, trainer = {
         "bpe": (tokenizers.models.BPE, tokenizers.trainers.BpeTrainer),
@@ -300,7 +300,8 @@ def _kind_and_size(tokenizer: str, *, name: str = "tokenizer") -> tuple[str, int
     return kind, int(size)
 
 
-def _import_tokenizers() -> Any:
+def import_tokenizers() -> Any:
+    """Return the package of subword tokenizers, or say what installs it."""
     try:
         import tokenizers
     except ImportError as error:
@@ -314,7 +315,7 @@ def check_tokenizer(name: str, tokenizer: Any) -> None:
     """Raise unless this is a tokenizer, or the name of one to train."""
     if is_trained(tokenizer):
         _kind_and_size(tokenizer, name=name)
-        _import_tokenizers()
+        import_tokenizers()
     else:
         get_tokenizer(tokenizer, name=name)
 
@@ -351,7 +352,7 @@ def get_tokenizer(tokenizer: Any, *, name: str = "tokenizer") -> Tokenizer:
         return NAMED_TOKENIZERS[tokenizer]()
     if isinstance(tokenizer, tuple) and [*map(callable, tokenizer)] == [True, True]:
         return CallableTokenizer(*tokenizer)
-    if _is_subword(tokenizer):
+    if is_subword(tokenizer):
         return SubwordTokenizer(tokenizer)
     if isinstance(tokenizer, Tokenizer) and not isinstance(tokenizer, type):
         return tokenizer
@@ -362,32 +363,7 @@ def get_tokenizer(tokenizer: Any, *, name: str = "tokenizer") -> Tokenizer:
     )
 
 
-def _is_subword(tokenizer: Any) -> bool:
+def is_subword(tokenizer: Any) -> bool:
+    """Whether this is a ``tokenizers.Tokenizer``."""
     module = type(tokenizer).__module__
     return module.split(".")[0] == "tokenizers" and hasattr(tokenizer, "token_to_id")
-
-
-def tokenizer_to_json(tokenizer: Any) -> Any:
-    """Return a JSON value for a tokenizer that a user may pass.
-
-    Raises
-    ------
-    TypeError
-        For functions and other objects: a model file holds no code.
-    """
-    if isinstance(tokenizer, str):
-        return tokenizer
-    if _is_subword(tokenizer):
-        return {"tokenizers": tokenizer.to_str()}
-    raise TypeError(
-        "a model file holds no code, so a tokenizer of your own cannot be saved: "
-        f"{tokenizer!r}. Split the texts yourself and fit on token lists, or use "
-        f"{quoted_choices(NAMED_TOKENIZERS)} or a tokenizers.Tokenizer."
-    )
-
-
-def tokenizer_from_json(value: Any) -> Any:
-    """Return what :func:`tokenizer_to_json` was given."""
-    if isinstance(value, str):
-        return value
-    return _import_tokenizers().Tokenizer.from_str(value["tokenizers"])

@@ -13,6 +13,8 @@ from kseq2seq import (
 )
 from kseq2seq.batching import shift, shift_values
 from kseq2seq.builders import build_ensemble
+from kseq2seq.builders.architecture import Architecture, EncoderArchitecture
+from kseq2seq.builders.weight_shapes import classifier_shapes, seq2seq_shapes
 
 SOURCE_LENGTHS, TARGET_LENGTHS = [5, 1, 3], [4, 2, 6]
 TWO_SOURCES = np.array([[4, 5, 6, 3], [7, 3, 0, 0]])
@@ -65,7 +67,7 @@ OTHERS = [
     {"attention_units": 3},
     {"num_layers": 3, "residual": True, "bidirectional": True, "dropout": 0.5},
     {"num_layers": 2, "residual": True, "layer_normalization": True, "cell": "gru"},
-    {"layer_normalization": True, "attention": False},
+    {"layer_normalization": True, "attention": False, "num_layers": 2},
     {"word_dropout": 0.5, "bridge": True, "attention": False},
     {"word_dropout": 0.5, "bridge": True, "attention_dropout": 0.5, "num_layers": 2},
     {"input_feeding": True, "dropout": 0.5},
@@ -339,6 +341,22 @@ def test_the_three_models_share_their_layers():
     assert all(any(w is v for v in models.training.weights) for w in parts)
 
 
+def shapes_of(model):
+    return {weight.path: tuple(weight.shape) for weight in model.weights}
+
+
+@pytest.mark.parametrize("settings", GRID[::5] + OTHERS + REPEATED[::2], ids=label)
+def test_the_shapes_of_weights_are_known_before_anything_is_built(settings):
+    attention = settings.get("attention", True)
+    architecture = Architecture(
+        **{"source_vocabulary_size": 12, "target_vocabulary_size": 9, "units": 6}
+        | settings
+        | {"attention": "dot" if attention is True else attention or None}
+    )
+    models = make_models(**settings)
+    assert seq2seq_shapes(architecture) == shapes_of(models.training)
+
+
 def test_layers_have_the_names_of_the_field():
     models = build_attention_seq2seq(
         12, 9, 4, num_layers=2, cell="gru", bidirectional=True, random_state=0
@@ -477,6 +495,14 @@ def test_a_classifier_saved_by_keras_loads_without_custom_objects(settings, tmp_
     np.testing.assert_allclose(
         class_logits(again, source), class_logits(model, source), atol=1e-6
     )
+
+
+@pytest.mark.parametrize(
+    "settings", [*CLASSIFIERS[::3], {"source_embedding": "one_hot"}], ids=label
+)
+def test_the_shapes_of_a_classifiers_weights_are_known_before(settings):
+    architecture = EncoderArchitecture(source_vocabulary_size=12, units=6, **settings)
+    assert classifier_shapes(architecture, 5) == shapes_of(make_classifier(**settings))
 
 
 def test_an_odd_width_of_two_directions_is_rounded_up():

@@ -1,6 +1,7 @@
 """Fits that start from what an earlier one has learned."""
 
 import copy
+import warnings
 
 import keras
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from strategies import LABELS, X, Y, small_classifier, small_estimator
 
 import kseq2seq
+from kseq2seq import Seq2SeqEstimator, SequenceClassifier, load
 
 SIZES = {"batch_size": len(X), "epochs": 2, "dropout": 0.0}
 
@@ -231,3 +233,57 @@ def test_a_pass_stops_by_nothing_whatever_a_fit_would_stop_by():
     rows = [[i % 3, 1] for i in range(len(X))]
     again, _ = answering(early_stopping_metric="bleu", patience=2)
     assert len(again.partial_fit(rows, rows).history_["loss"]) == 1
+
+
+@pytest.mark.parametrize("settings", [{}, {"shared_vocabulary": True}])
+def test_new_tokens_get_places_and_what_was_learned_stays(settings, tmp_path):
+    X, y = ["ab", "ba", "aab", "bba"] * 4, ["ba", "ab", "baa", "abb"] * 4
+    estimator = Seq2SeqEstimator(
+        units=8, epochs=1, random_state=0, validation_fraction=0, **settings
+    ).fit(X, y)
+    before = {v.path: np.array(v) for v in estimator.models_.training.weights}
+    estimator.models_.encoder.trainable = False
+    tokens = list(estimator.target_vocabulary_.tokens)
+    estimator.set_params(warm_start=True, extend_vocabulary=True, learning_rate=1e-30)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        estimator.fit(["ab", "zb"] * 4, ["bc", "cd"] * 4)
+    assert list(estimator.target_vocabulary_.tokens)[:2] == tokens
+    assert {*"abcd"} <= {*estimator.target_vocabulary_.tokens}
+    assert "z" in estimator.source_vocabulary_.tokens
+    assert not estimator.models_.encoder.trainable
+    for variable in estimator.models_.training.weights:
+        old = before[variable.path]
+        new = np.array(variable)[tuple(map(slice, old.shape))]
+        np.testing.assert_allclose(new, old, rtol=1e-6)
+    if settings:
+        assert estimator.source_vocabulary_ is estimator.target_vocabulary_
+    loaded = load(estimator.save(tmp_path / "grown.kseq2seq"))
+    assert loaded.predict(["zb", "ab"]) == estimator.predict(["zb", "ab"])
+    estimator.set_params(learning_rate=0.02, epochs=60, label_smoothing=0.0)
+    estimator.models_.encoder.trainable = True
+    estimator.fit(["ab", "zb"] * 4, ["bc", "cd"] * 4)
+    assert estimator.predict(["ab", "zb"]) == ["bc", "cd"]
+
+
+@pytest.mark.parametrize("going_on", ["fit", "partial_fit"])
+def test_target_tokens_that_are_unknown_are_no_secret(going_on):
+    X, y = ["ab", "ba", "aab", "bba"] * 4, ["ba", "ab", "baa", "abb"] * 4
+    estimator = Seq2SeqEstimator(units=4, epochs=1, random_state=0, warm_start=True)
+    estimator.fit(X, y)
+    new = [answer.upper() + "a" for answer in y]
+    share = sum(map(len, y)) / sum(map(len, new))
+    message = f"{share:.1%} of the tokens of y are unknown .* 'B', 'A', and"
+    with pytest.warns(UserWarning, match=message):
+        getattr(estimator, going_on)(X, new)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        getattr(estimator, going_on)(X, y)
+
+
+def test_a_classifier_gives_places_to_new_tokens_too():
+    classifier = SequenceClassifier(units=4, epochs=1, random_state=0)
+    classifier.partial_fit(["ab", "ba"] * 4, [0, 1] * 4)
+    classifier.set_params(extend_vocabulary=True).partial_fit(["cd"] * 8, [0] * 8)
+    assert {*classifier.source_vocabulary_.tokens} == {*"abcd"}
+    assert classifier.predict_proba(["cd"]).shape == (1, 2)

@@ -11,8 +11,15 @@ import kseq2seq
 
 PACKAGE = Path(kseq2seq.__file__).parent
 FLOORS = [
-    {"arguments", "declarations", "_tensorflow", "file_locks", "persistence"},
-    {"metrics", "plotting", "tokenizers"},
+    {
+        "arguments",
+        "declarations",
+        "_tensorflow",
+        "file_locks",
+        "persistence",
+        "zip_members",
+    },
+    {"metrics", "plotting", "tokenizers", "tokenizer_files", "descriptions"},
     {"vocabulary", "ragged", "codec", "layers", "datasets"},
     {"batching", "builders", "search"},
     {"training", "generation"},
@@ -22,10 +29,12 @@ FLOORS = [
     {"__main__"},
 ]
 # Within a floor: the vocabulary has the ids that all others use; a codec gives its ids
-# ragged; persistence locks what it writes; accuracies by
-# position are measured and drawn.
+# ragged; persistence locks what it writes; a model file is a zip, and its tokenizers
+# are those that there are; accuracies by position are measured and drawn.
 WITHIN = {
     ("persistence", "file_locks"),
+    ("persistence", "zip_members"),
+    ("tokenizer_files", "tokenizers"),
     ("plotting", "metrics"),
     ("layers", "vocabulary"),
     ("ragged", "vocabulary"),

@@ -7,7 +7,7 @@ import pytest
 from formats import make
 
 import kseq2seq
-from kseq2seq import Seq2SeqEstimator, persistence
+from kseq2seq import Seq2SeqEstimator, persistence, zip_members
 from kseq2seq.persistence import (
     Artifact,
     read_artifact,
@@ -197,8 +197,8 @@ def test_what_unpacks_to_far_more_is_refused_unread(path, bomb, monkeypatch):
     zeros = bytes(2**20)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(bomb, zeros)
-    monkeypatch.setattr(persistence, "_ALWAYS_UNPACKED", 2**19)
-    monkeypatch.setattr(zipfile.ZipFile, "read", None)
+    monkeypatch.setattr(zip_members, "_ALWAYS_UNPACKED", 2**19)
+    monkeypatch.setattr(zipfile.ZipFile, "open", None)
     with pytest.raises(ValueError) as refused:
         read_description(path)
     assert "unpack to 1,048,576" in str(refused.value.__cause__)

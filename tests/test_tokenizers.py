@@ -1,16 +1,23 @@
+import json
 import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import texts
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import (
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    trainers,
+)
 
+from kseq2seq.tokenizer_files import tokenizer_from_json, tokenizer_to_json
 from kseq2seq.tokenizers import (
     get_tokenizer,
     prepare_text,
-    tokenizer_from_json,
-    tokenizer_to_json,
     train_tokenizer,
 )
 
@@ -134,6 +141,66 @@ def test_subwords_survive_json():
     tokenizer = subword_tokenizer()
     again = tokenizer_from_json(tokenizer_to_json(tokenizer))
     assert again.encode("lowest").tokens == tokenizer.encode("lowest").tokens
+
+
+def changed(**parts):
+    """Return a trained tokenizer with other parts, as a JSON value."""
+    value = json.loads(subword_tokenizer().to_str())
+    value["model"] |= parts.pop("model", {})
+    return {"tokenizers": json.dumps(value | parts)}
+
+
+def sequence(*types):
+    parts = [{"type": kind} for kind in types]
+    return {"type": "Sequence", "normalizers": parts}
+
+
+REPLACE = {"type": "Replace", "pattern": {"String": "a"}, "content": "b"}
+ADDED = {"id": 1, "content": "a" * 101}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        3,
+        "words",
+        {"tokenizers": 3},
+        {"tokenizers": "{}"},
+        {"tokenizers": "[" * 9999},
+        {"tokenizers": '{"model": {"type": "BPE", "vocab": {}, "merges": 3}}'},
+        changed(padding={"strategy": {"Fixed": 10**9}}),
+        changed(truncation={"max_length": 4}),
+        changed(normalizer={"type": "Prepend", "prepend": "a" * 17}),
+        changed(normalizer=REPLACE),
+        changed(normalizer=sequence(*["NFC"] * 17)),
+        changed(normalizer=sequence("ByteLevel", "ByteLevel")),
+        changed(pre_tokenizer={"type": "Split", "pattern": {"Regex": "(a+)+$"}}),
+        changed(post_processor={"type": "TemplateProcessing", "single": []}),
+        changed(added_tokens=[ADDED]),
+        changed(model={"continuing_subword_prefix": "a" * 99}),
+        changed(model={"merges": [["no", "such"]]}),
+        changed(model={"vocab": {"a": -1}}),
+        changed(model={"type": "Unigram", "vocab": []}),
+        changed(more={}),
+    ],
+    ids=lambda value: str(value).replace(" ", "")[-40:],
+)
+def test_subwords_that_a_file_must_not_hold_are_refused(value):
+    with pytest.raises(ValueError, match="tokenizer"):
+        tokenizer_from_json(value)
+
+
+def test_what_could_not_be_read_is_not_written():
+    tokenizer = subword_tokenizer()
+    tokenizer.enable_padding(length=10)
+    with pytest.raises(ValueError, match=r"has padding; call no_padding\(\) first"):
+        tokenizer_to_json(tokenizer)
+    tokenizer.no_padding()
+    tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.NFKC(), normalizers.Lowercase(), normalizers.Prepend("_")]
+    )
+    again = tokenizer_from_json(tokenizer_to_json(tokenizer))
+    assert again.encode("LOWer").tokens == tokenizer.encode("LOWer").tokens
 
 
 def test_functions_are_refused_by_the_model_file():

@@ -145,7 +145,10 @@ def export(
 
 
 def _describe(model: Path, description: dict[str, Any]) -> dict[str, Any]:
+    from kseq2seq.descriptions import check_description
+
     try:
+        check_description(description)
         return {
             "model": str(model),
             "format_version": description["format_version"],
@@ -159,10 +162,9 @@ def _describe(model: Path, description: dict[str, Any]) -> dict[str, Any]:
             "epochs": len(description["history"].get("loss", ())),
             "settings": description["parameters"],
         }
-    except (AttributeError, KeyError, TypeError) as error:
+    except ValueError as error:
         raise ValueError(
-            f"{model} is damaged: its description lacks {error}. Train or copy the "
-            "model again."
+            f"{model} is damaged: {error}. Train or copy the model again."
         ) from error
 
 

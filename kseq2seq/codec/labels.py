@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,15 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from kseq2seq.arguments import has_order
+
+_KINDS_OF_DTYPES = {
+    "b": "flags",
+    "U": "strings",
+    **dict.fromkeys("iuf", "numbers"),
+}
+"""What labels are of, by the kind of their array; an array of objects has any."""
+_LARGEST_LABELS = 2**26
+"""Bytes."""
 
 
 class LabelCodec:
@@ -112,8 +122,28 @@ class LabelCodec:
 
     @classmethod
     def from_json(cls, name: str, value: Mapping[str, Any]) -> LabelCodec:
-        """Return the codec that :meth:`to_json` described."""
-        return cls(name, np.array(value["classes"], dtype=value["classes_dtype"]))
+        """Return the codec that :meth:`to_json` described.
+
+        Raises
+        ------
+        ValueError
+            When it is none of what that returns.
+        """
+        labels, dtype = value["classes"], value["classes_dtype"]
+        kinds = {_kind_of_label(label) for label in labels}
+        named = re.fullmatch(r"[<>|=]([biufUO])(\d{0,6})", dtype)
+        fits = named and kinds == {_KINDS_OF_DTYPES.get(named[1], *kinds)}
+        if not fits or len(labels) < 2 or len(set(labels)) < len(labels):
+            raise ValueError(f"no classes are {labels!r:.60} of type {dtype!r:.20}")
+        size = np.dtype(dtype).itemsize * len(labels)
+        if size > _LARGEST_LABELS:
+            raise ValueError(
+                f"{len(labels):,} classes of type {dtype!r} are {size:,} B"
+            )
+        classes = np.array(labels, dtype=dtype)
+        if classes.tolist() != labels or classes.tolist() != sorted(labels):
+            raise ValueError(f"classes are not sorted values of type {dtype!r}")
+        return cls(name, classes)
 
 
 def as_labels(name: str, y: Any) -> np.ndarray:

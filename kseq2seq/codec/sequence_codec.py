@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
 from typing import Any
@@ -12,15 +14,19 @@ from kseq2seq.arguments import check_choice, shown
 from kseq2seq.codec.numbering import is_integer_array, number_rows, number_tokens
 from kseq2seq.codec.sequences import KINDS, as_sequences, as_vocabulary
 from kseq2seq.ragged import RaggedIds
+from kseq2seq.tokenizer_files import tokenizer_from_json, tokenizer_to_json
 from kseq2seq.tokenizers import (
+    UNICODE_NORMALIZATIONS,
     get_tokenizer,
     is_trained,
     prepare_text,
-    tokenizer_from_json,
-    tokenizer_to_json,
     train_tokenizer,
 )
 from kseq2seq.vocabulary import FIRST_TOKEN, UNK, Token, Vocabulary
+
+_TOKEN_TYPES = {"text": {str}, "tokens": {str, int}, "integers": {int}}
+_WIDEST = 100_000
+"""Integers in a row of a model file at most."""
 
 
 class SequenceCodec:
@@ -132,6 +138,60 @@ class SequenceCodec:
         unknown = "unk" if given is None else "error"
         return codec, codec.note_empty(codec._ids(numbers, tokens, unknown))
 
+    def take_up(
+        self,
+        values: Any,
+        *,
+        extends: bool = False,
+        min_frequency: int = 1,
+        max_size: int | None = None,
+        warns: bool = False,
+    ) -> tuple[SequenceCodec, RaggedIds]:
+        """Return a copy of this codec to train on with more values, and their ids.
+
+        Parameters
+        ----------
+        values : sequences
+        extends : bool, default False
+            Whether tokens that are new get ids, after all others; else they are UNK.
+        min_frequency, max_size
+            Of the new tokens, and of the vocabulary that grows.
+        warns : bool, default False
+            Whether a warning says which tokens are new and become UNK.
+
+        Raises
+        ------
+        ValueError
+            When y holds rows of integers, and one is new or a row is not as wide.
+        """
+        numbers, tokens = self._numbered(values)
+        all_known = self.name == "y" and self.has_integer_tokens
+        if all_known:
+            self._check_width(numbers)
+        codec = copy.copy(self)  # or a fit that fails would have changed it
+        occurs = np.bincount(numbers.ids, minlength=len(tokens)).tolist()
+        counts = {
+            token: count
+            for token, count in zip(tokens, occurs, strict=True)
+            if token not in self.vocabulary
+        }
+        if counts and extends:
+            more = Vocabulary.from_counts(counts, min_frequency=min_frequency).tokens
+            everything = [*self.vocabulary.tokens, *more]
+            largest = max(max_size or len(everything), len(self.vocabulary.tokens))
+            codec.vocabulary = Vocabulary(everything[:largest])
+        elif counts and warns:
+            first = ", ".join(repr(token) for token in list(counts)[:3])
+            warnings.warn(
+                f"{sum(counts.values()) / len(numbers.ids):.1%} of the tokens of "
+                f"{self.name} are unknown to the fitted model, such as {first}, and "
+                "are learned as unknown. Pass extend_vocabulary=True to give them "
+                "places in it, or fit with warm_start=False to learn anew.",
+                stacklevel=2,
+            )
+        unknown = "error" if all_known else "unk"
+        return codec, codec.note_empty(codec._ids(numbers, tokens, unknown))
+
     def note_empty(self, trained: RaggedIds) -> RaggedIds:
         """Note whether a sequence that is trained on is empty; return the same."""
         self.saw_empty = self.saw_empty or bool((trained.lengths == 0).any())
@@ -175,6 +235,11 @@ class SequenceCodec:
     def encode_known(self, values: Any) -> RaggedIds:
         """Return the ids of sequences of the learned width, every token known."""
         numbers, tokens = self._numbered(values)
+        self._check_width(numbers)
+        return self._ids(numbers, tokens, "error")
+
+    def _check_width(self, numbers: RaggedIds) -> None:
+        """Raise unless rows of integers are as wide as those that were learned."""
         others = np.flatnonzero(numbers.lengths != self.width)
         if self.width is not None and len(others):
             i = int(others[0])
@@ -182,7 +247,6 @@ class SequenceCodec:
                 f"the rows of {self.name} were {self.width} wide at first; "
                 f"{self.name}[{i}] has {numbers.lengths[i]} integers."
             )
-        return self._ids(numbers, tokens, "error")
 
     def _numbered(self, values: Any) -> tuple[RaggedIds, list[Token]]:
         """Return sequences of numbers for tokens, and the token of each number."""
@@ -265,15 +329,42 @@ class SequenceCodec:
 
     @classmethod
     def from_json(cls, name: str, value: dict[str, Any]) -> SequenceCodec:
-        """Return the codec that :meth:`to_json` described."""
-        tokenizer = value["tokenizer"]
+        """Return the codec that :meth:`to_json` described.
+
+        Raises
+        ------
+        ValueError
+            When it is none of what that returns.
+        """
+        kind, tokenizer, width = value["kind"], value["tokenizer"], value["width"]
+        types = {type(token) for token in value["tokens"]}
+        integers = [t for t in value["tokens"] if isinstance(t, int)]
+        fits = (
+            (kind == "text") == (tokenizer is not None)
+            and (kind == "integers") == (width is not None)
+            and types
+            in ([set(), {int}] if kind == "integers" else [set(), {str}, {int}])
+            and not (kind == "text" and integers)
+            and all(abs(token) < 2**63 for token in integers)
+            and (width is None or 0 < width <= _WIDEST)
+        )
+        if not fits:
+            raise ValueError(
+                f"{name} of kind {kind!r:.20} cannot have these tokens, this tokenizer "
+                f"and width {width!r:.20}"
+            )
+        check_choice(
+            "unicode_normalization",
+            value["unicode_normalization"],
+            UNICODE_NORMALIZATIONS,
+        )
         return cls(
             name,
-            value["kind"],
+            kind,
             None if tokenizer is None else tokenizer_from_json(tokenizer),
             Vocabulary(value["tokens"]),
             unknown=value["unknown"],
-            width=value["width"],
+            width=width,
             reverse=value["reverse"],
             lowercase=value["lowercase"],
             unicode_normalization=value["unicode_normalization"],

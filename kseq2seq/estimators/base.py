@@ -22,7 +22,13 @@ from kseq2seq.estimators.exporting import export_model, single_precision
 from kseq2seq.estimators.interruption import Interruption
 from kseq2seq.estimators.parameters_json import parameters_to_json
 from kseq2seq.estimators.settings import SourceSettings
-from kseq2seq.estimators.weights import seeds_of, weights_of
+from kseq2seq.estimators.weights import (
+    check_finite,
+    frozen_in,
+    seeds_of,
+    set_frozen,
+    weights_of,
+)
 from kseq2seq.training import Trainer, TrainingSettings
 from kseq2seq.training.optimizer_state import KeptOptimizer
 
@@ -93,6 +99,10 @@ class SequenceEstimator(TrainingSettings, SourceSettings, BaseEstimator):
 
     def _build(self, random_state: Any = None) -> Any:
         """Return new models of `_settings` for the codecs."""
+        raise NotImplementedError
+
+    def _weight_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shape of each weight that `_build` would make, by its path."""
         raise NotImplementedError
 
     def _adopt(self, models: Any) -> None:
@@ -172,8 +182,9 @@ class SequenceEstimator(TrainingSettings, SourceSettings, BaseEstimator):
     ) -> Path:
         """Write the fitted estimator to one file; :func:`kseq2seq.load` reads it.
 
-        The file holds parameters, vocabularies, weights and history; it holds no code,
-        and neither callbacks nor a loss or metrics of yours.
+        The file holds parameters, vocabularies, weights, which of them are frozen (not
+        ``trainable``), and history; it holds no code, and neither callbacks nor a loss
+        or metrics of yours.
 
         Parameters
         ----------
@@ -199,9 +210,16 @@ class SequenceEstimator(TrainingSettings, SourceSettings, BaseEstimator):
         TypeError
             When a tokenizer, cell, attention, initializer or optimizer is code of your
             own.
+        ValueError
+            When a parameter is out of its range, or a tokenizer has parts that a model
+            file does not hold.
+        FloatingPointError
+            When weights are not finite.
         """
         self._check_fitted()
         check_flag("include_optimizer", include_optimizer)
+        self._check()
+        check_finite(self._network)
         artifact = self._artifact(include_optimizer=include_optimizer)
         return persistence.write_artifact(path, artifact, overwrite=overwrite)
 
@@ -218,6 +236,7 @@ class SequenceEstimator(TrainingSettings, SourceSettings, BaseEstimator):
             **self._description(),
             "num_weights": self._network.count_params(),
             "history": self.history_,
+            "frozen": frozen_in(self._models),
         }
         arrays |= weights_of(self._network)
         if include_optimizer:
@@ -278,6 +297,8 @@ class SequenceEstimator(TrainingSettings, SourceSettings, BaseEstimator):
             (`temperature`).
         OSError
             When the folder exists and is not to be replaced, or cannot be written.
+        FloatingPointError
+            When weights are not finite.
         ImportError, RuntimeError
             When what writes the format is missing, or the backend is not TensorFlow.
 
@@ -291,6 +312,7 @@ class SequenceEstimator(TrainingSettings, SourceSettings, BaseEstimator):
         ['saved_model', 'vocabularies.json']
         """
         self._check_fitted()
+        check_finite(self._network)
         with single_precision():
             # Keras's recurrent dropout draws numbers for answers as well.
             model, description = self._twin(recurrent_dropout=0.0)._exported()
@@ -318,18 +340,22 @@ class SequenceEstimator(TrainingSettings, SourceSettings, BaseEstimator):
         state = dict(super().__getstate__())
         if self._is_fitted:
             state["_pickled_weights"] = self._network.get_weights()
+            state["_pickled_frozen"] = frozen_in(self._models)
             for name in (*self._not_pickled, "callbacks_"):
                 del state[name]
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         weights = state.pop("_pickled_weights", None)
+        frozen = state.pop("_pickled_frozen", None)
         super().__setstate__(state)
         if weights is not None and _tensorflow.was_forked_late():
             self._pickled_weights = weights  # a pool would hang where unpickling fails
         elif weights is not None:
             self._adopt(self._build())
             self._network.set_weights(weights)
+            if frozen is not None:  # the first pickles do not say
+                set_frozen(self._models, set(frozen))
             self.callbacks_ = []
 
     def __sklearn_tags__(self) -> Tags:

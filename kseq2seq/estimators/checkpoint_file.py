@@ -11,6 +11,7 @@ import numpy as np
 
 from kseq2seq import persistence
 from kseq2seq.codec import SequenceCodec
+from kseq2seq.descriptions import check_description, check_training
 from kseq2seq.estimators.examples import Task
 from kseq2seq.persistence import Artifact
 from kseq2seq.training import TrainingState
@@ -40,26 +41,13 @@ class Progress:
         """Return that of a checkpoint's file, none where there is no file."""
         if path is None or not path.exists():
             return cls()
-        state = _state(persistence.read_description(path))
+        state = _state(path, persistence.read_description(path))
         return cls(state["epochs"], state["ended"], state["stopped"])
 
     def is_all_of(self, epochs: int | None) -> bool:
         """Return whether a fit of this many epochs has nothing left to train."""
         grown = epochs is not None and epochs > self.epochs
         return self.stopped or (self.ended and not grown)
-
-
-def _state(description: Mapping[str, Any]) -> dict[str, Any]:
-    """Return where the training of a checkpoint's file stands.
-
-    The first checkpoints say neither of how many epochs they are nor whether they were
-    stopped before these were done.
-    """
-    kept = description.get(_TRAINING, {}).get("state", {})
-    state = {"epochs": 0, "ended": False, **kept}
-    due = description.get("parameters", {}).get("epochs")
-    stopped = state["ended"] and state["epochs"] != due
-    return {"of": due or state["epochs"], "stopped": stopped, **state}
 
 
 class Checkpoint:
@@ -97,12 +85,13 @@ class Checkpoint:
 
     def _kept(self, artifact: Artifact) -> dict[str, Any]:
         """Return what the file holds beside the model."""
-        if _TRAINING not in artifact.description:
+        training = _training_of(self.path, artifact.description)
+        if training is None:
             raise ValueError(
                 f"{self.path} is a model file, and no checkpoint to resume from: "
                 "choose another path for the checkpoint."
             )
-        return dict(artifact.description[_TRAINING])
+        return training
 
     @property
     def codecs(self) -> tuple[SequenceCodec | None, SequenceCodec | None]:
@@ -154,7 +143,9 @@ class Checkpoint:
 
     def _may_be(self, epochs: int | None) -> bool:
         """Return whether this many epochs are more than the file's fit was to do."""
-        due: int = _state(self.artifact.description)["of"] if self.artifact else 0
+        due: int = (
+            _state(self.path, self.artifact.description)["of"] if self.artifact else 0
+        )
         return epochs is not None and epochs > due
 
     def check_objective(self, loss: Any, metrics: Sequence[Any]) -> None:
@@ -202,7 +193,8 @@ class Checkpoint:
         """Where the training stands that is to be resumed."""
         if self.artifact is None:
             return None
-        return TrainingState(_state(self.artifact.description), self.artifact.arrays)
+        state = _state(self.path, self.artifact.description)
+        return TrainingState(state, self.artifact.arrays)
 
     def save(self, model: Artifact, state: TrainingState) -> None:
         """Write the model and where its training stands."""
@@ -221,6 +213,40 @@ class Checkpoint:
             ),
             overwrite=True,
         )
+
+
+def _training_of(path: Path, description: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the state of the training in a model file, None where there is none.
+
+    Raises
+    ------
+    ValueError
+        When a value of the description is not of its type.
+    """
+    try:
+        check_description(description)
+        if _TRAINING not in description:
+            return None
+        check_training(description[_TRAINING])
+    except ValueError as error:
+        raise ValueError(
+            f"{path} is damaged: {error}. Choose another path for the checkpoint to "
+            "begin anew."
+        ) from error
+    return dict(description[_TRAINING])
+
+
+def _state(path: Path, description: dict[str, Any]) -> dict[str, Any]:
+    """Return where the training of a checkpoint's file stands.
+
+    The first checkpoints say neither of how many epochs they are nor whether they were
+    stopped before these were done.
+    """
+    kept = (_training_of(path, description) or {}).get("state", {})
+    state = {"epochs": 0, "ended": False, **kept}
+    due = description.get("parameters", {}).get("epochs")
+    stopped = state["ended"] and state["epochs"] != due
+    return {"of": due or state["epochs"], "stopped": stopped, **state}
 
 
 def _described(one: Any) -> str:

@@ -22,11 +22,11 @@ def source_ids(
     known: SequenceCodec | None = None,
     *,
     reverse: bool = False,
+    continues: bool = False,
 ) -> Encoded:
     """Return the codec of the sources, the known one or a new one, and their ids."""
     if known is not None:
-        known = copy.copy(known)  # or a fit that fails would have changed it
-        return known, known.note_empty(known.encode(X, unknown="unk"))
+        return known.take_up(X, **_growth(settings, continues=continues))
     return SequenceCodec.learn(
         "X",
         X,
@@ -42,13 +42,16 @@ def source_ids(
 
 
 def target_ids(
-    settings: TargetSettings, y: Any, known: SequenceCodec | None = None
+    settings: TargetSettings,
+    y: Any,
+    known: SequenceCodec | None = None,
+    *,
+    continues: bool = False,
 ) -> Encoded:
     """Return the codec of the targets, the known one or a new one, and their ids."""
-    if known is not None and known.has_integer_tokens:
-        return known, known.encode_known(y)
     if known is not None:
-        return known, known.encode(y, unknown="unk")
+        growth = _growth(settings, continues=continues)
+        return known.take_up(y, **growth, warns=continues)
     return SequenceCodec.learn(
         "y",
         y,
@@ -59,6 +62,15 @@ def target_ids(
         lowercase=settings.lowercase,
         unicode_normalization=settings.unicode_normalization,
     )
+
+
+def _growth(settings: SourceSettings, *, continues: bool) -> dict[str, Any]:
+    """Return how a known vocabulary grows where a fit continues with a model."""
+    return {
+        "extends": continues and settings.extend_vocabulary,
+        "min_frequency": settings.min_frequency,
+        "max_size": settings.max_size,
+    }
 
 
 def shared_ids(settings: TargetSettings, X: Any, y: Any) -> list[Encoded]:

@@ -28,6 +28,8 @@ class FitData:
         Of a stream.
     classes : sequence of labels, optional
         All that a classifier will have.
+    continues : bool, default False
+        Whether a fitted model learns more from it.
     num_left_out : int, default 0
         How many pairs of weight 0 there were beside these.
     """
@@ -38,6 +40,7 @@ class FitData:
     validation_data: FitData | None = None
     steps_per_epoch: int | None = None
     classes: Any = None
+    continues: bool = False
     num_left_out: int = 0
 
     def weighted(self) -> FitData:

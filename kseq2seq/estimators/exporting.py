@@ -124,7 +124,7 @@ def _check_folder(path: str | Path, *, overwrite: bool) -> Path:
     is_path = isinstance(path, str | os.PathLike) and str(path)
     if not is_path or not os.path.lexists(path):
         return check_can_write(path).absolute()
-    path = Path(path).resolve()
+    path = Path(os.path.realpath(path))  # of links in a circle, the first
     if not path.is_dir():
         raise FileExistsError(
             f"{path} is no folder, and is kept. Choose another path for the folder."

@@ -10,10 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import keras
 import numpy as np
 
 from kseq2seq import _tensorflow, persistence
@@ -33,7 +35,7 @@ from kseq2seq.estimators.examples import (
 )
 from kseq2seq.estimators.interruption import Interruption
 from kseq2seq.estimators.parameters_json import parameters_to_json
-from kseq2seq.estimators.weights import set_weights
+from kseq2seq.estimators.weights import frozen_in, set_frozen, set_weights
 from kseq2seq.training import (
     StreamError,
     Trainer,
@@ -122,7 +124,7 @@ def _fit(
             rng.bit_generator.state = broken_off.began
         file = _open_checkpoint(estimator, checkpoint, rng, locks)
         began = dict(rng.bit_generator.state)
-        data = data.weighted()
+        data = replace(data.weighted(), continues=continues)
         known: Sequence[Any] = (None, None) if file is None else file.codecs
         if continues:
             known = estimator._source, estimator._target
@@ -132,6 +134,8 @@ def _fit(
             task = _read_examples(estimator, data, known, trainer, rng)
         trainer.check_tol(task.target.num_ids)
         estimator._check_task(task, settings)
+        if file is not None:
+            file.check_data(task)
         _take_models(estimator, task, rng, continues=continues)
         if file is not None:
             _resume(estimator, file, task)
@@ -266,13 +270,33 @@ def _take_models(
 ) -> None:
     """Build models for the task, or keep the fitted ones, if they are as asked for."""
     estimator.history_ = {}
+    grows = False
     if continues:
         _check_same_models(estimator)
+        sides = (estimator._source, task.source), (estimator._target, task.target)
+        grows = any(then.num_ids != now.num_ids for then, now in sides)
     else:
         estimator._settings = estimator._model_settings()
     estimator._source, estimator._target = task.source, task.target
     estimator._limit(task, continues=continues)
-    estimator._adopt(estimator._models if continues else estimator._build(rng))
+    if grows:
+        _grow(estimator, rng)
+    else:
+        estimator._adopt(estimator._models if continues else estimator._build(rng))
+
+
+def _grow(estimator: SequenceEstimator, rng: np.random.Generator) -> None:
+    """Build models for vocabularies that have grown, and keep all that was learned.
+
+    New tokens have the last ids, so what was learned stands first along each axis.
+    """
+    learned, frozen = estimator._network.get_weights(), frozen_in(estimator._models)
+    estimator._adopt(estimator._build(rng))
+    for variable, values in zip(estimator._network.weights, learned, strict=True):
+        grown = np.array(keras.ops.convert_to_numpy(variable))
+        grown[tuple(map(slice, values.shape))] = values
+        variable.assign(grown)
+    set_frozen(estimator._models, frozen)
 
 
 def _check_same_models(estimator: SequenceEstimator) -> None:
@@ -290,7 +314,6 @@ def _check_same_models(estimator: SequenceEstimator) -> None:
 def _resume(estimator: SequenceEstimator, file: Checkpoint, task: Task) -> None:
     """Take on the weights of a checkpoint that was written on the same data."""
     file.check_precision(estimator._network.dtype_policy.name)
-    file.check_data(task)
     file.remove_unfinished()
     if file.artifact is not None:
         set_weights(estimator._network, file.artifact.arrays)

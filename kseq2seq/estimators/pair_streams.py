@@ -78,6 +78,11 @@ def _check_stream(settings: Seq2SeqSettings, data: FitData, *, is_new: bool) -> 
         )
     if data.sample_weight is not None:
         raise TypeError("sample_weight is not for a stream, which has no length.")
+    if settings.extend_vocabulary and not is_new:
+        raise ValueError(
+            "extend_vocabulary is not for a stream, which does not show its tokens "
+            "first. Pass extend_vocabulary=False, or pairs."
+        )
     if settings.batch_tokens is not None:
         raise ValueError("batch_tokens is not for a stream; pass batch_size.")
     if is_new:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
-import keras
 import numpy as np
 
+from kseq2seq.arguments import shown
 from kseq2seq.codec import as_vocabulary
-from kseq2seq.tokenizers import tokenizer_from_json, tokenizer_to_json
+from kseq2seq.estimators.keras_objects import (
+    check_initializer_name,
+    keras_object_from_json,
+    keras_object_to_json,
+)
+from kseq2seq.tokenizer_files import tokenizer_from_json, tokenizer_to_json
 
 _PLAIN = (str, int, float, bool, type(None))
-_KERAS_OBJECTS = {
-    "initializer": (keras.initializers, keras.initializers.Initializer),
-    "optimizer": (keras.optimizers, keras.optimizers.Optimizer),
-}
 
 
 def parameters_to_json(
@@ -51,7 +51,7 @@ def parameters_to_json(
         elif _is_plain_list(value):
             described[name] = list(value)
         else:
-            described[name] = _keras_object_to_json(name, value)
+            described[name] = keras_object_to_json(name, value)
     return described, arrays
 
 
@@ -67,23 +67,6 @@ def _is_plain_list(value: Any) -> bool:
     )
 
 
-def _keras_object_to_json(name: str, value: Any) -> dict[str, Any]:
-    for kind, (module, _) in _KERAS_OBJECTS.items():
-        class_name = type(value).__name__
-        found = getattr(module, class_name, None)
-        is_kerass = type(value).__module__.partition(".")[0] == "keras"
-        if inspect.isclass(found) and issubclass(type(value), found) and is_kerass:
-            config = value.get_config()
-            config.pop("name", None)  # Keras counts: a second "adam" is "adam_1"
-            return {kind: {"class_name": class_name, "config": config}}
-    kinds = " or ".join(kind for kind in _KERAS_OBJECTS if name.endswith(kind))
-    instead = f"one of Keras's own {kinds}s" if kinds else "what has a name"
-    raise TypeError(
-        f"a model file holds no code, so this {name} cannot be saved: {value!r}. Use "
-        f"{instead}, or pickle the estimator."
-    )
-
-
 def parameters_from_json(
     described: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
 ) -> dict[str, Any]:
@@ -92,29 +75,27 @@ def parameters_from_json(
     Raises
     ------
     ValueError
-        When a class is not one of Keras's own.
+        When a value is none of what it returns.
     """
-    return {
-        name: _from_json(value, arrays) if isinstance(value, dict) else value
-        for name, value in described.items()
-    }
+    return {name: _from_json(name, value, arrays) for name, value in described.items()}
 
 
-def _from_json(value: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> Any:
-    if "array" in value:
-        return arrays[value["array"]]
-    if "tokenizer" in value:
-        return tokenizer_from_json(value["tokenizer"])
-    if "tokens" in value:
-        return value["tokens"]
-    if "items" in value:
-        return dict(value["items"])
-    for kind, (module, base) in _KERAS_OBJECTS.items():
-        if kind in value:
-            class_name, config = value[kind]["class_name"], value[kind]["config"]
-            found = getattr(module, class_name, None)
-            if inspect.isclass(found) and issubclass(found, base):
-                restore: Any = found
-                return restore.from_config(config)
-            raise ValueError(f"unknown {kind} {class_name!r}")
-    raise ValueError(f"unknown kind of parameter {sorted(value)}")
+def _from_json(name: str, value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
+    if isinstance(value, str) and name.endswith("initializer"):
+        check_initializer_name(value)
+    if isinstance(value, _PLAIN) or _is_plain_list(value):
+        return value
+    if not isinstance(value, dict) or len(value) != 1:
+        raise ValueError(f"{name} cannot be {shown(value)}")
+    ((kind, inner),) = value.items()
+    if kind == "array" and inner == f"parameters/{name}":
+        return arrays[inner]
+    if kind == "tokenizer" and name.endswith("tokenizer"):
+        return tokenizer_from_json(inner)
+    if kind == "tokens" and name.endswith("vocabulary"):
+        return as_vocabulary(name, inner).tokens
+    if kind == "items" and name == "class_weight":
+        return dict(inner)
+    if kind in ("initializer", "optimizer") and name.endswith(kind):
+        return keras_object_from_json(kind, inner)
+    raise ValueError(f"{name} cannot be {shown(value)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -32,7 +33,12 @@ from kseq2seq.estimators.examples import (
 )
 from kseq2seq.estimators.fitting import fit_estimator, fit_pass
 from kseq2seq.estimators.pair_streams import is_stream, read_stream
-from kseq2seq.estimators.seq2seq_models import answer_limits, build_models
+from kseq2seq.estimators.seq2seq_models import (
+    answer_limits,
+    build_models,
+    check_limits,
+    weight_shapes,
+)
 from kseq2seq.estimators.settings import ModelSettings, Seq2SeqSettings
 from kseq2seq.metrics import METRICS, TEXT_METRICS
 from kseq2seq.training import (
@@ -237,11 +243,17 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
         if source is None and self.shared_vocabulary:
             sides = shared_ids(self, data.X, data.y)
         else:
-            reverse = self.reverse_source
-            sides = [
-                source_ids(self, data.X, source, reverse=reverse),
-                target_ids(self, data.y, target),
-            ]
+            reverse, continues = self.reverse_source, data.continues
+            codec, sources = source_ids(
+                self, data.X, source, reverse=reverse, continues=continues
+            )
+            if self.shared_vocabulary:  # which grows by the tokens of both sides
+                target = copy.copy(target)
+                target.vocabulary = codec.vocabulary
+            other, targets = target_ids(self, data.y, target, continues=continues)
+            if self.shared_vocabulary:
+                codec.vocabulary = other.vocabulary
+            sides = [(codec, sources), (other, targets)]
         return sides
 
     def _check_task(self, task: Task, settings: TrainingSettings) -> None:
@@ -280,6 +292,10 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
     def _build(self, random_state: Any = None) -> Seq2SeqModels:
         sizes = self._source.num_ids, self._target.num_ids
         return build_models(sizes, self._settings, random_state)
+
+    def _weight_shapes(self) -> dict[str, tuple[int, ...]]:
+        sizes = self._source.num_ids, self._target.num_ids
+        return weight_shapes(sizes, self._settings)
 
     def _adopt(self, models: Seq2SeqModels) -> None:
         self.models_ = models
@@ -353,6 +369,7 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
         self._target = SequenceCodec.from_json("y", description["target"])
         self.max_length_ = description["max_length"]
         self._forbidden_ids = description["forbidden_ids"]
+        check_limits(self._target, self.max_length_, self._forbidden_ids)
 
     def _exported(self) -> tuple[keras.Model, dict[str, Any]]:
         if self.temperature is not None:

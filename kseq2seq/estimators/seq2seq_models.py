@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from kseq2seq.arguments import check_whole
 from kseq2seq.builders import Seq2SeqModels, build_attention_seq2seq, build_seq2seq
+from kseq2seq.builders.architecture import Architecture
 from kseq2seq.builders.settings import AttentionSettings, DecoderSettings
+from kseq2seq.builders.weight_shapes import seq2seq_shapes
 from kseq2seq.codec import SequenceCodec
 from kseq2seq.declarations import names
+from kseq2seq.generation import LONGEST
 from kseq2seq.ragged import RaggedIds
 from kseq2seq.vocabulary import PAD, START, UNK
 
@@ -26,13 +30,36 @@ def build_models(
         The values of :class:`kseq2seq.estimators.settings.ModelSettings`.
     random_state : int or numpy.random.Generator, optional
     """
-    arguments = {**settings, "random_state": random_state}
+    arguments = {**_arguments(settings), "random_state": random_state}
+    build = build_attention_seq2seq if "attention" in arguments else build_seq2seq
+    return build(*sizes, **arguments)
+
+
+def weight_shapes(
+    sizes: tuple[int, int], settings: Mapping[str, Any]
+) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the weights that these models would have, by their paths.
+
+    Parameters as :func:`build_models`.
+    """
+    source, target = sizes
+    architecture = Architecture(
+        source_vocabulary_size=source,
+        target_vocabulary_size=target,
+        **_arguments(settings),
+    )
+    return seq2seq_shapes(architecture)
+
+
+def _arguments(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a builder's arguments; without attention, none that shape it."""
+    arguments = {**settings}
     attention = arguments.pop("attention_kind")
     if attention is not None:
-        return build_attention_seq2seq(*sizes, attention=attention, **arguments)
+        return {**arguments, "attention": attention}
     for name in set(names(AttentionSettings)) - set(names(DecoderSettings)):
         del arguments[name]
-    return build_seq2seq(*sizes, **arguments)
+    return arguments
 
 
 def answer_limits(
@@ -58,3 +85,16 @@ def answer_limits(
         return target.width, forbidden
     longest = int(targets.lengths.max())
     return 1 + (max_length or longest + (longest + 1) // 2), forbidden
+
+
+def check_limits(
+    target: SequenceCodec, max_length: int, forbidden_ids: list[int]
+) -> None:
+    """Raise unless :func:`answer_limits` may have said so."""
+    check_whole("max_length", max_length, maximum=target.width or LONGEST)
+    if target.width is not None and max_length != target.width:
+        raise ValueError(f"max_length is {max_length}, of rows of {target.width}")
+    needed = {PAD, START} | ({UNK} if target.has_integer_tokens else set())
+    found = set(forbidden_ids)
+    if not needed <= found <= set(range(target.num_ids)):
+        raise ValueError(f"forbidden_ids are {sorted(found)!r:.60}")

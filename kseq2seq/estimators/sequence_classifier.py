@@ -15,6 +15,8 @@ from kseq2seq.answering import generate
 from kseq2seq.arguments import check_lengths, check_sample_weight
 from kseq2seq.batching import BucketedBatches, LabelBatches
 from kseq2seq.builders import build_sequence_classifier
+from kseq2seq.builders.architecture import EncoderArchitecture
+from kseq2seq.builders.weight_shapes import classifier_shapes
 from kseq2seq.codec import LabelCodec, SequenceCodec, as_labels
 from kseq2seq.declarations import documented
 from kseq2seq.estimators.base import SequenceEstimator
@@ -237,7 +239,7 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, SequenceEstimator)
     def _encode(self, data: FitData, known: Sequence[Any]) -> Sequence[tuple[Any, Any]]:
         if is_stream(data.X):
             raise TypeError("X must be a list or an array; got an iterator.")
-        source = source_ids(self, data.X, known[0])
+        source = source_ids(self, data.X, known[0], continues=data.continues)
         target = self._label_codec(data, known[1])
         return source, (target, target.encode(data.y))
 
@@ -271,6 +273,12 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, SequenceEstimator)
             **self._settings,
             random_state=random_state,
         )
+
+    def _weight_shapes(self) -> dict[str, tuple[int, ...]]:
+        architecture = EncoderArchitecture(
+            source_vocabulary_size=self._source.num_ids, **self._settings
+        )
+        return classifier_shapes(architecture, self._target.num_ids)
 
     def _adopt(self, models: keras.Model) -> None:
         self.model_ = models

@@ -78,6 +78,16 @@ class SourceSettings:
         from_files=False,
     )
 
+    extend_vocabulary: bool = setting(
+        "bool",
+        """Whether a fit that continues with a fitted model (`warm_start`,
+        `partial_fit`) gives places to tokens that are new, in vocabularies, embeddings
+        and logits; what was learned stays. Else they are unknown. Not for a stream, nor
+        for rows of embeddings that were given.""",
+        check_flag,
+        default=False,
+    )
+
 
 @settings
 class TargetSettings(SourceSettings):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from numbers import Integral
+import math
+import re
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -12,8 +13,11 @@ import numpy as np
 WEIGHTS = "weights/"
 """What the names of weights begin with in a model file."""
 _SEEDS = "optimizer/seeds/"
-_ROOM = 16
-"""Both directions of an encoder have half its width, and room is left for others."""
+_BESIDE_WEIGHTS = re.compile(
+    r"optimizer/\d{1,6}|optimizer/seeds/\d{1,6}|training/(optimizer|model)/\d{1,6}"
+)
+"""The names of what optimizers and random generators remember."""
+_SEED_SIZE = 16
 
 
 def weights_of(network: keras.Model) -> dict[str, np.ndarray]:
@@ -66,53 +70,99 @@ def _seed_variables(network: keras.Model) -> list[Any]:
     return [v for v in network.non_trainable_variables if id(v) not in weights]
 
 
-def check_sizes(
-    settings: Mapping[str, Any],
-    vocabulary_sizes: Mapping[str, int],
-    weights: Mapping[str, np.ndarray],
+def check_arrays(
+    shapes: Mapping[str, tuple[int, ...]],
+    given: Mapping[str, tuple[int, ...]],
+    dtypes: Mapping[str, np.dtype[Any]],
+    *,
+    parameters: Container[str],
 ) -> None:
-    """Raise where settings ask for models far larger than these weights are.
-
-    A bound that is cheap, so that no file makes a model that it has no weights for;
-    names and shapes are compared when the model is there.
+    """Raise unless a file has the arrays of a model, before any is read.
 
     Parameters
     ----------
-    settings : mapping of str to object
-        That shape the models.
-    vocabulary_sizes : mapping of str to int
-        Of the sides that have embeddings: ``"source"``, and ``"target"``.
-    weights : mapping of str to numpy.ndarray
+    shapes : mapping of str to tuple of int
+        Of the weights that the model will have, by their paths.
+    given, dtypes : mapping of str to tuple of int, and to numpy.dtype
+        What the file declares of all its arrays.
+    parameters : container of str
+        The arrays that are parameters.
+
+    Raises
+    ------
+    ValueError
+        When a weight is missing or unknown, or of another shape or type; when what an
+        optimizer remembers is larger than weights are; when an array is none of these.
     """
+    expected = {f"{WEIGHTS}{path}": shape for path, shape in shapes.items()}
+    found = {name for name in given if name.startswith(WEIGHTS)}
+    if found != set(expected):
+        differing = sorted(found ^ set(expected))
+        raise ValueError(f"the weights do not fit the parameters: {differing[:3]}")
+    largest = max((math.prod(shape) for shape in expected.values()), default=0)
+    for name, shape in given.items():
+        if name in expected:
+            if shape != expected[name] or dtypes[name].kind != "f":
+                raise ValueError(
+                    f"{name} must be numbers {expected[name]}; got {dtypes[name]} "
+                    f"{shape}"
+                )
+        elif _BESIDE_WEIGHTS.fullmatch(name):
+            if math.prod(shape) > max(largest, _SEED_SIZE):
+                raise ValueError(f"{name} is larger than the weights: {shape}")
+        elif name not in parameters and not name.startswith("training/callbacks/"):
+            raise ValueError(f"{name} is no array of a model")
 
-    def size(name: str) -> int:
-        value = settings.get(name)
-        return int(value) if isinstance(value, Integral) else 1
 
-    largest = max((array.size for array in weights.values()), default=0)
-    products = {
-        f"{name}={size(name):,}": size(name) ** 2 for name in ("units", "encoder_units")
-    }
-    if settings.get("attention_kind") is not None:
-        name = "attention_units"
-        products[f"{name}={size(name):,}"] = size(name) * size("units")
-    learned = [
-        num_ids
-        for side, num_ids in vocabulary_sizes.items()
-        if isinstance(settings.get(f"{side}_embedding"), str)
-        and settings[f"{side}_embedding"] == "learned"
-    ]
-    if learned:
-        dim = size("embedding_dim")
-        products[f"embedding_dim={dim:,}"] = dim * max(*learned, size("units"))
-    for setting, product in products.items():
-        if product > _ROOM * largest:
-            raise ValueError(
-                f"{setting} needs more weights than the file has: its largest array "
-                f"has {largest:,} numbers"
+def check_finite(network: keras.Model) -> None:
+    """Raise unless all weights are numbers.
+
+    Raises
+    ------
+    FloatingPointError
+        The message names the first that holds NaN or infinity.
+    """
+    for variable in network.weights:
+        array = keras.ops.convert_to_numpy(keras.ops.isfinite(variable))
+        if not array.all():
+            raise FloatingPointError(
+                f"{variable.path} holds NaN or infinity in {np.sum(~array):,} of "
+                f"{array.size:,} places: training has diverged, and a file would keep "
+                "it. Fit again with a lower learning_rate."
             )
-    if size("num_layers") > len(weights):
-        raise ValueError(
-            f"num_layers={size('num_layers'):,} is more than the {len(weights)} arrays "
-            "of the file"
-        )
+
+
+def frozen_in(models: Any) -> list[str]:
+    """Return what is not ``trainable``, in order: models, layers and weights by path.
+
+    Of layers only those with weights count.
+    """
+    return [path for path, one in _freezable(models) if not one.trainable]
+
+
+def set_frozen(models: Any, frozen: Container[str]) -> None:
+    """Freeze what is named, and nothing else."""
+    for path, one in _freezable(models):
+        one.trainable = path not in frozen
+
+
+def _freezable(models: Any) -> Iterator[tuple[str, Any]]:
+    """Yield models, layers and weights, each after those that it is in.
+
+    A layer's ``trainable`` sets that of all inside it, which may be set again then.
+    """
+    whole = [models] if isinstance(models, keras.Model) else [*vars(models).values()]
+    for model in whole:
+        yield model.name, model
+    layers = {
+        # Keras has no public name for layers inside layers.
+        id(layer): layer
+        for model in whole
+        for layer in model._flatten_layers()
+        if layer.weights and layer not in whole
+    }
+    for layer in layers.values():
+        yield layer.path, layer
+    weights = {id(weight): weight for model in whole for weight in model.weights}
+    for weight in weights.values():
+        yield weight.path, weight

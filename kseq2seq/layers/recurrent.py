@@ -167,6 +167,10 @@ class CellKind:
         Makes the recurrent layer.
     state_names : tuple of str
         The layer's states in their order, h first.
+    cell_name : str
+        What Keras calls the cell inside the layer.
+    num_gates : int
+        How many times as wide as the layer its kernels are.
     num_biases : int, default 1
         How many vectors its bias holds: Keras's GRU has one for the inputs and one for
         the states.
@@ -175,6 +179,8 @@ class CellKind:
     name: str
     layer: Callable[..., keras.layers.RNN]
     state_names: tuple[str, ...]
+    cell_name: str
+    num_gates: int
     num_biases: int = 1
 
     def bias_shape(self, width: int) -> tuple[int, ...]:
@@ -185,9 +191,9 @@ class CellKind:
 CELL_KINDS = {
     kind.name: kind
     for kind in (
-        CellKind("rnn", SimpleRNN, ("h",)),
-        CellKind("gru", GRU, ("h",), num_biases=2),
-        CellKind("lstm", LSTM, ("h", "c")),
+        CellKind("rnn", SimpleRNN, ("h",), "simple_rnn_cell", 1),
+        CellKind("gru", GRU, ("h",), "gru_cell", 3, num_biases=2),
+        CellKind("lstm", LSTM, ("h", "c"), "lstm_cell", 4),
     )
 }
 """The kinds of cells by their names."""

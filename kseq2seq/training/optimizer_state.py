@@ -53,7 +53,7 @@ class OptimizerState:
         cls, description: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
     ) -> Self:
         """Return the state that a model file holds."""
-        own = {name: a for name, a in arrays.items() if name.startswith(_PREFIX)}
+        own = {name: arrays[name] for name in arrays if name.startswith(_PREFIX)}
         return cls(description.get("optimizer", {}), own)
 
     def give_to(

@@ -95,7 +95,7 @@ class Checkpointing(keras.callbacks.Callback):
         if arrays:
             build_once(self.model.optimizer, self.model.trainable_variables)
             for name, variable in self._variables().items():
-                variable.assign(arrays[name])
+                variable.assign(_fitting(name, arrays, tuple(variable.shape)))
         if isinstance(self.batches, BucketedBatches):
             self.batches.random_state = described["batches"]
         self.history.history.update(
@@ -190,6 +190,20 @@ class Checkpointing(keras.callbacks.Callback):
         }
 
 
+def _fitting(
+    name: str, arrays: Mapping[str, np.ndarray], shape: tuple[int, ...]
+) -> np.ndarray:
+    """Return an array of a state, or raise unless it is of a variable's shape."""
+    found = arrays.get(name)
+    if found is None or found.shape != shape or found.dtype.kind not in "biuf":
+        raise ValueError(
+            f"the checkpoint does not go with this training: {name} must be numbers "
+            f"{shape}; got {None if found is None else found.shape}. Freeze the same "
+            "layers as then, or choose another path for the checkpoint."
+        )
+    return found
+
+
 def _memory(
     prefix: str, callback: keras.callbacks.Callback
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -230,9 +244,22 @@ def _remind(
     for name, value in remembered.items():
         if name not in vars(callback):
             continue
+        before = vars(callback)[name]
+        is_number = isinstance(value, int | float)
+        if isinstance(before, int | float) and not is_number:
+            raise ValueError(
+                f"the checkpoint does not go with this training: {name} of "
+                f"{type(callback).__name__} must be a number; got {value!r:.60}."
+            )
         if isinstance(value, dict) and "numbers" in value:
             value = dict(value["numbers"])
         elif isinstance(value, dict):
-            listed = [arrays[array] for array in value["arrays"]]
+            listed = [_kept_array(array, arrays) for array in value["arrays"]]
             value = listed if value["listed"] else listed[0]
         setattr(callback, name, value)
+
+
+def _kept_array(name: str, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    if name not in arrays:
+        raise ValueError(f"the checkpoint lacks the array {name!r:.60}.")
+    return arrays[name]
