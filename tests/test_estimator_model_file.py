@@ -8,9 +8,18 @@ import sys
 import keras
 import numpy as np
 import pytest
-from strategies import X, Y, assert_same_weights, small_estimator
+from keras.optimizers import schedules
+from strategies import (
+    LABELS,
+    X,
+    Y,
+    assert_same_weights,
+    small_classifier,
+    small_estimator,
+)
 
 import kseq2seq
+from kseq2seq.persistence import Artifact, write_artifact
 
 
 @pytest.mark.slow
@@ -115,3 +124,111 @@ def test_a_file_of_a_class_of_ones_own_is_named(tmp_path):
     path = Own(units=4, epochs=1).fit(X, Y).save(tmp_path / "own.kseq2seq")
     with pytest.raises(ValueError, match="of class Own, and load knows"):
         kseq2seq.load(path)
+
+
+def freeze(models):
+    """Freeze a layer, a cell inside another and one weight; return all that is."""
+    network = models if isinstance(models, keras.Model) else models.training
+    network.get_layer("source_embedding").trainable = False
+    recurrent = next(one for one in network.layers if hasattr(one, "cell"))
+    recurrent.cell.trainable = False
+    network.get_layer("logits").bias.trainable = False
+    return {weight.path for weight in network.weights if not weight.trainable}
+
+
+@pytest.mark.parametrize("way", ["save", "pickle", "copy"])
+@pytest.mark.parametrize("make", [small_estimator, small_classifier])
+def test_what_was_frozen_stays_frozen(make, way, tmp_path):
+    y = Y if make is small_estimator else LABELS
+    sizes = {"bidirectional": False, "epochs": 1, "warm_start": True}
+    estimator = make(**sizes).fit(X, y)
+    frozen = freeze(estimator._models)
+    if way == "save":
+        path = estimator.save(tmp_path / "m.kseq2seq", include_optimizer=True)
+        again = kseq2seq.load(path)
+    elif way == "pickle":
+        again = pickle.loads(pickle.dumps(estimator))
+    else:
+        again = copy.deepcopy(estimator)
+    network = again._network
+    assert {one.path for one in network.weights if not one.trainable} == frozen
+    before = {one.path: np.array(one) for one in network.weights}
+    again.fit(X, y)  # goes on
+    for weight in again._network.weights:
+        same = np.array_equal(weight, before[weight.path])
+        assert same == (weight.path in frozen), weight.path
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_neither_saved_nor_exported(value, tmp_path):
+    estimator = small_estimator(epochs=1).fit(X, Y)
+    bias = estimator._network.get_layer("logits").bias
+    bias.assign(np.where(np.arange(bias.shape[0]) == 2, value, bias))
+    for keep in (estimator.save, estimator.export):
+        with pytest.raises(FloatingPointError, match="logits/bias holds NaN or inf"):
+            keep(tmp_path / "m")
+    assert not list(tmp_path.iterdir())
+
+
+LAYER = {
+    "module": "keras.layers",
+    "class_name": "Dense",
+    "config": {"units": 4},
+    "registered_name": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "class_name", "config"),
+    [
+        ("optimizer", "Dense", {"units": 4}),
+        ("optimizer", "Adam", {"learning_rate": LAYER}),
+        ("optimizer", "Adam", {"learning_rate": "dense"}),
+        ("optimizer", "Adam", {"learning_rate": {"class_name": "Dense"}}),
+        ("optimizer", "LossScaleOptimizer", {"inner_optimizer": LAYER}),
+        ("optimizer", "Adam", {"beta_1": 1e300}),
+        ("optimizer", ["Adam"], {}),
+        ("kernel_initializer", "Lambda", {"function": "print"}),
+        ("kernel_initializer", "HeNormal", {"seed": LAYER}),
+        ("kernel_initializer", "Constant", {"value": LAYER}),
+        ("kernel_initializer", "Constant", {"value": {"class_name": "__lambda__"}}),
+        ("kernel_initializer", "Adam", {}),
+    ],
+    ids=str,
+)
+def test_a_file_makes_keras_build_no_layer_of_its_choice(
+    fitted, tmp_path, name, class_name, config, monkeypatch
+):
+    artifact = fitted._artifact()
+    kind = name.rpartition("_")[2]
+    made = {kind: {"class_name": class_name, "config": config}}
+    parameters = {**artifact.description["parameters"], name: made}
+    description = {**artifact.description, "parameters": parameters}
+    path = tmp_path / "m.kseq2seq"
+    write_artifact(path, Artifact(description, artifact.arrays))
+    monkeypatch.setattr(keras.layers.Layer, "from_config", None)
+    monkeypatch.setattr(keras.layers.Dense, "__init__", None)
+    with pytest.raises(ValueError, match="is damaged: "):
+        kseq2seq.load(path)
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1)),
+        keras.optimizers.Adam(schedules.ExponentialDecay(0.1, 9, 0.9)),
+        keras.optimizers.Lion(
+            keras.optimizers.schedules.PiecewiseConstantDecay([9], [0.1, 0.01])
+        ),
+    ],
+    ids=["inner", "schedule", "lists"],
+)
+def test_objects_of_keras_in_a_file_are_what_they_were(optimizer, tmp_path):
+    initializer = keras.initializers.Orthogonal(gain=0.5, seed=3)
+    estimator = small_estimator(
+        epochs=1, optimizer=optimizer, recurrent_initializer=initializer
+    ).fit(X, Y)
+    again = kseq2seq.load(estimator.save(tmp_path / "m.kseq2seq"))
+    kept, own = again.optimizer.get_config(), optimizer.get_config()
+    assert {**kept, "name": 0} == {**own, "name": 0}
+    assert again.recurrent_initializer.get_config() == initializer.get_config()

@@ -246,7 +246,7 @@ def test_new_tokens_get_places_and_what_was_learned_stays(settings, tmp_path):
     tokens = list(estimator.target_vocabulary_.tokens)
     estimator.set_params(warm_start=True, extend_vocabulary=True, learning_rate=1e-30)
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)
         estimator.fit(["ab", "zb"] * 4, ["bc", "cd"] * 4)
     assert list(estimator.target_vocabulary_.tokens)[:2] == tokens
     assert {*"abcd"} <= {*estimator.target_vocabulary_.tokens}
@@ -277,7 +277,7 @@ def test_target_tokens_that_are_unknown_are_no_secret(going_on):
     with pytest.warns(UserWarning, match=message):
         getattr(estimator, going_on)(X, new)
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)
         getattr(estimator, going_on)(X, y)
 
 

@@ -140,7 +140,10 @@ class LabelCodec:
             raise ValueError(
                 f"{len(labels):,} classes of type {dtype!r} are {size:,} B"
             )
-        classes = np.array(labels, dtype=dtype)
+        try:
+            classes = np.array(labels, dtype=dtype)
+        except OverflowError as error:
+            raise ValueError(f"a class is too large for type {dtype!r}") from error
         if classes.tolist() != labels or classes.tolist() != sorted(labels):
             raise ValueError(f"classes are not sorted values of type {dtype!r}")
         return cls(name, classes)

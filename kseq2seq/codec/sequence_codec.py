@@ -180,7 +180,7 @@ class SequenceCodec:
             everything = [*self.vocabulary.tokens, *more]
             largest = max(max_size or len(everything), len(self.vocabulary.tokens))
             codec.vocabulary = Vocabulary(everything[:largest])
-        elif counts and warns:
+        elif counts and warns and not all_known:
             first = ", ".join(repr(token) for token in list(counts)[:3])
             warnings.warn(
                 f"{sum(counts.values()) / len(numbers.ids):.1%} of the tokens of "

@@ -24,6 +24,8 @@ from kseq2seq.training.optimizer_state import KeptOptimizer, OptimizerState
 
 _E = TypeVar("_E", bound=SequenceEstimator)
 
+_WRONG = (AttributeError, KeyError, OverflowError, TypeError, ValueError)
+"""What values that mean nothing together may raise."""
 _ESTIMATORS = {kind.__name__: kind for kind in (Seq2SeqEstimator, SequenceClassifier)}
 
 
@@ -71,7 +73,7 @@ def load(path: str | Path) -> Any:
             return _from_artifact(
                 _ESTIMATORS[artifact.description["estimator"]], artifact
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except _WRONG as error:
             if str(error).startswith(f"{path} is damaged"):
                 raise
             raise ValueError(
