@@ -301,7 +301,7 @@ def open_artifact(path: str | Path) -> Iterator[StoredArtifact]:
                 f"{path} has format version {version}, and this kseq2seq reads up to "
                 f"{FORMAT_VERSION}. Upgrade: pip install --upgrade kseq2seq."
             )
-        arrays = StoredArrays(path, archive, description["arrays"])
+        arrays = StoredArrays(path, archive, description.get("arrays"))
         yield StoredArtifact(description, arrays)
 
 

@@ -43,7 +43,8 @@ _MOST_COMPRESSED = 100
 _ALWAYS_UNPACKED = 2**26
 """Bytes that a file may unpack to in any case."""
 _CHUNK = 2**20
-_DTYPE = re.compile(r"[<>|=][biufc](1|2|4|8|16)")
+_DTYPE = re.compile(r"[<>|=]([biufc](1|2|4|8|16)|U\d{1,4})")
+"""Of numbers, flags and tokens."""
 _LONGEST_HEADER = 2**10
 _MOST_AXES = 8
 
@@ -135,7 +136,7 @@ def read_member(archive: zipfile.ZipFile, name: str) -> bytes:
 def declared_array(
     declared: Mapping[str, Any],
 ) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Return the shape and the type that are declared of an array of numbers."""
+    """Return the shape and the type that are declared of an array."""
     shape, dtype = declared["shape"], declared["dtype"]
     whole = isinstance(shape, list) and all(
         type(size) is int and 0 <= size < 2**48 for size in shape

@@ -110,8 +110,12 @@ def check_arrays(
         elif _BESIDE_WEIGHTS.fullmatch(name):
             if math.prod(shape) > max(largest, _SEED_SIZE):
                 raise ValueError(f"{name} is larger than the weights: {shape}")
-        elif name not in parameters and not name.startswith("training/callbacks/"):
+        elif name in parameters:
+            continue
+        elif not name.startswith("training/callbacks/"):
             raise ValueError(f"{name} is no array of a model")
+        if name not in parameters and dtypes[name].kind not in "biuf":
+            raise ValueError(f"{name} must be numbers; got {dtypes[name]}")
 
 
 def check_finite(network: keras.Model) -> None:
