@@ -244,6 +244,6 @@ def measure_answers(estimator: Any, X: list[str], y: list[str]) -> Measured:
     others = [name for name in METRICS if name not in TEXT_METRICS]
     scores = estimator.measure(X, y, [*corpus, *others])
     signatures = {
-        name: signature(name, lowercase=estimator.lowercase) for name in corpus
+        name: signature(name, y, lowercase=estimator.lowercase) for name in corpus
     }
     return Measured(scores, signatures)
