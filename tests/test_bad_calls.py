@@ -157,7 +157,10 @@ def calls(fitted, classifier, folder):
         (datasets.make_number_words, {**few, **lengths, "exclude": ["1"]}),
         (lambda **given: next(datasets.stream_number_words(**given)), lengths),
         (datasets.mask_left_half, {"images": np.zeros((2, 4, 4))}),
-        (datasets.load_pairs, {"path": folder / "none.tsv", "target_path": None}),
+        (
+            datasets.load_pairs,
+            {"path": folder / "none.tsv", "target_path": None, "columns": (1, 2)},
+        ),
         (metrics.exact_match, {**answers, "sample_weight": [1, 1, 1]}),
         (metrics.token_accuracy, {**answers, "sample_weight": [1, 0, 2]}),
         (metrics.edit_distance, {**answers, "normalize": True}),

@@ -28,6 +28,7 @@ def as_sequences(name: str, values: Any) -> tuple[list[Any], str]:
     name : str
         What to call the values in an error.
     values : iterable of str, iterable of token lists, or integers ``(n, len)``
+        Bytes are UTF-8; an eager tensor stands for what it holds.
 
     Returns
     -------
@@ -39,8 +40,8 @@ def as_sequences(name: str, values: Any) -> tuple[list[Any], str]:
     Raises
     ------
     ValueError, TypeError
-        When there are none, or one is None, NaN or of another kind than the first; the
-        message names its position.
+        When there are none, or one is None, NaN, not UTF-8 or of another kind than the
+        first; the message names its position.
     """
     if isinstance(values, np.ndarray) and values.ndim == 0:
         values = values.item()
@@ -76,6 +77,21 @@ def _as_sequence(name: str, i: int, value: Any) -> str | list[Token]:
     """Return a string, or a list of tokens that are all str or all int."""
     if isinstance(value, str):
         return str(value)
+    value = without_tensor(value)
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value.item()
+    try:
+        return _as_text_or_tokens(name, i, value)
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"bytes must be UTF-8; {name}[{i}] is {shown(value)}, with byte "
+            f"0x{error.object[error.start]:02x} at position {error.start}. Decode it."
+        ) from None
+
+
+def _as_text_or_tokens(name: str, i: int, value: Any) -> str | list[Token]:
+    if isinstance(value, str | bytes):
+        return str(_as_token(value))
     if not isinstance(value, list | tuple | np.ndarray):
         raise TypeError(
             f"{name} must hold strings, token lists or rows of integers; {name}[{i}] "
@@ -101,7 +117,12 @@ def _as_token(token: Any) -> Any:
         return str(token)
     if isinstance(token, Integral) and not isinstance(token, bool | np.bool_):
         return int(token)
-    return token
+    return token.decode() if isinstance(token, bytes) else token
+
+
+def without_tensor(value: Any) -> Any:
+    """Return an eager tensor as NumPy has it, and all else as it is."""
+    return value.numpy() if callable(getattr(value, "numpy", None)) else value
 
 
 def _kind(sequence: str | list[Token]) -> str:

@@ -1,4 +1,4 @@
-"""Pairs that come as they are used: from an iterator or a PyDataset."""
+"""Pairs that come as they are used: from an iterator or a data set."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from kseq2seq.arguments import is_pair, shown
 from kseq2seq.batching.stream import check_steps
-from kseq2seq.codec import SequenceCodec
+from kseq2seq.codec import SequenceCodec, without_tensor
 from kseq2seq.datasets.pairs import Pairs
 from kseq2seq.estimators.codecs import Encoded, check_given_vocabularies
 from kseq2seq.estimators.examples import Examples, FitData, StreamedExamples, Task
@@ -24,7 +24,12 @@ _SIDES = (list, tuple, np.ndarray)
 
 def is_stream(X: Any) -> bool:
     """Return whether X is drawn from while `fit` trains."""
-    return isinstance(X, Iterator | keras.utils.PyDataset)
+    return isinstance(X, Iterator | keras.utils.PyDataset) or _is_of_tensorflow(X)
+
+
+def _is_of_tensorflow(X: Any) -> bool:
+    """Return whether X is a ``tf.data.Dataset``, told by what it can."""
+    return callable(getattr(X, "as_numpy_iterator", None))
 
 
 def read_stream(
@@ -73,8 +78,9 @@ def _check_stream(settings: Seq2SeqSettings, data: FitData, *, is_new: bool) -> 
     if not is_stream(data.X):
         raise TypeError(
             "y is missing: pass fit(X, y), or as X a stream, an iterator of pairs "
-            "(iter(pairs), or what a generator function returns when called) or a "
-            f"keras.utils.PyDataset; got {type(data.X).__name__}."
+            "(iter(pairs), or what a generator function returns when called), a "
+            "keras.utils.PyDataset or a tf.data.Dataset; got "
+            f"{type(data.X).__name__}."
         )
     if data.sample_weight is not None:
         raise TypeError("sample_weight is not for a stream, which has no length.")
@@ -121,12 +127,12 @@ class PairStream:
 
     Parameters
     ----------
-    stream : iterator of pairs, or keras.utils.PyDataset of batches (X, y)
-        A data set starts again from its first batch after its last.
+    stream : iterator of pairs, PyDataset of batches (X, y), or Dataset of pairs
+        A data set starts again after its end.
     batch_size : int
-        How many pairs of an iterator make a batch; a data set has its own.
+        How many pairs make a batch; a PyDataset has its own.
     steps_per_epoch : int, optional
-        Batches an epoch; those of the data set when None.
+        Batches an epoch; those of a PyDataset when None.
 
     Attributes
     ----------
@@ -137,11 +143,11 @@ class PairStream:
     def __init__(
         self, stream: Any, batch_size: int, steps_per_epoch: int | None
     ) -> None:
-        self._batches = (
-            _batches_of_dataset(stream)
-            if isinstance(stream, keras.utils.PyDataset)
-            else _batches_of_iterator(stream, batch_size)
-        )
+        if isinstance(stream, keras.utils.PyDataset):
+            self._batches = _batches_of_dataset(stream)
+        else:
+            pairs = _pairs_of(stream) if _is_of_tensorflow(stream) else stream
+            self._batches = _batches_of_iterator(pairs, batch_size)
         self.steps = _steps(stream, steps_per_epoch)
         first = next(self._batches, None)
         if first is None:
@@ -178,6 +184,16 @@ def _num_batches(dataset: keras.utils.PyDataset) -> int | None:
     return None if number is None else int(number)
 
 
+def _pairs_of(dataset: Any) -> Iterator[Any]:
+    """Yield what a ``tf.data.Dataset`` has, over and over, unless that is nothing."""
+    is_empty = False
+    while not is_empty:
+        is_empty = True
+        for pair in dataset.as_numpy_iterator():
+            is_empty = False
+            yield pair
+
+
 def _batches_of_iterator(pairs: Iterator[Any], batch_size: int) -> Iterator[Pairs]:
     position = 0
     while batch := list(islice(pairs, batch_size)):
@@ -205,6 +221,8 @@ def _batches_of_dataset(dataset: keras.utils.PyDataset) -> Iterator[Pairs]:
 
 def _pairs_of_batch(i: int, batch: Any) -> Pairs:
     """Return the two sides of a batch as lists."""
+    if is_pair(batch):
+        batch = tuple(map(without_tensor, batch))
     if not is_pair(batch) or not all(
         isinstance(side, _SIDES) and len(side) for side in batch
     ):

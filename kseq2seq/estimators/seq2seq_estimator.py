@@ -121,9 +121,10 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
         Parameters
         ----------
         X, y : sequences of str, of token lists, or integers ``(n_pairs, len)``
-            Without y, X is a stream: an iterator of pairs (source, target), or a
-            ``keras.utils.PyDataset`` of batches (sources, targets). Both vocabularies
-            and, unless targets are rows of integers, `max_length` must be given then.
+            Without y, X is a stream: an iterator or a ``tf.data.Dataset`` of pairs
+            (source, target), not batched, or a ``keras.utils.PyDataset`` of batches
+            (sources, targets). Both vocabularies and, unless targets are rows of
+            integers, `max_length` must be given then. Bytes are UTF-8.
         sample_weight : sequence of float ``(n_pairs,)``, optional
             How much each pair counts, in training, validation and early stopping; at
             least 0. A pair of weight 0 might as well not be there. Not for a stream.
@@ -131,8 +132,8 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
             What to validate on; a held-back part of the pairs when None, of a stream
             nothing.
         steps_per_epoch : int, optional
-            How many batches of a stream make an epoch, at least 2; all of a data set
-            when None.
+            How many batches of a stream make an epoch, at least 2; all of a
+            ``PyDataset`` when None.
         checkpoint : str or path, optional
             A model file to write after each epoch, with the state of the training. If
             it exists, `fit` resumes from it: interrupted and called again, it ends, on
