@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from kseq2seq.codec import SequenceCodec, as_sequences, as_vocabulary
+from kseq2seq.codec import SequenceCodec, as_labels, as_sequences, as_vocabulary
 from kseq2seq.vocabulary import Vocabulary
 
 NAN = float("nan")
@@ -51,11 +51,12 @@ def test_kinds_are_told_apart(values, kind):
         ([[1, True]], r"X\[0\] holds True"),
         (np.ones((2, 3)), r"X\[0\] holds .*1.0"),
         ([["a", ["b"]]], r"X\[0\] holds \['b'\]"),
-        ([b"ab"], r"X\[0\] is b'ab' \(bytes\)"),
+        ([b"\xff"], r"bytes must be UTF-8; X\[0\] is b"),
         ([{"a": 1}], r"X\[0\] is .* \(dict\)"),
         (np.array(3), "X must hold"),
         ({"a", "b"}, "X must hold"),
         ({"a": 1}, "X must hold"),
+        ([np.array(3)], r"X\[0\] is 3 \(int\)"),
         (Table(), r"a table. Pass one of its columns: X\[column\]"),
     ],
 )
@@ -152,3 +153,122 @@ def test_what_is_no_vocabulary_is_refused(given):
         TypeError, match="the vocabulary of X must be a list of strings"
     ):
         as_vocabulary("X", given)
+
+
+class Series(list):
+    """What passes for a pandas Series, without its package."""
+
+    def __init__(self, values, index):
+        super().__init__(values)
+        self.index = index
+        self.iloc = self
+
+
+@pytest.mark.parametrize(
+    ("values", "place"),
+    [
+        (np.ma.masked_array([[1, 2], [3, 4]], [[0, 0], [1, 0]]), r"X\[1, 0\]"),
+        (np.ma.masked_array(["a", "b"], [0, 1]), r"X\[1\]"),
+        (np.ma.masked_array([["a"], ["b"]], [[1], [0]], dtype=object), r"X\[0, 0\]"),
+        ([[1, 2], np.ma.masked_array([3, 4], [0, 1])], r"X\[1\]\[1\]"),
+        (["a", np.ma.masked], r"X\[1\]"),
+    ],
+)
+def test_a_masked_item_is_refused_with_its_place_and_the_repair(values, place):
+    match = rf"^{place} is masked, .*\.filled\(value\)"
+    with pytest.raises(ValueError, match=match):
+        SequenceCodec.learn("X", values, tokenizer="char")
+    kind = ["ab"] if isinstance(values[0], str) else [[1, 2], [3, 4]]
+    codec, _ = SequenceCodec.learn("X", kind, tokenizer="char")
+    with pytest.raises(ValueError, match=match):
+        codec.encode(values)
+
+
+def test_a_masked_array_without_a_masked_item_is_an_array():
+    rows = np.array([[1, 2], [3, 4]])
+    codec, ids = SequenceCodec.learn("X", np.ma.masked_array(rows), tokenizer="char")
+    assert ids.tolist() == codec.encode(rows).tolist()
+
+
+LARGE = r"y\[1\] holds 9223372036854775808: integers must be from -2\*\*63"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.array([[1, 2], [2**63, 1]], dtype=np.uint64),
+        [[1, 2], [1, 2**63]],
+        [[1], [3, 2**63], [2]],
+    ],
+    ids=["unsigned array", "rows", "token lists"],
+)
+def test_integers_beyond_64_bits_are_refused_when_learned(values):
+    with pytest.raises(ValueError, match=LARGE):
+        SequenceCodec.learn("y", values, tokenizer="char")
+    with pytest.raises(ValueError, match=LARGE):
+        SequenceCodec.learn("y", values, tokenizer="char", vocabulary=[1, 2, 3])
+    codec, _ = SequenceCodec.learn("y", [[1], [3, 2]], tokenizer="char")
+    with pytest.raises(ValueError, match=LARGE):
+        codec.take_up(values, extends=True)
+    with pytest.raises(ValueError, match="the vocabulary of y holds 92233720368547758"):
+        as_vocabulary("y", [1, 2**63])
+    assert codec.encode([[2**63]]).tolist() == [[1]]  # unknown, as any other
+
+
+def test_integers_of_64_bits_come_back():
+    rows = np.array([[-(2**63), 2**63 - 1], [0, 1]])
+    codec, ids = SequenceCodec.learn("y", rows, tokenizer="char")
+    np.testing.assert_array_equal(codec.decode(ids), rows)
+    unsigned, ids = SequenceCodec.learn(
+        "y", np.array([[3, 2**63 - 1]], dtype=np.uint64), tokenizer="char"
+    )
+    assert unsigned.decode(ids).tolist() == [[3, 2**63 - 1]]
+
+
+def test_an_integer_that_python_does_not_write_is_named_by_its_digits():
+    with pytest.raises(ValueError, match=r"X\[1\] holds an integer of 5,001 digits"):
+        SequenceCodec.learn("X", [[1], [10**5000]], tokenizer="char")
+    with pytest.raises(TypeError, match=r"X\[1\] is an integer of 5,001 digits \(int"):
+        as_sequences("X", ["a", -(10**5000)])
+
+
+@pytest.mark.parametrize(
+    ("index", "place"),
+    [
+        (["first", "second"], r"X\[1\] \(index 'second'\)"),
+        (np.array([7, 9]), r"X\[1\] \(index 9\)"),
+    ],
+)
+def test_a_row_of_a_pandas_object_is_named_by_its_index_too(index, place):
+    with pytest.raises(TypeError, match=rf"{place} is None"):
+        as_sequences("X", Series(["a", None], index))
+    with pytest.raises(TypeError, match=rf"{place} holds None"):
+        as_sequences("X", Series([["a"], ["b", None]], index))
+    codec, _ = SequenceCodec.learn("X", ["ab"], tokenizer="char", unknown="error")
+    with pytest.raises(ValueError, match=rf"{place}: the token 'z' at position 0"):
+        codec.encode(Series(["a", "z"], index))
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (["a", NAN], r"y\[1\] is nan, which is no label. Leave out"),
+        ([1, NAN, 2], r"y\[1\] is nan, which is no label"),
+        (np.array([1.0, NAN]), r"y must be finite; y\[1\] is nan"),
+        (np.array(["a", None], dtype=object), r"y\[1\] is None, which is no label"),
+        ([None, "a"], r"y\[0\] is None, which is no label"),
+        (Series(["a", NAN], ["x", "z"]), r"y\[1\] \(index 'z'\) is nan"),
+        (["a", 1], r"y\[0\] is 'a' \(str\) and y\[1\] is 1 \(int\)"),
+        (["a", {"b"}], r"of one kind, numbers, flags or strings; y\[1\] is \{'b'\}"),
+        ([["a", "b"], ["a"]], r"one label for each .*; y\[0\] is \['a', 'b'\].*Multi"),
+        (["a", ["b"]], r"one label for each .*; y\[1\] is \['b'\] .*MultiOutput"),
+        (np.eye(2), r"one label for each .*; y\[0\] is \[1.0, 0.0\] .*MultiOutput"),
+        (np.ma.masked_array([1, 2], [0, 1]), r"y\[1\] is masked"),
+        ([1, 2**63], r"y\[1\] is 9223372036854775808: integers must be from"),
+        ([1, 10**5000], r"y\[1\] is an integer of 5,001 digits: integers must be"),
+        (Table(["a", "b"]), "a list, an array or a column of labels"),
+    ],
+)
+def test_what_is_no_label_each_is_refused_with_its_place(y, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        as_labels("y", y)

@@ -21,7 +21,14 @@ from kseq2seq.answering.attention_maps import (
 from kseq2seq.answering.settings import AnswerSettings
 from kseq2seq.answering.source_batches import generate_seeded
 from kseq2seq.answering.tokens import prefix_ids, token_ids
-from kseq2seq.arguments import check_flag, check_lengths, check_whole, make_rng, shown
+from kseq2seq.arguments import (
+    check_flag,
+    check_lengths,
+    check_whole,
+    make_rng,
+    shown,
+    written,
+)
 from kseq2seq.builders import Seq2SeqModels
 from kseq2seq.codec import SequenceCodec
 from kseq2seq.declarations import checked, taken
@@ -157,7 +164,8 @@ class Answerer:
         if search.temperature is not None:
             raise ValueError(
                 "predict_n_best searches with a beam, and temperature="
-                f"{search.temperature!r} draws answers. set_params(temperature=None)."
+                f"{written(search.temperature)} draws answers. "
+                "set_params(temperature=None)."
             )
         options = self.options(search, attention_weights=False)
         usable = len(self.target.vocabulary) - len(options.forbidden_ids)

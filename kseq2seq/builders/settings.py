@@ -13,9 +13,11 @@ from kseq2seq.arguments import (
     check_flag,
     check_rate,
     check_size,
+    check_unmasked,
     check_whole,
     nearest,
     quoted_choices,
+    written,
 )
 from kseq2seq.builders.custom_parts import MakeCell
 from kseq2seq.declarations import one_of, setting, settings
@@ -55,7 +57,7 @@ def check_initializer(name: str, value: Any, *, shape: tuple[int, ...] = (3, 6))
         raise ValueError(
             f"{name} must be a Keras initializer, the name of one, or a function of "
             f"shape and dtype, that fills an array of {len(shape)} dimensions; got "
-            f"{value!r}.{nearest(value, known)}"
+            f"{written(value)}.{nearest(value, known)}"
         )
     return value
 
@@ -66,6 +68,7 @@ def check_embedding(name: str, value: Any, *, size: int | None = None) -> Any:
         return check_choice(name, value, EMBEDDINGS)
     rows = "vocabulary size" if size is None else size
     expected = f"{quoted_choices(EMBEDDINGS)}, or a matrix of shape ({rows}, width)"
+    check_unmasked(name, value)
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiu":
         raise TypeError(f"{name} must be {expected}; got {type(value).__name__}.")
     fits = value.ndim == 2 and value.shape[1] > 0

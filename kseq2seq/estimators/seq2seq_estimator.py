@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from kseq2seq.answering import Answerer, AnsweringMixin, check_same_tokens
-from kseq2seq.arguments import check_choice
+from kseq2seq.arguments import check_choice, written
 from kseq2seq.batching import Batches, BucketedBatches
 from kseq2seq.builders import Seq2SeqModels
 from kseq2seq.codec import SequenceCodec
@@ -376,7 +376,7 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
         if self.temperature is not None:
             raise ValueError(
                 "what is exported searches for the best answer, and temperature="
-                f"{self.temperature!r} draws. set_params(temperature=None)."
+                f"{written(self.temperature)} draws. set_params(temperature=None)."
             )
         if self.replace_unknown:
             raise ValueError(

@@ -13,6 +13,7 @@ from kseq2seq.arguments import (
     check_flag,
     check_real,
     check_whole,
+    written,
 )
 from kseq2seq.builders.custom_parts import MakeAttention
 from kseq2seq.builders.settings import (
@@ -161,7 +162,9 @@ def _check_class_weight(name: str, value: Any) -> Any:
     if not isinstance(value, Mapping):
         return check_choice(f"{name}, unless a dict,", value, ["balanced"])
     for label, weight in value.items():
-        check_real(f"{name}[{label!r}]", weight, exclusive=True, maximum=LARGEST_WEIGHT)
+        check_real(
+            f"{name}[{written(label)}]", weight, exclusive=True, maximum=LARGEST_WEIGHT
+        )
     return value
 
 

@@ -14,12 +14,16 @@ from rapidfuzz.distance import Levenshtein
 from kseq2seq.arguments import (
     check_choice,
     check_sample_weight,
+    check_unmasked,
     quoted_choices,
     shown,
+    written,
 )
 
 
 def _check_pairs(y_true: Sequence[Any], y_pred: Sequence[Any]) -> None:
+    check_unmasked("y_true", y_true)
+    check_unmasked("y_pred", y_pred)
     if len(y_true) != len(y_pred) or not len(y_true):
         raise ValueError(
             "metrics need at least one answer and as many predictions as answers; got "
@@ -320,7 +324,8 @@ def check_metrics(metrics: Sequence[str]) -> tuple[str, ...]:
     """Return the names as a tuple, or raise unless each is known and can be had."""
     if isinstance(metrics, str) or not isinstance(metrics, Sequence) or not metrics:
         raise TypeError(
-            f"metrics must be a list of {quoted_choices(METRICS)}; got {metrics!r}."
+            f"metrics must be a list of {quoted_choices(METRICS)}; got "
+            f"{written(metrics)}."
         )
     for name in metrics:
         check_choice("metrics", name, METRICS)
