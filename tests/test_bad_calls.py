@@ -140,6 +140,8 @@ def calls(fitted, classifier, folder):
         (fitted.score, fit),
         (fitted.measure, {**fit, "metrics": ["bleu", "edit_distance"]}),
         (fitted.predict_n_best, {"X": WORDS, "n": 2}),
+        (fitted.predict_with_scores, {"X": WORDS}),
+        (fitted.judge, {"y": WORDS, "answers": WORDS, "metrics": ["exact_match"]}),
         (fitted.attention, {"X": WORDS}),
         (fitted.save, {"path": saved, "overwrite": True}),
         (classifier.predict, {"X": WORDS}),

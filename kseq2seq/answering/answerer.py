@@ -25,6 +25,7 @@ from kseq2seq.arguments import (
     check_flag,
     check_lengths,
     check_whole,
+    has_order,
     make_rng,
     shown,
     written,
@@ -42,7 +43,7 @@ MOST_GENERATORS = 16
 
 
 class Hypothesis(NamedTuple):
-    """One of several answers to a source.
+    """An answer to a source, with its score.
 
     Attributes
     ----------
@@ -121,17 +122,25 @@ class Answerer:
                 kept.popitem(last=False)
             return kept[key]
 
-    def predict(self, X: Any, search: AnswerSettings) -> Any:
+    def predict(
+        self, X: Any, search: AnswerSettings, *, with_scores: bool = False
+    ) -> Any:
         """Return the answers, in the kind that y had; of an iterator an iterator.
 
         A stream is answered as the settings stand now, whatever they are set to later.
+        With scores, each answer is a Hypothesis.
         """
         search = taken(AnswerSettings, search)
         if check_flag("replace_unknown", search.replace_unknown):
             self.check_attention("replace_unknown=True needs")
             check_same_tokens(self.source, self.target)
         options = self.options(search, attention_weights=search.replace_unknown)
-        answer = partial(self._answer, self.generator(options), search=search)
+        answer = partial(
+            self._answer,
+            self.generator(options),
+            search=search,
+            with_scores=with_scores,
+        )
         return answer_stream(X, answer) if isinstance(X, Iterator) else answer(X)
 
     def _answer(
@@ -140,6 +149,7 @@ class Answerer:
         X: Any,
         *,
         search: AnswerSettings,
+        with_scores: bool,
         compiles: bool | None = None,
         continues: bool = False,
     ) -> Any:
@@ -147,6 +157,16 @@ class Answerer:
         answers = self._generate(
             generator, X, search=search, compiles=compiles, continues=continues
         )
+        found = self._decoded(answers, X, search)
+        if not with_scores:
+            return found
+        scores = answers["scores"].tolist()
+        return [*map(Hypothesis._make, zip(found, scores, strict=True))]
+
+    def _decoded(
+        self, answers: dict[str, np.ndarray], X: Any, search: AnswerSettings
+    ) -> Any:
+        """Return the answers to X in the kind that y had."""
         if not (search.replace_unknown and UNK in answers["ids"]):
             return self.target.decode(answers["ids"])
         unknown = tokens_looked_at(
@@ -212,6 +232,11 @@ class Answerer:
         The right answers are prepared as training prepared them, and tokens are those
         of the target's tokenizer.
         """
+        if not has_order(answers) or isinstance(answers, Iterator):
+            raise TypeError(
+                "answers must be a list or an array, as predict returns them; got "
+                f"{shown(answers)}."
+            )
         right = self.target.sequences(y)
         check_lengths(len(answers), len(right))
         return measure(

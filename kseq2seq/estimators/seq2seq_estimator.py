@@ -76,6 +76,8 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
         went, not how well the model answers: that is :meth:`score`.
     max_length_ : int
         How many ids an answer has at most, END included.
+    interrupted_ : bool
+        Whether an interrupt (Ctrl-C) ended the last `fit`.
     callbacks_ : list of keras.callbacks.Callback
 
     Examples

@@ -157,6 +157,7 @@ class TrainingSettings(RunSettings):
         `epochs`.""",
         check_flag,
         default=False,
+        from_files=False,
     )
     validation_fraction: float = setting(
         "float",

@@ -1,0 +1,40 @@
+"""What a model answers, sequences or classes, each answer with its score."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from kseq2seq.answering import Hypothesis
+from kseq2seq.answering.answer_stream import answer_stream
+from kseq2seq.arguments import check_whole
+from kseq2seq.cli.models import is_classifier
+
+
+def answers_of(
+    estimator: Any, X: Iterator[str], n_best: int | None = None
+) -> Iterator[list[Hypothesis]]:
+    """Yield the answers to each source, one or the best ones, as sources come."""
+    if is_classifier(estimator):
+        n = 1 if n_best is None else n_best
+        check_whole("--n-best", n, maximum=len(estimator.classes_))
+        return answer_stream(X, lambda block, **_: best_classes(estimator, block, n))
+    if n_best is None:
+        return ([found] for found in estimator.predict_with_scores(X))
+    return answer_stream(X, lambda block, **_: estimator.predict_n_best(block, n_best))
+
+
+def best_classes(classifier: Any, X: list[str], n: int = 1) -> list[list[Hypothesis]]:
+    """Return the n most probable classes of each source; scores are log-probabilities.
+
+    A class is a string, a number or a flag, as Python has it.
+    """
+    labels = classifier.classes_.tolist()
+    log_probs = classifier.predict_log_proba(X)
+    order = np.argsort(-log_probs, axis=1, kind="stable")[:, :n]
+    return [
+        [Hypothesis(labels[i], float(row[i])) for i in best]
+        for row, best in zip(log_probs, order, strict=True)
+    ]
