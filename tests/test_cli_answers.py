@@ -1,5 +1,6 @@
 """What `predict` and `evaluate` print and write, and which lines they refuse."""
 
+import copy
 import json
 import re
 
@@ -9,6 +10,7 @@ from typer.testing import CliRunner
 
 from kseq2seq import Seq2SeqEstimator, SequenceClassifier
 from kseq2seq.cli import make_app
+from kseq2seq.cli.answers import leave_out_other_search
 from kseq2seq.cli.evaluate import Mistake, _mistakes
 from kseq2seq.cli.predict import _as_json, _whole_lines
 from kseq2seq.datasets import load_pairs
@@ -94,6 +96,25 @@ def test_answers_are_drawn_at_a_temperature_with_their_scores(run, reverser):
     )
     scores, answers = zip(*(line.split("\t") for line in drawn), strict=True)
     assert len(set(answers)) > 5 and all(float(score) < 0 for score in scores)
+
+
+def test_options_come_before_what_the_model_says_of_its_search(fitted):
+    fitted = copy.copy(fitted)
+    beam = {"beam_size": 3, "length_penalty": 1.0, "coverage_penalty": 0.2}
+    drawing = {"temperature": 2.0, "top_k": 3, "top_p": 0.9}
+    plain = {name: fitted.get_params()[name] for name in (*beam, *drawing)}
+
+    def left(model, **given):
+        fitted.set_params(**plain | model)
+        leave_out_other_search(fitted, **given)
+        return {name: fitted.get_params()[name] for name in model}
+
+    assert left(beam, temperature=1.0) == {name: plain[name] for name in beam}
+    assert left(beam, temperature=1.0, beam_size=3)["beam_size"] == 3
+    for given in ({"n_best": 2}, {"beam_size": 2}):
+        assert left(drawing, **given) == dict.fromkeys(drawing)
+        assert left(beam, **given) == beam
+    assert left(drawing, n_best=None, beam_size=None) == drawing
 
 
 def test_the_source_may_be_a_column(run, fitted, reverser, tmp_path):

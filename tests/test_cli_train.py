@@ -473,6 +473,14 @@ def test_without_a_checkpoint_an_interrupt_leaves_the_model(run, folder, monkeyp
     assert load("model.kseq2seq").predict(["AB"])
 
 
+def test_an_interrupt_before_training_has_the_same_exit_code(run, folder, monkeypatch):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(PairFiles, "load_filled", interrupted)
+    run("train", "pairs.tsv", *SMALL, code=130)
+
+
 def interrupt(monkeypatch):
     """Be a Ctrl-C after the first step of a training."""
     monkeypatch.setattr(

@@ -11,6 +11,25 @@ from kseq2seq.answering import Hypothesis
 from kseq2seq.answering.answer_stream import answer_stream
 from kseq2seq.arguments import check_whole
 from kseq2seq.cli.models import is_classifier
+from kseq2seq.search import SearchSettings
+
+_OF_BEAMS = ("beam_size", "length_penalty", "coverage_penalty")
+_OF_DRAWING = ("temperature", "top_k", "top_p")
+
+
+def leave_out_other_search(estimator: Any, **given: Any) -> None:
+    """Set back what a model says of its search that means nothing beside options.
+
+    A temperature goes with no beam, and what is for beams with no temperature. Where
+    options are given for both, the model says so when it is asked.
+    """
+    if is_classifier(estimator):
+        return
+    options = {name for name, value in given.items() if value is not None}
+    other = _OF_BEAMS if "temperature" in options else _OF_DRAWING
+    plain = vars(SearchSettings())
+    if options:
+        estimator.set_params(**{n: plain[n] for n in other if n not in options})
 
 
 def answers_of(

@@ -77,14 +77,15 @@ def predict(
             "--n-best searches for the best answers, and --temperature draws one. "
             "Pass one of the two."
         )
-    estimator = load_text_model(
-        model,
-        temperature=temperature,
-        beam_size=beam_size,
-        length_penalty=length_penalty,
-    )
-    from kseq2seq.cli.answers import answers_of
+    given = {
+        "temperature": temperature,
+        "beam_size": beam_size,
+        "length_penalty": length_penalty,
+    }
+    estimator = load_text_model(model, **given)
+    from kseq2seq.cli.answers import answers_of, leave_out_other_search
 
+    leave_out_other_search(estimator, **given, n_best=n_best)
     takes_tabs = any("\t" in token for token in estimator.source_vocabulary_.tokens)
     sources, asked = tee(_read_sources(file, column, takes_tabs=takes_tabs))
     found = answers_of(estimator, asked, n_best)

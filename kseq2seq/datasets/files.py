@@ -64,6 +64,14 @@ def load_pairs(
     ...     _ = path.write_text("one\t1\ntwo\t2\n")
     ...     load_pairs(path)
     (['one', 'two'], ['1', '2'])
+
+    Of a wider file some columns, by the names in its header:
+
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder) / "table.tsv"
+    ...     _ = path.write_text("id\tdigits\twords\n7\t12\tone two\n")
+    ...     load_pairs(path, columns=("words", "digits"))
+    (['one two'], ['12'])
     """
     if target_path is None:
         return _read_tsv(path, columns)
