@@ -424,11 +424,13 @@ def test_after_an_interrupt_the_same_command_goes_on(run, folder, monkeypatch):
     assert load("model.kseq2seq").history_["loss"][2] > 0
 
 
-def test_a_training_goes_on_from_its_checkpoint(run, folder):
+def test_a_training_goes_on_from_its_checkpoint_for_more_epochs(run, folder):
     command = ("train", "pairs.tsv", *SMALL, "--checkpoint", "run.kseq2seq")
     run(*command)
     first = load("model.kseq2seq")
-    assert "epoch" not in run(*command, "--overwrite")  # nothing was left to train
+    shown = run(*command, "--overwrite")
+    assert "epoch" not in shown
+    assert "run.kseq2seq: nothing is left to train" in shown
     again = load("model.kseq2seq")
     for a, b in zip(
         first.models_.training.weights, again.models_.training.weights, strict=True
@@ -436,13 +438,6 @@ def test_a_training_goes_on_from_its_checkpoint(run, folder):
         np.testing.assert_array_equal(a, b)
     with pytest.raises(ValueError, match="dropout was 0.3 and is 0.1"):
         run(*command, "--overwrite", "--dropout", 0.1)
-
-
-def test_a_checkpoint_may_get_more_epochs(run, folder):
-    command = ("train", "pairs.tsv", *SMALL, "--checkpoint", "run.kseq2seq")
-    run(*command)
-    shown = run(*command, "--overwrite")
-    assert "run.kseq2seq: nothing is left to train" in shown
     shown = run(*command, "--overwrite", "--epochs", 3)
     assert "resuming from run.kseq2seq after epoch 1" in shown
     assert [line[:9] for line in shown.splitlines() if "loss" in line] == [

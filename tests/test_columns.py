@@ -49,7 +49,7 @@ def test_a_header_may_begin_with_a_mark_and_end_as_windows_does(file):
         (WIDE + "x\n", ("de", "en"), "line 4: expected 3 columns .* got 1 in 'x'"),
         (WIDE, ("dee", "en"), "'dee'; expected 'id', 'de' or 'en'. Did you mean 'de'"),
         ("a\ta\n", ("a", 2), "line 1: the header has the column 'a' more than once"),
-        ("", ("de", "en"), "line 1: the header has no column 'de'"),
+        ("", ("de", "en"), r"pairs.tsv is empty; expected a header with \('de', 'en'"),
         ("a,b\nc,d\n", None, "line 1: .* If commas divide its columns, save it with T"),
         ("a;b\n", (1, 2), "got 1 in 'a;b'. If semicolons divide its columns"),
         ("de,en\na,b\n", ("de", "en"), "'de'; expected 'de,en'.* If commas divide"),

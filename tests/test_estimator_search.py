@@ -77,6 +77,17 @@ def test_answers_at_hand_are_judged_as_answers_are_measured(fitted, reversed_wor
             fitted.judge(["ba"], wrong)
 
 
+def test_the_best_answers_to_a_stream_come_one_by_one(fitted):
+    stream = fitted.predict_n_best(iter(["ab", "dca", ""]), 2)
+    assert next(stream)[0].answer == "ba"
+    assert [[one.answer for one in answers][0] for answers in stream] == ["acd", ""]
+    with pytest.warns(UserWarning, match="no token of 'zz'"):
+        (answers,) = fitted.predict_n_best(iter(["zz"]), 2)
+    assert len(answers) == 2
+    with pytest.raises(ValueError, match="^n must be a whole number"):
+        fitted.predict_n_best(iter(["ab"]), 50)
+
+
 def test_the_best_answers_need_a_beam(fitted):
     estimator = copy.deepcopy(fitted).set_params(beam_size="a")
     with pytest.raises(TypeError, match="beam_size must be a whole number"):

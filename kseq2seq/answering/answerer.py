@@ -177,10 +177,12 @@ class Answerer:
         )
         return self.target.decode(answers["ids"], unknown=unknown)
 
-    def predict_n_best(
-        self, X: Any, n: int, search: AnswerSettings
-    ) -> list[list[Hypothesis]]:
-        """Return the n best answers to each source, found by a beam."""
+    def predict_n_best(self, X: Any, n: int, search: AnswerSettings) -> Any:
+        """Return the n best answers to each source, found by a beam.
+
+        Of an iterator it returns an iterator, as :meth:`predict`.
+        """
+        search = taken(AnswerSettings, search)
         if search.temperature is not None:
             raise ValueError(
                 "predict_n_best searches with a beam, and temperature="
@@ -192,8 +194,24 @@ class Answerer:
         check_whole("n", n, maximum=usable)
         options.beam_size = max(check_whole("beam_size", search.beam_size), n)
         options.n_best = n
-        answers = self._generate(self.generator(options), X, search=search)
+        answer = partial(self._n_best, self.generator(options), search=search)
+        return answer_stream(X, answer) if isinstance(X, Iterator) else answer(X)
+
+    def _n_best(
+        self,
+        generator: keras.Model,
+        X: Any,
+        *,
+        search: AnswerSettings,
+        compiles: bool | None = None,
+        continues: bool = False,
+    ) -> list[list[Hypothesis]]:
+        """Return the best answers to sources that are there as a whole."""
+        answers = self._generate(
+            generator, X, search=search, compiles=compiles, continues=continues
+        )
         ids, scores = answers["ids"], answers["scores"]
+        n = scores.shape[1]
         found = self.target.decode(ids.reshape(-1, ids.shape[-1]))
         return [
             [

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from kseq2seq.answering.answerer import Answerer, Hypothesis
+from kseq2seq.answering.answerer import Answerer
 from kseq2seq.answering.attention_maps import AttentionMap
 from kseq2seq.answering.settings import AnswerSettings
 from kseq2seq.metrics import DEFAULT_METRICS
@@ -85,12 +85,13 @@ class AnsweringMixin(AnswerSettings):
         """
         return self._fitted_answerer().predict(X, self, with_scores=True)
 
-    def predict_n_best(self, X: Any, n: int) -> list[list[Hypothesis]]:
+    def predict_n_best(self, X: Any, n: int) -> Any:
         """Return the best answers to each source, found by beam search.
 
         Parameters
         ----------
         X : sequence of str, of token lists, or integers ``(n, len)``
+            An iterator is a stream, as for :meth:`predict`.
         n : int
             How many answers for each; the beam is as wide at least. Where there are
             fewer, fewer are returned.
@@ -98,7 +99,8 @@ class AnsweringMixin(AnswerSettings):
         Returns
         -------
         list of list of Hypothesis
-            Pairs ``(answer, score)`` for each source, best first.
+            Pairs ``(answer, score)`` for each source, best first; for a stream an
+            iterator.
 
         Raises
         ------

@@ -42,7 +42,7 @@ def answers_of(
         return answer_stream(X, lambda block, **_: best_classes(estimator, block, n))
     if n_best is None:
         return ([found] for found in estimator.predict_with_scores(X))
-    return answer_stream(X, lambda block, **_: estimator.predict_n_best(block, n_best))
+    return estimator.predict_n_best(X, n_best)
 
 
 def best_classes(classifier: Any, X: list[str], n: int = 1) -> list[list[Hypothesis]]:

@@ -67,7 +67,9 @@ def take_columns(
     """
     numbered = enumerate(lines, 1)
     if has_header(columns):
-        _, header = next(numbered, (1, ""))
+        _, header = next(numbered, (1, None))
+        if header is None:
+            raise ValueError(f"{name} is empty; expected a header with {columns!r}.")
         columns = [_number(column, header, f"{name}, line 1") for column in columns]
     numbers = [int(column) for column in columns]
     for number, line in numbered:
