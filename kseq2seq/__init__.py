@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     )
     from kseq2seq.estimators import Seq2SeqEstimator, SequenceClassifier, load
     from kseq2seq.generation import build_generator
+    from kseq2seq.word_vectors import load_vectors
 
 __version__ = "0.1.0"
 
@@ -36,6 +37,7 @@ _HOMES = {
     "build_seq2seq": "builders",
     "build_sequence_classifier": "builders",
     "load": "estimators",
+    "load_vectors": "word_vectors",
 }
 _MODULES = ("datasets", "metrics", "plotting", "training")
 
@@ -50,6 +52,7 @@ __all__ = [
     "build_seq2seq",
     "build_sequence_classifier",
     "load",
+    "load_vectors",
 ]
 
 

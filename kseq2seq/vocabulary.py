@@ -124,8 +124,8 @@ class Vocabulary:
             raise ValueError(
                 f"the token {written(tokens[position])} at position {position} is not "
                 f"in the vocabulary of {len(self.tokens)} tokens. Add it to the "
-                "vocabulary, leave it out of the data, or (for sources to predict) "
-                "pass unknown='unk'."
+                "vocabulary, leave it out of the data, or pass unknown='unk' (not for "
+                "answers of integers)."
             )
         return ids
 

@@ -111,23 +111,40 @@ def test_reversed_ids_are_those_of_the_tokens_from_their_end():
     assert again.encode(["ba"]).tolist() == codec.encode(["ba"]).tolist() == [[4, 5]]
 
 
-def test_with_a_given_vocabulary_every_token_must_be_in_it():
-    codec, ids = SequenceCodec.learn("X", ["ba"], tokenizer="char", vocabulary="abc")
+def test_a_given_vocabulary_is_used_and_tokens_outside_it_are_unknown_or_raise():
+    settings = {"tokenizer": "char", "vocabulary": "abc"}
+    codec, ids = SequenceCodec.learn("X", ["ba"], **settings)
     assert ids.tolist() == [[5, 4]] and codec.vocabulary.tokens == ["a", "b", "c"]
     assert codec.encode(["az"]).tolist() == [[4, 1]]  # at predict as ever
+    told = "75.0% of the tokens of X, such as 'z', 'y', are not in the vocabulary that"
+    with pytest.warns(UserWarning, match=told):
+        codec, ids = SequenceCodec.learn("X", ["a", "zzy"], **settings)
+    assert ids.tolist() == [[4], [1, 1, 1]]
     with pytest.raises(ValueError, match=r"X\[1\]: the token 'z' at position 1 is not"):
-        SequenceCodec.learn("X", ["a", "az"], tokenizer="char", vocabulary="abc")
+        SequenceCodec.learn("X", ["a", "az"], **settings, unknown="error")
+    with pytest.raises(ValueError, match=r"X\[0\]: the token 'z' at position 0 is not"):
+        SequenceCodec.learn("X", ["z"], **settings)  # it knows none of them
 
 
-def test_later_sequences_are_as_the_first():
-    codec, _ = SequenceCodec.learn("X", [[1, 2]], tokenizer="char")
-    assert codec.encode_known([[2, 1]]).tolist() == [[5, 4]]
+def test_integer_answers_have_no_unknown_token():
+    settings = {"tokenizer": "char", "vocabulary": [1, 2]}
+    with pytest.raises(ValueError, match=r"y\[0\]: the token 3 at position 1 is not"):
+        SequenceCodec.learn("y", [[1, 3]], **settings)
+    with pytest.warns(UserWarning, match="50.0% of the tokens of X, such as 3, are"):
+        _, ids = SequenceCodec.learn("X", [[1, 3]], **settings)
+    assert ids.tolist() == [[4, 1]]
+
+
+@pytest.mark.parametrize("name", ["X", "y"])
+def test_later_sequences_are_as_the_first(name):
+    codec, _ = SequenceCodec.learn(name, [[1, 2]], tokenizer="char", unknown="error")
+    assert codec.encode_streamed([[2, 1]]).tolist() == [[5, 4]]
     with pytest.raises(
-        ValueError, match=r"were 2 wide at first; X\[1\] has 3 integers"
+        ValueError, match=r"were 2 wide at first; .\[1\] has 3 integers"
     ):
-        codec.encode_known([[2, 1], [1, 1, 1]])
-    with pytest.raises(ValueError, match=r"X\[0\]: the token 9 at position 1"):
-        codec.encode_known([[1, 9]])
+        codec.encode_streamed([[2, 1], [1, 1, 1]])
+    with pytest.raises(ValueError, match=rf"{name}\[0\]: the token 9 at position 1"):
+        codec.encode_streamed([[1, 9]])
 
 
 @pytest.mark.parametrize(

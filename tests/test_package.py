@@ -21,7 +21,7 @@ FLOORS = [
     },
     {"metrics", "plotting", "tokenizers", "tokenizer_files", "descriptions"},
     {"vocabulary", "ragged", "codec", "layers", "datasets"},
-    {"batching", "builders", "search"},
+    {"batching", "builders", "search", "word_vectors"},
     {"training", "generation"},
     {"answering"},
     {"estimators"},

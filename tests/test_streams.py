@@ -264,10 +264,19 @@ def test_a_stream_that_fails_says_why():
 )
 def test_what_is_wrong_in_a_later_batch_is_named_with_its_place(wrong, message):
     pairs = [*islice(endless(), 8), wrong, *islice(endless(), 30)]
-    estimator = small(epochs=1)
+    estimator = small(epochs=1, unknown="error")
     with pytest.raises(StreamError, match=message):
         estimator.fit(iter(pairs), steps_per_epoch=4)
     assert not hasattr(estimator, "models_")
+
+
+@pytest.mark.parametrize(("wrong", "name"), [(("az", "x"), "X"), (("a", "yq"), "y")])
+def test_unknown_tokens_of_a_later_batch_are_learned_as_unknown(wrong, name):
+    pairs = [*islice(endless(), 8), wrong, wrong, *islice(endless(), 30)]
+    told = rf"batch 3 of the stream has tokens of {name} that are not in the vocabulary"
+    with pytest.warns(UserWarning, match=told) as caught:
+        small(epochs=1).fit(iter(pairs), steps_per_epoch=4)
+    assert len([warning for warning in caught if "batch" in str(warning.message)]) == 1
 
 
 def test_rows_of_another_width_are_named_with_their_place():

@@ -90,7 +90,8 @@ _EMBEDDING = (
     one_of(EMBEDDINGS, "array"),
     """How ids become vectors: learned ones, one-hot ones as wide as the vocabulary, or
     an array ``(vocabulary size, width)`` as the start of learned ones: rows 0 to 3 for
-    PAD, UNK, START and END, then one for each token in the order of their ids.""",
+    PAD, UNK, START and END, then one for each token in the order of their ids;
+    :func:`kseq2seq.load_vectors` reads it from a file of word vectors.""",
     check_embedding,
 )
 _INITIALIZER = (

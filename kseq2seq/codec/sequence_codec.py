@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
 from typing import Any
 
@@ -102,8 +102,14 @@ class SequenceCodec:
     ) -> tuple[SequenceCodec, RaggedIds]:
         """Return a codec for the values, and the ids that it gives them.
 
-        With a vocabulary given, every token must be in it. A tokenizer that is named
-        with a size is trained on the values.
+        Tokens outside a vocabulary that is given are UNK, with a warning, or raise, as
+        `unknown` says. A tokenizer that is named with a size is trained on the values.
+
+        Raises
+        ------
+        ValueError, TypeError
+            When the values are not sequences of one kind, or not one of their tokens is
+            in the vocabulary that is given.
         """
         check_unmasked(name, values)
         if is_integer_array(values):
@@ -143,8 +149,8 @@ class SequenceCodec:
             saw_empty=False,
             **preparation,
         )
-        unknown = "unk" if given is None else "error"
-        return codec, codec.note_empty(codec._ids(values, numbers, tokens, unknown))
+        takes = "unk" if given is None else codec._taken_in(numbers, tokens)
+        return codec, codec.note_empty(codec._ids(values, numbers, tokens, takes))
 
     def take_up(
         self,
@@ -178,28 +184,58 @@ class SequenceCodec:
         if all_known:
             self._check_width(numbers)
         codec = copy.copy(self)  # or a fit that fails would have changed it
-        occurs = np.bincount(numbers.ids, minlength=len(tokens)).tolist()
-        counts = {
-            token: count
-            for token, count in zip(tokens, occurs, strict=True)
-            if token not in self.vocabulary
-        }
+        counts = self._unknown_counts(numbers, tokens)
         if counts and extends:
             more = Vocabulary.from_counts(counts, min_frequency=min_frequency).tokens
             everything = [*self.vocabulary.tokens, *more]
             largest = max(max_size or len(everything), len(self.vocabulary.tokens))
             codec.vocabulary = Vocabulary(everything[:largest])
         elif counts and warns:
-            first = ", ".join(repr(token) for token in list(counts)[:3])
             warnings.warn(
-                f"{sum(counts.values()) / len(numbers.ids):.1%} of the tokens of "
-                f"{self.name} are unknown to the fitted model, such as {first}, and "
+                f"{self._share(counts, numbers)} are unknown to the fitted model and "
                 "are learned as unknown. Pass extend_vocabulary=True to give them "
                 "places in it, or fit with warm_start=False to learn anew.",
                 stacklevel=2,
             )
         unknown = "error" if all_known else "unk"
         return codec, codec.note_empty(codec._ids(values, numbers, tokens, unknown))
+
+    def _taken_in(self, numbers: RaggedIds, tokens: list[Token]) -> str:
+        """Return what becomes of tokens outside a given vocabulary: "unk" or "error".
+
+        Where they are learned as unknown, a warning says so; all of them never are.
+        """
+        counts = self._unknown_counts(numbers, tokens)
+        if self._unknown_in_training == "error" or len(counts) == len(tokens):
+            return "error"
+        if counts:
+            warnings.warn(
+                f"{self._share(counts, numbers)} are not in the vocabulary that is "
+                "given and are learned as unknown. Add them to it, or pass "
+                "unknown='error' to be told where they are.",
+                stacklevel=2,
+            )
+        return "unk"
+
+    def _unknown_counts(
+        self, numbers: RaggedIds, tokens: list[Token]
+    ) -> dict[Token, int]:
+        """Return how often each token occurs that is not in the vocabulary."""
+        occurs = np.bincount(numbers.ids, minlength=len(tokens)).tolist()
+        counts = zip(tokens, occurs, strict=True)
+        return {t: count for t, count in counts if t not in self.vocabulary}
+
+    def _share(self, counts: Mapping[Token, int], numbers: RaggedIds) -> str:
+        """Return what part of the tokens these are, and the first of them."""
+        share = sum(counts.values()) / len(numbers.ids)
+        first = ", ".join(repr(token) for token in list(counts)[:3])
+        return f"{share:.1%} of the tokens of {self.name}, such as {first},"
+
+    @property
+    def _unknown_in_training(self) -> str:
+        """What becomes of tokens outside the vocabulary; none is an integer answer."""
+        is_integer_answer = self.name == "y" and self.has_integer_tokens
+        return "error" if is_integer_answer else self.unknown
 
     def note_empty(self, trained: RaggedIds) -> RaggedIds:
         """Note whether a sequence that is trained on is empty; return the same."""
@@ -242,11 +278,11 @@ class SequenceCodec:
         """
         return self._ids(values, *self._numbered(values), unknown or self.unknown)
 
-    def encode_known(self, values: Any) -> RaggedIds:
-        """Return the ids of sequences of the learned width, every token known."""
+    def encode_streamed(self, values: Any) -> RaggedIds:
+        """Return the ids of more sequences to train on, of the learned width."""
         numbers, tokens = self._numbered(values)
         self._check_width(numbers)
-        return self._ids(values, numbers, tokens, "error")
+        return self._ids(values, numbers, tokens, self._unknown_in_training)
 
     def _check_width(self, numbers: RaggedIds) -> None:
         """Raise unless rows of integers are as wide as those that were learned."""

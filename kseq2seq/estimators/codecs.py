@@ -56,6 +56,7 @@ def target_ids(
         "y",
         y,
         tokenizer=settings.target_tokenizer,
+        unknown=settings.unknown,
         min_frequency=settings.min_frequency,
         max_size=settings.max_size,
         vocabulary=settings.target_vocabulary,

@@ -257,9 +257,10 @@ def _read_examples(
 
 
 def encode_validation(source: SequenceCodec, target: Any, data: FitData) -> Examples:
-    """Return validation data as ids, unknown tokens as UNK."""
+    """Return validation data as ids, unknown tokens of targets as UNK."""
+    options = {"unknown": "unk"} if isinstance(target, SequenceCodec) else {}
     try:
-        sources, targets = source.encode(data.X), target.encode(data.y)
+        sources, targets = source.encode(data.X), target.encode(data.y, **options)
         check_lengths(len(sources), len(targets))
         weights = check_sample_weight(data.sample_weight, len(sources))
     except (ValueError, TypeError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count, islice
 from typing import Any
@@ -18,6 +19,7 @@ from kseq2seq.estimators.examples import Examples, FitData, StreamedExamples, Ta
 from kseq2seq.estimators.fitting import encode_validation
 from kseq2seq.estimators.settings import Seq2SeqSettings
 from kseq2seq.ragged import RaggedIds
+from kseq2seq.vocabulary import UNK
 
 _SIDES = (list, tuple, np.ndarray)
 
@@ -54,7 +56,9 @@ def read_stream(
     _check_stream(settings, data, is_new=is_new)
     stream = PairStream(data.X, settings.batch_size, data.steps_per_epoch)
     X, y = stream.first
-    (source, _), (target, targets) = encode(FitData(X, y), known)
+    (source, _), (target, targets) = encode(
+        FitData(X, y, continues=data.continues), known
+    )
     source.width = None  # only answers make an array
     if target.width is None and settings.max_length is None and is_new:
         raise ValueError(
@@ -102,14 +106,30 @@ def encoded_stream(
     max_length: int | None,
 ) -> Iterator[tuple[RaggedIds, RaggedIds]]:
     """Yield the stream's batches as ids; say which batch holds what is wrong."""
+    told: set[str] = set()
     for number, (X, y) in enumerate(stream, 1):
         try:
-            sources, targets = source.encode_known(X), target.encode_known(y)
+            sources, targets = source.encode_streamed(X), target.encode_streamed(y)
+            for name, ids in (("X", sources), ("y", targets)):
+                if UNK in ids.ids and name not in told:
+                    told.add(name)
+                    _tell_of_unknown(name, number)
             source.note_empty(sources)
             _check_answers(targets, max_length)
             yield sources, targets
         except (ValueError, TypeError) as error:
             raise type(error)(f"batch {number} of the stream: {error}") from None
+
+
+def _tell_of_unknown(name: str, number: int) -> None:
+    """Warn of unknown tokens in a batch; of those in the first the codecs do."""
+    if number > 1:
+        warnings.warn(
+            f"batch {number} of the stream has tokens of {name} that are not in the "
+            "vocabulary and are learned as unknown. Pass unknown='error' to be told "
+            "which.",
+            stacklevel=2,
+        )
 
 
 def _check_answers(targets: RaggedIds, max_length: int | None) -> None:
