@@ -447,6 +447,15 @@ def test_a_training_goes_on_from_its_checkpoint_for_more_epochs(run, folder):
     assert len(load("model.kseq2seq").history_["loss"]) == 3
 
 
+def test_a_training_that_was_stopped_early_stays_so(run, folder):
+    command = ("train", "pairs.tsv", *SMALL, "--tol", 99, "--label-smoothing", 0)
+    command += ("--checkpoint", "run.kseq2seq", "--overwrite", "--epochs")
+    run(*command, 2)
+    shown = run(*command, 3)
+    assert "run.kseq2seq: nothing is left to train, as it was stopped early" in shown
+    assert len(load("model.kseq2seq").history_["loss"]) == 1
+
+
 def test_an_interrupted_extension_is_no_finished_model(run, folder, monkeypatch):
     command = ("train", "pairs.tsv", *SMALL, "--checkpoint", "run.kseq2seq")
     command += ("--validation-fraction", 0, "--batch-size", 2)

@@ -116,22 +116,13 @@ def train(
     typer.echo(f"{len(X):,} pairs")
     before = Progress.of(checkpoint)
     if before.is_all_of(estimator.epochs):
-        typer.echo(f"{checkpoint}: nothing is left to train")
+        why = ", as it was stopped early" if before.stopped else ""
+        typer.echo(f"{checkpoint}: nothing is left to train{why}")
     elif before.epochs:
         typer.echo(f"resuming from {checkpoint} after epoch {before.epochs}")
     seconds = _fit(estimator, X, y, validation_data, checkpoint)
-    after = Progress.of(checkpoint)
-    unfinished = (
-        checkpoint is not None
-        and estimator.interrupted_
-        and not after.is_all_of(estimator.epochs)
-    )
-    if unfinished and not after.epochs:
-        typer.echo("interrupted in the first epoch: nothing is kept")
-        raise typer.Exit(_INTERRUPTED)
-    if unfinished:
-        model = checkpoint  # type: ignore[assignment]
-        typer.echo(f"interrupted: the same command again resumes from {model}")
+    if checkpoint is not None and _is_unfinished(estimator, checkpoint):
+        model = checkpoint
     else:
         estimator.save(model, overwrite=overwrite)
         typer.echo(f"wrote {model} after {seconds:.0f} s of training")
@@ -162,6 +153,20 @@ def _estimator(
     from kseq2seq.estimators import Seq2SeqEstimator
 
     return Seq2SeqEstimator(**parameters)
+
+
+def _is_unfinished(estimator: Any, checkpoint: Path) -> bool:
+    """Return whether an interrupt left epochs to do, and say where they resume."""
+    from kseq2seq.estimators.checkpoint_file import Progress
+
+    done = Progress.of(checkpoint)
+    if not estimator.interrupted_ or done.is_all_of(estimator.epochs):
+        return False
+    if not done.epochs:
+        typer.echo("interrupted in the first epoch: nothing is kept")
+        raise typer.Exit(_INTERRUPTED)
+    typer.echo(f"interrupted: the same command again resumes from {checkpoint}")
+    return True
 
 
 def _fit(
