@@ -80,6 +80,25 @@ def check_unmasked(name: str, values: Any) -> None:
         )
 
 
+def check_numbers(name: str, values: Any) -> None:
+    """Raise unless an array of NumPy's holds finite numbers; name the place if not.
+
+    Other arrays, and whatever is no array, are let through.
+    """
+    if not isinstance(values, np.ndarray):
+        return
+    check_unmasked(name, values)
+    if values.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold numbers; got values of type {values.dtype}.")
+    finite = np.isfinite(values)
+    if not finite.all():
+        position = tuple(int(i) for i in np.argwhere(~finite)[0])
+        raise ValueError(
+            f"{name} must be finite; {name}[{', '.join(map(str, position))}] is "
+            f"{values[position]}. Leave such rows out, or fill in what is missing."
+        )
+
+
 def has_order(values: Any) -> bool:
     """Whether these are values one after the other: no text, set or mapping."""
     unordered = isinstance(values, str | bytes | Set | Mapping)

@@ -1,7 +1,10 @@
+import warnings
+
 import numpy as np
 import pytest
 
 from kseq2seq.codec import SequenceCodec, as_labels, as_sequences, as_vocabulary
+from kseq2seq.estimators.series import tell_of_series
 from kseq2seq.vocabulary import Vocabulary
 
 NAN = float("nan")
@@ -264,6 +267,28 @@ def test_a_row_of_a_pandas_object_is_named_by_its_index_too(index, place):
     codec, _ = SequenceCodec.learn("X", ["ab"], tokenizer="char", unknown="error")
     with pytest.raises(ValueError, match=rf"{place}: the token 'z' at position 0"):
         codec.encode(Series(["a", "z"], index))
+
+
+COUNTS = np.random.default_rng(0)
+POISSON = COUNTS.poisson(50, size=(200, 12))
+WAVE = np.rint(100 + 60 * np.sin(np.arange(12) / 2 + COUNTS.uniform(0, 6, (40, 1))))
+SYMBOLS = COUNTS.integers(0, 100, size=(200, 12))
+
+
+@pytest.mark.parametrize(
+    ("rows", "is_told"),
+    [(POISSON, True), (WAVE.astype(int), True), (SYMBOLS, False), (SYMBOLS % 9, False)],
+    ids=["counts", "wave", "symbols", "digits"],
+)
+def test_rows_of_counts_are_told_from_rows_of_symbols(rows, is_told):
+    sides = [
+        SequenceCodec.learn(name, part, tokenizer="char")
+        for name, part in (("X", rows[:, :8]), ("y", rows[:, 8:]))
+    ]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        tell_of_series(*sides)
+    assert ["source_features=1" in str(w.message) for w in caught] == [True] * is_told
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import kseq2seq
 PACKAGE = Path(kseq2seq.__file__).parent
 FLOORS = [
     {
+        "_keras_import",
         "arguments",
         "declarations",
         "_tensorflow",

@@ -9,6 +9,7 @@ import numpy as np
 from kseq2seq.arguments import (
     LARGEST_BATCH,
     check_batch_size,
+    check_numbers,
     check_sample_weight,
     check_unmasked,
     check_whole,
@@ -236,6 +237,5 @@ def _check_values(name: str, values: np.ndarray) -> np.ndarray:
             f"{name} must be of shape (n, len, features); got {array.shape}. A series "
             "of single values needs a last axis of 1."
         )
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} must be finite; it holds NaN or infinity.")
+    check_numbers(name, array)
     return array

@@ -28,6 +28,8 @@ Initializer = Any
 
 CELLS = tuple(CELL_KINDS)
 ATTENTIONS = tuple(ATTENTION_KINDS)
+ATTENTION_ALIASES = {"luong": "general", "bahdanau": "additive"}
+"""Kinds of attention by the first authors of their papers."""
 DECODERS = ("autoregressive", "repeat")
 EMBEDDINGS = ("learned", "one_hot")
 MAX_LAYERS = 4
@@ -42,7 +44,12 @@ def check_attention(name: str, value: Any) -> Any:
     """Return the name of an attention, what makes one or None, or raise."""
     if callable(value):
         return value
-    return check_choice(name, value, (*ATTENTIONS, None))
+    return check_choice(name, known_attention(value), (*ATTENTIONS, None))
+
+
+def known_attention(value: Any) -> Any:
+    """Return the name of an attention that is named by its inventor, or the value."""
+    return ATTENTION_ALIASES.get(value, value) if isinstance(value, str) else value
 
 
 def check_initializer(name: str, value: Any, *, shape: tuple[int, ...] = (3, 6)) -> Any:
@@ -108,7 +115,8 @@ ATTENTION = (
     (Vaswani et al., 2017, arXiv:1706.03762); ``q W h`` (Luong et al., 2015,
     arXiv:1508.04025, equation 8, general); or ``v . tanh(W q + U h + b)``, its inside
     `units` wide (Bahdanau et al., 2015, arXiv:1409.0473, A.1.2; here with the decoder
-    output of the same step). Where `encoder_units` differs from `units`,
+    output of the same step). ``"luong"`` and ``"bahdanau"`` are other names of the last
+    two. Where `encoder_units` differs from `units`,
     ``dot`` and ``scaled_dot`` bring q to the encoder's width first, by a dense layer
     without bias. Or a function,
     such as a class of your own, that returns a Keras layer; it is called with decoder

@@ -39,6 +39,7 @@ from kseq2seq.estimators.seq2seq_models import (
     check_limits,
     weight_shapes,
 )
+from kseq2seq.estimators.series import tell_of_series
 from kseq2seq.estimators.settings import ModelSettings, Seq2SeqSettings
 from kseq2seq.metrics import METRICS, TEXT_METRICS
 from kseq2seq.training import (
@@ -257,6 +258,8 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
             if self.shared_vocabulary:
                 codec.vocabulary = other.vocabulary
             sides = [(codec, sources), (other, targets)]
+            if not continues:
+                tell_of_series(*sides)
         return sides
 
     def _check_task(self, task: Task, settings: TrainingSettings) -> None:
