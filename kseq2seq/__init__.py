@@ -1,15 +1,16 @@
 """Recurrent sequence-to-sequence learning in Keras.
 
 Names are imported when they are first used, so that ``import kseq2seq`` loads no
-backend. Where Keras is loaded already, it learns of all layers at once, and
+backend. Keras learns of all layers at once, or when it is imported later, and
 ``keras.models.load_model`` finds those of a ``.keras`` file.
 """
 
 from __future__ import annotations
 
 import importlib
-import sys
 from typing import TYPE_CHECKING, Any
+
+from kseq2seq._keras_import import register_with_keras
 
 if TYPE_CHECKING:
     from kseq2seq.builders import (
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     )
     from kseq2seq.estimators import Seq2SeqEstimator, SequenceClassifier, load
     from kseq2seq.generation import build_generator
+    from kseq2seq.word_vectors import load_vectors
 
 __version__ = "0.1.0"
 
@@ -36,6 +38,7 @@ _HOMES = {
     "build_seq2seq": "builders",
     "build_sequence_classifier": "builders",
     "load": "estimators",
+    "load_vectors": "word_vectors",
 }
 _MODULES = ("datasets", "metrics", "plotting", "training")
 
@@ -50,6 +53,7 @@ __all__ = [
     "build_seq2seq",
     "build_sequence_classifier",
     "load",
+    "load_vectors",
 ]
 
 
@@ -65,6 +69,4 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *_HOMES, *_MODULES})
 
 
-if "keras" in sys.modules:
-    for _module in ("generation", "training"):  # between them they import all layers
-        importlib.import_module(f"kseq2seq.{_module}")
+register_with_keras()

@@ -21,7 +21,7 @@ def quoted_choices(choices: Iterable[Any]) -> str:
 def nearest(value: Any, choices: Iterable[str]) -> str:
     """Return ``" Did you mean 'lstm'?"``, or nothing when no choice is near."""
     found = process.extractOne(
-        str(value).lower(),
+        (value if isinstance(value, str) else written(value)).lower(),
         list(choices),
         scorer=DamerauLevenshtein.normalized_similarity,
         score_cutoff=0.5,
@@ -29,13 +29,74 @@ def nearest(value: Any, choices: Iterable[str]) -> str:
     return f" Did you mean {found[0]!r}?" if found else ""
 
 
+def written(value: Any, limit: int = 60) -> str:
+    """Return a value as an error writes it: its ``repr``, cut short.
+
+    Examples
+    --------
+    >>> from kseq2seq.arguments import written
+    >>> written(["a"] * 9, limit=12), written(10**5000)
+    ("['a', 'a'...", 'an integer of 5,001 digits')
+    """
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no integer of more than 4,300 digits
+        if not isinstance(value, int):
+            return f"a {type(value).__name__} of values too long to write"
+        return f"an integer of {1 + int(math.log10(abs(value))):,} digits"
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
+
+
 def shown(value: Any) -> str:
     """Return the value for an error: short, with its type where that tells more."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return repr(value)
-    text = repr(value)
-    text = text if len(text) <= 60 else f"{text[:57]}..."
-    return f"{text} ({type(value).__name__})"
+    return f"{written(value)} ({type(value).__name__})"
+
+
+def place(name: str, i: int, values: Any = None) -> str:
+    """Return how an error names the item at a position: ``X[3]``.
+
+    Of a pandas object, which ``values`` may be, its row is named by the index, too.
+    """
+    if not hasattr(values, "iloc"):
+        return f"{name}[{i}]"
+    label = values.index[i]
+    label = label.item() if isinstance(label, np.generic) else label
+    return f"{name}[{i}] (index {written(label)})"
+
+
+def check_unmasked(name: str, values: Any) -> None:
+    """Raise where an item of a masked array is masked, which has no meaning here."""
+    if not isinstance(values, np.ma.MaskedArray) or values.dtype.names:
+        return
+    masked = np.argwhere(np.ma.getmaskarray(values))
+    if len(masked):
+        position = ", ".join(map(str, masked[0]))
+        raise ValueError(
+            f"{f'{name}[{position}]' if position else name} is masked, and masks say "
+            f"nothing here. Pass {name}.filled(value) with a value that means what you "
+            "mean, or leave the masked items out: lists may be of different lengths."
+        )
+
+
+def check_numbers(name: str, values: Any) -> None:
+    """Raise unless an array of NumPy's holds finite numbers; name the place if not.
+
+    Other arrays, and whatever is no array, are let through.
+    """
+    if not isinstance(values, np.ndarray):
+        return
+    check_unmasked(name, values)
+    if values.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold numbers; got values of type {values.dtype}.")
+    finite = np.isfinite(values)
+    if not finite.all():
+        position = tuple(int(i) for i in np.argwhere(~finite)[0])
+        raise ValueError(
+            f"{name} must be finite; {name}[{', '.join(map(str, position))}] is "
+            f"{values[position]}. Leave such rows out, or fill in what is missing."
+        )
 
 
 def has_order(values: Any) -> bool:
@@ -50,7 +111,7 @@ def is_pair(value: Any) -> bool:
 
 
 def _short(number: Any) -> str:
-    text = repr(number)
+    text = written(number, limit=5000)
     return text if len(text) <= 30 else f"{text[:27]}... ({len(text)} characters)"
 
 
@@ -62,7 +123,9 @@ def check_choice(name: str, value: Any, choices: Iterable[Any]) -> Any:
     if isinstance(value, str) and value in choices:
         return value
     hint = nearest(value, [choice for choice in choices if isinstance(choice, str)])
-    raise ValueError(f"{name} must be {quoted_choices(choices)}; got {value!r}.{hint}")
+    raise ValueError(
+        f"{name} must be {quoted_choices(choices)}; got {written(value)}.{hint}"
+    )
 
 
 LARGEST_BATCH = 1_000_000
@@ -71,6 +134,10 @@ LARGEST_BATCH = 1_000_000
 
 LARGEST_SIZE = 10**8
 """There are no more examples, tokens or units of a layer than this."""
+
+
+_MOST_BITS = 10_000
+"""Of a whole number: Python neither writes nor reads one of more than 4,300 digits."""
 
 
 LARGEST_WEIGHT = 1e20
@@ -101,11 +168,13 @@ def check_whole(
         expected = f"a whole number from {minimum} to {maximum}"
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(
-            f"{name} must be {expected}; got {value!r} ({type(value).__name__})."
+            f"{name} must be {expected}; got {written(value)} ({type(value).__name__})."
         )
     number = int(value)
     if number < minimum or (maximum is not None and number > maximum):
         raise ValueError(f"{name} must be {expected}; got {_short(value)}.")
+    if number.bit_length() > _MOST_BITS:
+        raise ValueError(f"{name} is too large for a file; got {_short(value)}.")
     return number
 
 
@@ -127,7 +196,7 @@ def check_real(
         expected += f" and {'below' if exclusive else 'at most'} {maximum:g}"
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(
-            f"{name} must be {expected}; got {value!r} ({type(value).__name__})."
+            f"{name} must be {expected}; got {written(value)} ({type(value).__name__})."
         )
     try:
         number = float(value)
@@ -143,14 +212,16 @@ def check_rate(name: str, value: Any) -> float:
     """Return a dropout rate or a share: 0 or more, and below 1."""
     rate = check_real(name, value, maximum=1.0)
     if rate == 1.0:
-        raise ValueError(f"{name} must be at least 0 and below 1; got {value!r}.")
+        raise ValueError(
+            f"{name} must be at least 0 and below 1; got {written(value)}."
+        )
     return rate
 
 
 def check_flag(name: str, value: Any) -> bool:
     """Return value as ``bool``, or raise unless it is True or False."""
     if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} must be True or False; got {value!r}.")
+        raise TypeError(f"{name} must be True or False; got {written(value)}.")
     return bool(value)
 
 
@@ -183,11 +254,13 @@ def check_sample_weight(
     """Return a weight for each pair, 1 where none are given."""
     if sample_weight is None:
         return np.ones(num_pairs, dtype=np.float32)
+    check_unmasked("sample_weight", sample_weight)
     try:
         weights = np.asarray(sample_weight, dtype=np.float32)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise TypeError(
-            f"sample_weight must be numbers, one for each pair; got {sample_weight!r}."
+            "sample_weight must be numbers, one for each pair; got "
+            f"{written(sample_weight)}."
         ) from None
     if weights.shape != (num_pairs,):
         raise ValueError(

@@ -8,7 +8,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from kseq2seq.arguments import check_whole, shown
+from kseq2seq.arguments import check_unmasked, check_whole, shown
 from kseq2seq.vocabulary import END, PAD
 
 _BLOCK = 65_536
@@ -55,8 +55,10 @@ class RaggedIds(Sequence):
             return sequences
         if not isinstance(sequences, Iterable):
             raise TypeError(f"expected sequences of ids; got {shown(sequences)}.")
+        check_unmasked("sequences", sequences)
         flat, lengths = array("i"), array("q")
         for i, sequence in enumerate(sequences):
+            check_unmasked(f"sequences[{i}]", sequence)
             try:
                 flat.extend(sequence)
                 lengths.append(len(sequence))

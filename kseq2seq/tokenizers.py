@@ -13,7 +13,7 @@ from functools import cache
 from itertools import groupby
 from typing import Any, Protocol, runtime_checkable
 
-from kseq2seq.arguments import check_choice, quoted_choices
+from kseq2seq.arguments import check_choice, quoted_choices, written
 
 JOINER = "\uffed"
 """Marks, on a token of ``"word"``, the side where no space stood (halfwidth square)."""
@@ -295,7 +295,7 @@ def _kind_and_size(tokenizer: str, *, name: str = "tokenizer") -> tuple[str, int
     if not _NUM_BYTES <= int(size) <= _MOST_SUBWORDS:
         raise ValueError(
             f"{name} must have at least {_NUM_BYTES} subwords, one for each byte, and "
-            f"at most {_MOST_SUBWORDS:,}; got {tokenizer!r}."
+            f"at most {_MOST_SUBWORDS:,}; got {written(tokenizer)}."
         )
     return kind, int(size)
 
@@ -359,7 +359,7 @@ def get_tokenizer(tokenizer: Any, *, name: str = "tokenizer") -> Tokenizer:
     raise TypeError(
         f"{name} must be {quoted_choices((*NAMED_TOKENIZERS, *TRAINED_TOKENIZERS))}, "
         "a pair of functions (split, join), a tokenizers.Tokenizer, or an object with "
-        f"encode and decode; got {tokenizer!r}."
+        f"encode and decode; got {written(tokenizer)}."
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from kseq2seq.arguments import check_choice, check_whole
+from kseq2seq.arguments import check_choice, check_whole, written
 
 Token = str | int
 
@@ -53,7 +53,8 @@ class Vocabulary:
         if len(self._ids) != len(self.tokens):
             repeated = Counter(self.tokens).most_common(1)[0][0]
             raise ValueError(
-                f"a vocabulary's tokens must be distinct; {repeated!r} occurs twice."
+                f"a vocabulary's tokens must be distinct; {written(repeated)} occurs "
+                "twice."
             )
 
     @classmethod
@@ -121,10 +122,10 @@ class Vocabulary:
         if unknown == "error" and UNK in ids:
             position = ids.index(UNK)
             raise ValueError(
-                f"the token {tokens[position]!r} at position {position} is not in "
-                f"the vocabulary of {len(self.tokens)} tokens. Add it to the "
-                "vocabulary, leave it out of the data, or (for sources to predict) "
-                "pass unknown='unk'."
+                f"the token {written(tokens[position])} at position {position} is not "
+                f"in the vocabulary of {len(self.tokens)} tokens. Add it to the "
+                "vocabulary, leave it out of the data, or pass unknown='unk' (not for "
+                "answers of integers)."
             )
         return ids
 

@@ -44,7 +44,7 @@ _ALWAYS_UNPACKED = 2**26
 """Bytes that a file may unpack to in any case."""
 _CHUNK = 2**20
 _DTYPE = re.compile(r"[<>|=]([biufc](1|2|4|8|16)|U\d{1,4})")
-"""Of numbers, flags and tokens."""
+"""Of numbers, flags and tokens, which 0.1.0 wrote."""
 _LONGEST_HEADER = 2**10
 _MOST_AXES = 8
 

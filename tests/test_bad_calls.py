@@ -67,6 +67,13 @@ BAD = [
     np.array([10**12, -(10**12), 5]),
     np.array(["2020-01-01"], dtype="datetime64[D]"),
     np.ma.masked_array([1, 2, 3], [0, 1, 0]),
+    np.ma.masked_array([[1, 2], [3, 4], [5, 6]], [[0, 0], [0, 1], [0, 0]]),
+    [np.ma.masked] * 3,
+    np.full((3, 2), 2**63, dtype=np.uint64),
+    [[1, 2**63], [3, 4], [5, 6]],
+    10**5000,
+    [10**5000, 1, 2],
+    [[10**5000], [1], [2]],
 ]
 
 
@@ -133,6 +140,8 @@ def calls(fitted, classifier, folder):
         (fitted.score, fit),
         (fitted.measure, {**fit, "metrics": ["bleu", "edit_distance"]}),
         (fitted.predict_n_best, {"X": WORDS, "n": 2}),
+        (fitted.predict_with_scores, {"X": WORDS}),
+        (fitted.judge, {"y": WORDS, "answers": WORDS, "metrics": ["exact_match"]}),
         (fitted.attention, {"X": WORDS}),
         (fitted.save, {"path": saved, "overwrite": True}),
         (classifier.predict, {"X": WORDS}),
@@ -157,7 +166,10 @@ def calls(fitted, classifier, folder):
         (datasets.make_number_words, {**few, **lengths, "exclude": ["1"]}),
         (lambda **given: next(datasets.stream_number_words(**given)), lengths),
         (datasets.mask_left_half, {"images": np.zeros((2, 4, 4))}),
-        (datasets.load_pairs, {"path": folder / "none.tsv", "target_path": None}),
+        (
+            datasets.load_pairs,
+            {"path": folder / "none.tsv", "target_path": None, "columns": (1, 2)},
+        ),
         (metrics.exact_match, {**answers, "sample_weight": [1, 1, 1]}),
         (metrics.token_accuracy, {**answers, "sample_weight": [1, 0, 2]}),
         (metrics.edit_distance, {**answers, "normalize": True}),

@@ -679,3 +679,18 @@ def test_dropped_attention_leaves_weights_and_answers_as_they_are():
     np.testing.assert_allclose(dropping.training(inputs), told, rtol=1e-6)
     trained = np.asarray(dropping.training(inputs, training=True))
     assert np.abs(trained - told).max() > 1e-4
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("luong", "general"), ("bahdanau", "additive")]
+)
+def test_an_attention_may_be_named_by_its_first_author(name, kind):
+    by_name, by_kind = (
+        build_attention_seq2seq(12, 9, units=4, attention=attention, random_state=0)
+        for attention in (name, kind)
+    )
+    for one, other in zip(
+        by_name.training.weights, by_kind.training.weights, strict=True
+    ):
+        assert one.path == other.path
+        np.testing.assert_array_equal(np.asarray(one), np.asarray(other))

@@ -322,7 +322,7 @@ def test_bad_parameters_are_refused_before_a_model_is_built(
             ["a", "b"],
             [[1, 0], [0, 1]],
             {},
-            "labels of one kind",
+            r"one label for each sequence; y\[0\] is \[1, 0\]",
         ),
         (["a", "b"], [1, 2], {"sample_weight": [1]}, r"shape \(2,\).*got \(1,\)"),
         (
@@ -335,7 +335,7 @@ def test_bad_parameters_are_refused_before_a_model_is_built(
             ["a", "b"],
             [1, 2],
             {"validation_data": (["a"], [3])},
-            "has the label 3, which",
+            r"has the label 3 at y\[0\], which",
         ),
         (["a", "b"], [1, 2], {"validation_data": (["a"], [1, 2])}, "1 in X and 2 in y"),
     ],

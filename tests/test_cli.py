@@ -106,10 +106,11 @@ def test_train_has_an_option_for_every_parameter(run):
     shown = run("train", "--help")
     names = set(inspect.signature(Seq2SeqEstimator).parameters)
     vocabularies = {"source_vocabulary", "target_vocabulary"}
-    python_only = {"callbacks", "loss", "metrics", "verbose"}
+    python_only = {"callbacks", "loss", "metrics", "verbose", "warm_start"}
     for name in names - vocabularies - python_only:
         # long options are cut at the terminal's width
         assert f"--{name.replace('_', '-')}"[:19] in shown
+    assert "--warm-start" not in shown  # that is --from
 
 
 def test_options_reach_the_estimator(run, pairs, tmp_path):

@@ -364,7 +364,7 @@ def test_a_live_line_is_written_over_and_not_too_often(monkeypatch, capsys):
     lines, clock = progress(LiveLine, monkeypatch, epochs=2)
     assert not _wants_batches(lines)  # runs of batches stay runs
     lines.on_epoch_begin(0)
-    for batch, now in ((1, 0.1), (4, 2.0), (5, 2.1)):
+    for batch, now in ((1, 0.1), (4, 2.0), (9, 2.1)):
         clock.now = now
         lines.on_train_batch_end(batch, {"loss": 1.5})
     clock.now = 4.0
@@ -374,6 +374,20 @@ def test_a_live_line_is_written_over_and_not_too_often(monkeypatch, capsys):
         f"{over}epoch   1   50%  loss 1.5000  10 tokens/s  6 s left"
         f"{over}epoch   1  loss 1.0000  10 tokens/s  4 s left\n"
     )
+
+
+@pytest.mark.parametrize("kind", [EpochLines, LiveLine])
+def test_the_line_of_an_interrupted_epoch_says_so(kind, monkeypatch, capsys):
+    lines, clock = progress(kind, monkeypatch)
+    lines.on_epoch_begin(0)
+    clock.now = 0.1
+    lines.on_train_batch_end(3, {"loss": 1.5})
+    clock.now = 2.0
+    lines.on_test_begin()
+    lines.on_epoch_end(0, {"loss": 1.0, "val_loss": 2.0})
+    assert capsys.readouterr().out.lstrip("\r") == (
+        "epoch   1  loss 1.0000  val_loss 2.0000  8 tokens/s  interrupted at 40%\n"
+    )  # 0.4 of 8 pairs of 5 tokens in 2 s
 
 
 @pytest.mark.slow
@@ -410,11 +424,13 @@ def test_after_an_interrupt_the_same_command_goes_on(run, folder, monkeypatch):
     assert load("model.kseq2seq").history_["loss"][2] > 0
 
 
-def test_a_training_goes_on_from_its_checkpoint(run, folder):
+def test_a_training_goes_on_from_its_checkpoint_for_more_epochs(run, folder):
     command = ("train", "pairs.tsv", *SMALL, "--checkpoint", "run.kseq2seq")
     run(*command)
     first = load("model.kseq2seq")
-    assert "epoch" not in run(*command, "--overwrite")  # nothing was left to train
+    shown = run(*command, "--overwrite")
+    assert "epoch" not in shown
+    assert "run.kseq2seq: nothing is left to train" in shown
     again = load("model.kseq2seq")
     for a, b in zip(
         first.models_.training.weights, again.models_.training.weights, strict=True
@@ -422,6 +438,167 @@ def test_a_training_goes_on_from_its_checkpoint(run, folder):
         np.testing.assert_array_equal(a, b)
     with pytest.raises(ValueError, match="dropout was 0.3 and is 0.1"):
         run(*command, "--overwrite", "--dropout", 0.1)
+    shown = run(*command, "--overwrite", "--epochs", 3)
+    assert "resuming from run.kseq2seq after epoch 1" in shown
+    assert [line[:9] for line in shown.splitlines() if "loss" in line] == [
+        "epoch   2",
+        "epoch   3",
+    ]
+    assert len(load("model.kseq2seq").history_["loss"]) == 3
+
+
+def test_a_training_that_was_stopped_early_stays_so(run, folder):
+    command = ("train", "pairs.tsv", *SMALL, "--tol", 99, "--label-smoothing", 0)
+    command += ("--checkpoint", "run.kseq2seq", "--overwrite", "--epochs")
+    run(*command, 2)
+    shown = run(*command, 3)
+    assert "run.kseq2seq: nothing is left to train, as it was stopped early" in shown
+    assert len(load("model.kseq2seq").history_["loss"]) == 1
+
+
+def test_an_interrupted_extension_is_no_finished_model(run, folder, monkeypatch):
+    command = ("train", "pairs.tsv", *SMALL, "--checkpoint", "run.kseq2seq")
+    command += ("--validation-fraction", 0, "--batch-size", 2)
+    run(*command)
+    before = Path("model.kseq2seq").read_bytes()
+    interrupt(monkeypatch)
+    with pytest.warns(match="interrupted"):
+        shown = run(*command, "--overwrite", "--epochs", 3, code=130)
+    assert "epoch   2  loss" in shown and "interrupted at " in shown
+    assert "the same command again resumes from run.kseq2seq" in shown
+    assert Path("model.kseq2seq").read_bytes() == before
+
+
+def test_without_a_checkpoint_an_interrupt_leaves_the_model(run, folder, monkeypatch):
+    interrupt(monkeypatch)
+    with pytest.warns(match="interrupted"):
+        shown = run("train", "pairs.tsv", *SMALL, "--batch-size", 2, code=130)
+    assert "wrote model.kseq2seq" in shown
+    assert load("model.kseq2seq").predict(["AB"])
+
+
+def test_an_interrupt_before_training_has_the_same_exit_code(run, folder, monkeypatch):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(PairFiles, "load_filled", interrupted)
+    run("train", "pairs.tsv", *SMALL, code=130)
+
+
+def interrupt(monkeypatch):
+    """Be a Ctrl-C after the first step of a training."""
+    monkeypatch.setattr(
+        EpochLines,
+        "on_train_batch_begin",
+        lambda *_, **__: signal.raise_signal(signal.SIGINT),
+    )
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    """A model file of the pairs in `folder`, for trainings that go on from it."""
+    X, y = ["AB", "BA"] * 5, ["b a", "a b"] * 5
+    estimator = Seq2SeqEstimator(
+        **{"units": 8, "embedding_dim": 8, "epochs": 1, "random_state": 0},
+        **{"bidirectional": False, "validation_fraction": 0.0, "batch_size": 5},
+    )
+    return estimator.fit(X, y).save(tmp_path_factory.mktemp("base") / "base.kseq2seq")
+
+
+def test_a_training_goes_on_from_a_model_with_new_pairs(run, folder, base):
+    Path("new.tsv").write_text("AAB\tb a a\nBBA\ta b b\n" * 3)
+    shown = run("train", "new.tsv", "--from", base, "--learning-rate", 1e-9)
+    assert "6 pairs" in shown and "epoch   1" in shown and "epoch   2" not in shown
+    before, after = load(base), load("model.kseq2seq")
+    for one, other in zip(
+        before.models_.training.weights, after.models_.training.weights, strict=True
+    ):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+    assert after.batch_size == 5 and after.units == 8  # the model's own
+    assert after.learning_rate == 1e-9
+
+
+def test_new_tokens_are_told_and_may_get_places(run, folder, base):
+    Path("new.tsv").write_text("CAB\tb a c\n" * 4)
+    command = ("train", "new.tsv", "--from", base, "--overwrite")
+    with pytest.warns(match="tokens of y are unknown.*extend_vocabulary=True"):
+        run(*command)
+    assert load("model.kseq2seq").target_vocabulary_.tokens == [" ", "a", "b"]
+    run(*command, "--extend-vocabulary")
+    grown = load("model.kseq2seq")
+    assert grown.target_vocabulary_.tokens[-1] == "c"
+    assert grown.source_vocabulary_.tokens[-1] == "C"
+
+
+def test_a_config_may_say_what_to_go_on_from(settings, folder):
+    Path("run.toml").write_text('from = "m"\nepochs = 3\n')
+    found = settings("--config", "run.toml", "--units", 4)
+    assert found["from_model"] == Path("m")
+    assert sorted(found["chosen"]) == ["epochs", "units"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--units", 9], r"units is 8 \(int\) in .*base.* got 9 \(int\). Leave it out"),
+        (["--lowercase"], "lowercase is False .*, and must stay so"),
+        (["--target-tokenizer", "word"], "target_tokenizer is 'char'"),
+        (["--preset", "translation"], "must stay so where training goes on"),
+    ],
+)
+def test_what_a_model_is_made_of_stays_where_it_goes_on(
+    run, folder, base, arguments, message
+):
+    with pytest.raises(ValueError, match=message):
+        run("train", "pairs.tsv", "--from", base, *arguments)
+
+
+def test_going_on_needs_a_model_of_sequences(run, folder):
+    from strategies import LABELS, X, small_classifier
+
+    path = small_classifier().fit(X, LABELS).save("c.kseq2seq")
+    with pytest.raises(ValueError, match="SequenceClassifier, which train is not for"):
+        run("train", "pairs.tsv", "--from", path)
+    with pytest.raises(FileNotFoundError, match=r"no file no\.kseq2seq"):
+        run("train", "pairs.tsv", "--from", "no.kseq2seq")
+
+
+def test_going_on_with_a_checkpoint_resumes(run, folder, base):
+    Path("new.tsv").write_text("CAB\tb a c\n" * 4)
+    command = ("train", "new.tsv", "--from", base, "--extend-vocabulary")
+    command += ("--checkpoint", "run.kseq2seq", "--overwrite")
+    run(*command, "--epochs", 1)
+    shown = run(*command, "--epochs", 2)
+    assert "resuming from run.kseq2seq after epoch 1" in shown
+    grown = load("model.kseq2seq")
+    assert len(grown.history_["loss"]) == 2
+    assert grown.target_vocabulary_.tokens[-1] == "c"
+
+
+def test_wide_files_give_their_columns(run, folder, base):
+    Path("wide.tsv").write_text("id\tsource\ttarget\n" + "1\tAB\tb a\n" * 4)
+    Path("valid.tsv").write_text("target\tid\tsource\nb a\t1\tAB\n")
+    columns = ("--columns", "source,target")
+    shown = run(
+        *("train", "wide.tsv", "--validation", "valid.tsv", *columns),
+        *("--from", base, "--model", "m"),
+    )
+    assert "4 pairs" in shown and "validation:" in shown
+    with pytest.raises(ValueError, match=r"line 1: expected source TAB target.*column"):
+        run("evaluate", "m", "wide.tsv")
+
+
+def test_columns_are_of_one_file_and_two(folder):
+    wide = Path("wide.tsv")
+    wide.write_text("x\ts\tt\n1\tA\tb\n2\t\td\n")
+    files = PairFiles(wide, None, None, columns="s, 3")
+    assert files.load() == (["A", ""], ["b", "d"])
+    assert files.place(1) == "wide.tsv, line 3"
+    assert PairFiles(wide, None, None, columns="1,2").place(1) == "wide.tsv, line 2"
+    with pytest.raises(ValueError, match="--columns must be SOURCE,TARGET, .* got '2'"):
+        PairFiles(wide, None, None, columns="2").check()
+    with pytest.raises(ValueError, match="--columns is for pairs as one TSV file"):
+        PairFiles(None, Path("s"), Path("t"), columns="1,2").check()
 
 
 def test_an_interrupt_in_the_first_epoch_leaves_nothing_in_the_way(

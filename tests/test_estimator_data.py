@@ -106,6 +106,19 @@ def test_zero_weight_pairs_teach_nothing():
         (["a"], ["b"], {"sample_weight": [-1.0]}, "sample_weight must be from 0"),
         (["a"], ["b"], {"sample_weight": ["x"]}, "sample_weight must be"),
         (["a"], ["b"], {"sample_weight": [3e38]}, "sample_weight must be from 0 to"),
+        (
+            ["a", "b"],
+            ["b", "c"],
+            {"sample_weight": np.ma.masked_array([1.0, 2.0], [0, 1])},
+            r"sample_weight\[1\] is masked.*filled\(value\)",
+        ),
+        (
+            np.ma.masked_array([[1, 2], [3, 4]], [[0, 0], [0, 1]]),
+            [[1], [2]],
+            {},
+            r"X\[1, 1\] is masked.*filled\(value\)",
+        ),
+        (["a"], np.array([[2**63]], np.uint64), {}, r"y\[0\] holds 922.*from -2\*\*63"),
         (["a"], ["b"], {"validation_data": (["a"],)}, r"must be a pair \(X, y\)"),
         (["a"], ["b"], {"validation_data": (["a"], ["b", "c"])}, "got 1 in X and 2"),
         (["a"], ["b"], {"validation_data": ([1], [2])}, r"X\[0\] is 1"),
@@ -149,9 +162,10 @@ def test_one_pair_is_enough_to_fit():
         (["b", "a", "zz"], ["b", "a", "zz"]),
         (("b", "a"), ["b", "a"]),
         (np.array(["b", "a"]), ["b", "a"]),
+        (np.array(["b", "a"], dtype=object), ["b", "a"]),
         (Vocabulary(["b", "a"]), ["b", "a"]),
     ],
-    ids=["str", "list", "tuple", "array", "Vocabulary"],
+    ids=["str", "list", "tuple", "array", "object array", "Vocabulary"],
 )
 def test_a_given_vocabulary_is_used_and_kept(given, tokens, tmp_path):
     estimator = small_estimator(source_vocabulary=given, attention_kind=None).fit(X, Y)

@@ -23,12 +23,16 @@ from kseq2seq.persistence import Artifact, write_artifact
 
 
 @pytest.mark.slow
-def test_keras_alone_loads_each_model_in_a_fresh_process(fitted, tmp_path):
+@pytest.mark.parametrize(
+    "imports",
+    ["keras, kseq2seq", "kseq2seq, keras", "kseq2seq.batching, keras"],
+)
+def test_keras_alone_loads_each_model_in_a_fresh_process(fitted, tmp_path, imports):
     models = {**vars(fitted.models_), "generator": fitted.generator_}
     for name, model in models.items():
         model.save(tmp_path / f"{name}.keras")
     code = (
-        "import keras, kseq2seq, numpy as np\n"
+        f"import {imports}, numpy as np\n"
         f"for name in {[*models]}:\n"
         "    model = keras.models.load_model(name + '.keras')\n"
         "print(model.predict(np.array([[4, 5, 6, 3]]), verbose=0)['ids'].tolist())\n"

@@ -49,6 +49,45 @@ def test_the_best_answers_come_with_scores_best_first(fitted):
             fitted.predict_n_best(["ab"], wrong)
 
 
+def test_answers_come_with_scores_one_by_one_as_well(fitted):
+    words = ["ab", "dca", "", "cc"]
+    found = fitted.predict_with_scores(words)
+    assert [answer for answer, _ in found] == fitted.predict(words)
+    best = [answers[0] for answers in fitted.predict_n_best(words, 1)]
+    for one, other in zip(found, best, strict=True):
+        assert one.answer == other.answer
+        assert one.score == pytest.approx(other.score, abs=1e-5)
+    assert found[2] == ("", 0.0)  # of nothing, and sure
+    stream = fitted.predict_with_scores(iter(words))
+    assert next(stream).answer == "ba" and len(list(stream)) == 3
+    drawn = copy.deepcopy(fitted).set_params(temperature=5.0)
+    answers = [answer for answer, _ in drawn.predict_with_scores(words * 9)]
+    assert answers == drawn.predict(words * 9)
+
+
+def test_answers_at_hand_are_judged_as_answers_are_measured(fitted, reversed_words):
+    X, y = (side[:40] for side in reversed_words)
+    metrics = ["exact_match", "edit_distance"]
+    assert fitted.judge(y, fitted.predict(X), metrics) == fitted.measure(X, y, metrics)
+    weights = [1.0] * 39 + [0.0]
+    judged = fitted.judge(y, [*y[:-1], "x"], metrics, sample_weight=weights)
+    assert judged == {"exact_match": 1.0, "edit_distance": 0.0}
+    for wrong in ("ba", None, iter(["ba"])):
+        with pytest.raises(TypeError, match="answers must be a list or an array"):
+            fitted.judge(["ba"], wrong)
+
+
+def test_the_best_answers_to_a_stream_come_one_by_one(fitted):
+    stream = fitted.predict_n_best(iter(["ab", "dca", ""]), 2)
+    assert next(stream)[0].answer == "ba"
+    assert [[one.answer for one in answers][0] for answers in stream] == ["acd", ""]
+    with pytest.warns(UserWarning, match="no token of 'zz'"):
+        (answers,) = fitted.predict_n_best(iter(["zz"]), 2)
+    assert len(answers) == 2
+    with pytest.raises(ValueError, match="^n must be a whole number"):
+        fitted.predict_n_best(iter(["ab"]), 50)
+
+
 def test_the_best_answers_need_a_beam(fitted):
     estimator = copy.deepcopy(fitted).set_params(beam_size="a")
     with pytest.raises(TypeError, match="beam_size must be a whole number"):

@@ -56,7 +56,9 @@ def test_going_on_trains_what_is_left_and_keeps_the_history(make, y):
     estimator = interrupted(make, y)
     before = estimator.history_["loss"]
     assert len(before) == 3  # the broken epoch counts as far as it came
+    assert estimator.interrupted_
     estimator.fit(X, y)
+    assert not estimator.interrupted_
     (seen,) = estimator.callbacks_
     assert seen.epochs == [2, 3]
     np.testing.assert_allclose(seen.rates, RATES[2:], rtol=1e-5)

@@ -12,6 +12,7 @@ from kseq2seq.metrics import (
     METRICS,
     AnswerScorer,
     bleu,
+    bleu_scorer,
     chrf,
     edit_distance,
     exact_match,
@@ -68,6 +69,7 @@ def test_a_perfect_model_is_perfect_for_all_though_capitals_differ(estimator):
     assert estimator.predict(X) == PREPARED
     assert estimator.score(X, Y) == 1.0
     assert exact_match_scorer(estimator, X, Y) == 1.0
+    assert bleu_scorer(estimator, X, Y) == pytest.approx(100)  # of two words at most
     assert AnswerScorer("chrf")(estimator, X, Y) == pytest.approx(100)
     assert neg_edit_distance_scorer(estimator, X, Y) == 0.0
 
@@ -97,7 +99,7 @@ def test_the_command_line_prints_what_the_estimator_measures(
     for name, value in estimator.measure(X, wrong, METRICS).items():
         assert report[name] == pytest.approx(value)
     assert report["exact_match"] == 1 - 1 / len(X)
-    assert "case:lc" in report["bleu_signature"]
+    assert "case:lc|eff:yes" in report["bleu_signature"]
 
 
 def test_a_scorer_measures_at_the_end_of_a_pipeline_and_in_a_search(estimator):

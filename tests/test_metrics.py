@@ -8,6 +8,7 @@ from kseq2seq.metrics import (
     edit_distance,
     exact_match,
     sacrebleu_score,
+    signature,
     token_accuracy,
 )
 
@@ -64,6 +65,27 @@ def test_bleu_and_chrf_are_sacrebleus():
     assert bleu(text, text) == pytest.approx(100)
     assert chrf(text, text) == pytest.approx(100)
     assert bleu(text, ["a dog ran"]) < 10
+
+
+@pytest.mark.parametrize(
+    ("y_true", "y_pred", "score", "order"),
+    [
+        (["eins", "zwei"], ["eins", "zwei"], 100, "yes"),
+        (["eins", "zwei"], ["eins", "drei"], 50, "yes"),
+        (["eins, zwei"], ["eins, zwei"], 100, "yes"),  # three tokens
+        # Two of three tokens are right, and the one pair of tokens that there is.
+        (["a b", "c"], ["a b", "d"], 100 * (2 / 3 * 1) ** 0.5, "yes"),
+        (["eins, zwei."], ["eins, zwei."], 100, "no"),  # four tokens
+        (["a b c d", "e"], ["a b c d", "e"], 100, "no"),
+        (["a b c d", "e"], ["a b", "e"], 0, "no"),  # no three tokens predicted
+    ],
+)
+def test_bleu_of_short_answers_counts_the_runs_that_there_are(
+    y_true, y_pred, score, order
+):
+    found, signed = sacrebleu_score("bleu", y_true, y_pred)
+    assert found == bleu(y_true, y_pred) == pytest.approx(score)
+    assert f"eff:{order}|" in signed and signed == signature("bleu", y_true)
 
 
 @pytest.mark.parametrize("metric", ["bleu", "chrf"])

@@ -12,6 +12,7 @@ import kseq2seq
 PACKAGE = Path(kseq2seq.__file__).parent
 FLOORS = [
     {
+        "_keras_import",
         "arguments",
         "declarations",
         "_tensorflow",
@@ -21,7 +22,7 @@ FLOORS = [
     },
     {"metrics", "plotting", "tokenizers", "tokenizer_files", "descriptions"},
     {"vocabulary", "ragged", "codec", "layers", "datasets"},
-    {"batching", "builders", "search"},
+    {"batching", "builders", "search", "word_vectors"},
     {"training", "generation"},
     {"answering"},
     {"estimators"},

@@ -6,7 +6,10 @@ import pytest
 from strategies import small_estimator
 
 import kseq2seq
+from kseq2seq.codec import SequenceCodec, as_sequences
+from kseq2seq.estimators.pair_streams import PairStream, encoded_stream
 from kseq2seq.training import FreeRunningValidation, StreamError
+from kseq2seq.vocabulary import Vocabulary
 
 X, Y = ["ab", "ba", "abb", "a"], ["x", "y", "xy", ""]
 
@@ -19,6 +22,83 @@ def small(**parameters):
 
 def endless():
     return cycle(zip(X, Y, strict=True))
+
+
+def in_bytes():
+    return cycle([(x.encode(), np.bytes_(y)) for x, y in zip(X, Y, strict=True)])
+
+
+def of_tensorflow():
+    """Return a data set of one batch, which starts again."""
+    from tensorflow.data import Dataset
+
+    return Dataset.from_tensor_slices((X, Y))
+
+
+class Tensors(keras.utils.PyDataset):
+    num_batches = 2
+
+    def __getitem__(self, index):
+        from tensorflow import constant
+
+        return constant(X), constant(Y)
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [in_bytes, of_tensorflow, lambda: iter(of_tensorflow().repeat()), Tensors],
+    ids=["bytes", "data set", "eager tensors", "batches of tensors"],
+)
+def test_bytes_and_tensors_are_texts_in_a_stream(stream):
+    codecs = (SequenceCodec("X", "text", "char", Vocabulary(list("ab"))),)
+    codecs += (SequenceCodec("y", "text", "char", Vocabulary(list("xy"))),)
+    expected = [codecs[0].encode(X), codecs[1].encode(Y)]
+    for sides in islice(encoded_stream(PairStream(stream(), 4, 2), *codecs, 4), 3):
+        for ids, right in zip(sides, expected, strict=True):
+            np.testing.assert_array_equal(ids.ids, right.ids)
+            np.testing.assert_array_equal(ids.lengths, right.lengths)
+
+
+def test_tokens_in_bytes_and_rows_of_integers_come_from_tensors():
+    from tensorflow.data import Dataset
+
+    tokens = Dataset.from_tensors((["a", "b", "a"], ["x"]))
+    rows = Dataset.from_tensors(([1, 2, 1], [2, 2]))
+    mixed = Dataset.from_tensors(([b"a"], 1.5))
+    for dataset, expected in (
+        (tokens, (["a", "b", "a"], ["x"])),
+        (rows, ([1, 2, 1], [2, 2])),
+    ):
+        first = PairStream(dataset, 2, 2).first
+        for side, right in zip(first, expected, strict=True):
+            assert as_sequences("X", side)[0] == [right, right]
+    with pytest.raises(TypeError, match=r"y\[0\] is np.float32\(1.5\)"):
+        as_sequences("y", PairStream(mixed, 1, 2).first[1])
+
+
+def test_a_data_set_of_tensorflow_is_learned_and_bytes_are_answered():
+    estimator = small(epochs=1).fit(of_tensorflow(), steps_per_epoch=2)
+    expected = estimator.predict(X)
+    assert list(estimator.predict(text.encode() for text in X)) == expected
+    with pytest.raises(ValueError, match=r"UTF-8; X\[1\] is .* 0xff at position 1"):
+        estimator.predict([b"ab", b"a\xff"])
+
+
+def test_bytes_that_are_no_text_are_named_with_their_place():
+    bad = [*islice(in_bytes(), 8), (b"\xfc", b"x"), *islice(in_bytes(), 30)]
+    codec = SequenceCodec("X", "text", "char", Vocabulary(list("abxy")))
+    batches = encoded_stream(PairStream(iter(bad), 4, 2), codec, codec, 4)
+    with pytest.raises(ValueError, match=r"batch 3 of the stream: bytes must be UTF-"):
+        list(batches)
+
+
+def test_a_data_set_of_tensorflow_needs_steps_and_pairs():
+    with pytest.raises(TypeError, match="a stream has no length: pass fit"):
+        small().fit(of_tensorflow())
+    with pytest.raises(ValueError, match="the stream is empty"):
+        small().fit(of_tensorflow().take(0), steps_per_epoch=2)
+    with pytest.raises(TypeError, match="with y, X and y must be lists or arrays"):
+        small().fit(of_tensorflow(), Y)
 
 
 class Reversed(keras.utils.PyDataset):
@@ -184,10 +264,19 @@ def test_a_stream_that_fails_says_why():
 )
 def test_what_is_wrong_in_a_later_batch_is_named_with_its_place(wrong, message):
     pairs = [*islice(endless(), 8), wrong, *islice(endless(), 30)]
-    estimator = small(epochs=1)
+    estimator = small(epochs=1, unknown="error")
     with pytest.raises(StreamError, match=message):
         estimator.fit(iter(pairs), steps_per_epoch=4)
     assert not hasattr(estimator, "models_")
+
+
+@pytest.mark.parametrize(("wrong", "name"), [(("az", "x"), "X"), (("a", "yq"), "y")])
+def test_unknown_tokens_of_a_later_batch_are_learned_as_unknown(wrong, name):
+    pairs = [*islice(endless(), 8), wrong, wrong, *islice(endless(), 30)]
+    told = rf"batch 3 of the stream has tokens of {name} that are not in the vocabulary"
+    with pytest.warns(UserWarning, match=told) as caught:
+        small(epochs=1).fit(iter(pairs), steps_per_epoch=4)
+    assert len([warning for warning in caught if "batch" in str(warning.message)]) == 1
 
 
 def test_rows_of_another_width_are_named_with_their_place():

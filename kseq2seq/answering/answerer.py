@@ -21,7 +21,15 @@ from kseq2seq.answering.attention_maps import (
 from kseq2seq.answering.settings import AnswerSettings
 from kseq2seq.answering.source_batches import generate_seeded
 from kseq2seq.answering.tokens import prefix_ids, token_ids
-from kseq2seq.arguments import check_flag, check_lengths, check_whole, make_rng, shown
+from kseq2seq.arguments import (
+    check_flag,
+    check_lengths,
+    check_whole,
+    has_order,
+    make_rng,
+    shown,
+    written,
+)
 from kseq2seq.builders import Seq2SeqModels
 from kseq2seq.codec import SequenceCodec
 from kseq2seq.declarations import checked, taken
@@ -35,7 +43,7 @@ MOST_GENERATORS = 16
 
 
 class Hypothesis(NamedTuple):
-    """One of several answers to a source.
+    """An answer to a source, with its score.
 
     Attributes
     ----------
@@ -114,17 +122,25 @@ class Answerer:
                 kept.popitem(last=False)
             return kept[key]
 
-    def predict(self, X: Any, search: AnswerSettings) -> Any:
+    def predict(
+        self, X: Any, search: AnswerSettings, *, with_scores: bool = False
+    ) -> Any:
         """Return the answers, in the kind that y had; of an iterator an iterator.
 
         A stream is answered as the settings stand now, whatever they are set to later.
+        With scores, each answer is a Hypothesis.
         """
         search = taken(AnswerSettings, search)
         if check_flag("replace_unknown", search.replace_unknown):
             self.check_attention("replace_unknown=True needs")
             check_same_tokens(self.source, self.target)
         options = self.options(search, attention_weights=search.replace_unknown)
-        answer = partial(self._answer, self.generator(options), search=search)
+        answer = partial(
+            self._answer,
+            self.generator(options),
+            search=search,
+            with_scores=with_scores,
+        )
         return answer_stream(X, answer) if isinstance(X, Iterator) else answer(X)
 
     def _answer(
@@ -133,6 +149,7 @@ class Answerer:
         X: Any,
         *,
         search: AnswerSettings,
+        with_scores: bool,
         compiles: bool | None = None,
         continues: bool = False,
     ) -> Any:
@@ -140,6 +157,16 @@ class Answerer:
         answers = self._generate(
             generator, X, search=search, compiles=compiles, continues=continues
         )
+        found = self._decoded(answers, X, search)
+        if not with_scores:
+            return found
+        scores = answers["scores"].tolist()
+        return [*map(Hypothesis._make, zip(found, scores, strict=True))]
+
+    def _decoded(
+        self, answers: dict[str, np.ndarray], X: Any, search: AnswerSettings
+    ) -> Any:
+        """Return the answers to X in the kind that y had."""
         if not (search.replace_unknown and UNK in answers["ids"]):
             return self.target.decode(answers["ids"])
         unknown = tokens_looked_at(
@@ -150,22 +177,41 @@ class Answerer:
         )
         return self.target.decode(answers["ids"], unknown=unknown)
 
-    def predict_n_best(
-        self, X: Any, n: int, search: AnswerSettings
-    ) -> list[list[Hypothesis]]:
-        """Return the n best answers to each source, found by a beam."""
+    def predict_n_best(self, X: Any, n: int, search: AnswerSettings) -> Any:
+        """Return the n best answers to each source, found by a beam.
+
+        Of an iterator it returns an iterator, as :meth:`predict`.
+        """
+        search = taken(AnswerSettings, search)
         if search.temperature is not None:
             raise ValueError(
                 "predict_n_best searches with a beam, and temperature="
-                f"{search.temperature!r} draws answers. set_params(temperature=None)."
+                f"{written(search.temperature)} draws answers. "
+                "set_params(temperature=None)."
             )
         options = self.options(search, attention_weights=False)
         usable = len(self.target.vocabulary) - len(options.forbidden_ids)
         check_whole("n", n, maximum=usable)
         options.beam_size = max(check_whole("beam_size", search.beam_size), n)
         options.n_best = n
-        answers = self._generate(self.generator(options), X, search=search)
+        answer = partial(self._n_best, self.generator(options), search=search)
+        return answer_stream(X, answer) if isinstance(X, Iterator) else answer(X)
+
+    def _n_best(
+        self,
+        generator: keras.Model,
+        X: Any,
+        *,
+        search: AnswerSettings,
+        compiles: bool | None = None,
+        continues: bool = False,
+    ) -> list[list[Hypothesis]]:
+        """Return the best answers to sources that are there as a whole."""
+        answers = self._generate(
+            generator, X, search=search, compiles=compiles, continues=continues
+        )
         ids, scores = answers["ids"], answers["scores"]
+        n = scores.shape[1]
         found = self.target.decode(ids.reshape(-1, ids.shape[-1]))
         return [
             [
@@ -204,6 +250,11 @@ class Answerer:
         The right answers are prepared as training prepared them, and tokens are those
         of the target's tokenizer.
         """
+        if not has_order(answers) or isinstance(answers, Iterator):
+            raise TypeError(
+                "answers must be a list or an array, as predict returns them; got "
+                f"{shown(answers)}."
+            )
         right = self.target.sequences(y)
         check_lengths(len(answers), len(right))
         return measure(

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from kseq2seq.answering.answerer import Answerer, Hypothesis
+from kseq2seq.answering.answerer import Answerer
 from kseq2seq.answering.attention_maps import AttentionMap
 from kseq2seq.answering.settings import AnswerSettings
 from kseq2seq.metrics import DEFAULT_METRICS
@@ -55,12 +55,43 @@ class AnsweringMixin(AnswerSettings):
         """
         return self._fitted_answerer().predict(X, self)
 
-    def predict_n_best(self, X: Any, n: int) -> list[list[Hypothesis]]:
+    def predict_with_scores(self, X: Any) -> Any:
+        """Return the answers that :meth:`predict` returns, each with its score.
+
+        Parameters
+        ----------
+        X : sequence of str, of token lists, or integers ``(n, len)``
+            An iterator is a stream, as for :meth:`predict`.
+
+        Returns
+        -------
+        list of Hypothesis
+            A pair ``(answer, score)`` for each source; for a stream an iterator. With a
+            `temperature` the score is the log-probability at temperature 1.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As :meth:`predict`.
+
+        Examples
+        --------
+        >>> from kseq2seq import Seq2SeqEstimator
+        >>> X, y = ["ab", "ba"] * 8, ["AB", "BA"] * 8
+        >>> estimator = Seq2SeqEstimator(units=4, epochs=1).fit(X, y)
+        >>> (answer, score), *_ = estimator.predict_with_scores(X)
+        >>> answer == estimator.predict(X)[0], score < 0
+        (True, True)
+        """
+        return self._fitted_answerer().predict(X, self, with_scores=True)
+
+    def predict_n_best(self, X: Any, n: int) -> Any:
         """Return the best answers to each source, found by beam search.
 
         Parameters
         ----------
         X : sequence of str, of token lists, or integers ``(n, len)``
+            An iterator is a stream, as for :meth:`predict`.
         n : int
             How many answers for each; the beam is as wide at least. Where there are
             fewer, fewer are returned.
@@ -68,7 +99,8 @@ class AnsweringMixin(AnswerSettings):
         Returns
         -------
         list of list of Hypothesis
-            Pairs ``(answer, score)`` for each source, best first.
+            Pairs ``(answer, score)`` for each source, best first; for a stream an
+            iterator.
 
         Raises
         ------
@@ -141,8 +173,39 @@ class AnsweringMixin(AnswerSettings):
         >>> sorted(estimator.measure(X, y, ["exact_match", "edit_distance"]))
         ['edit_distance', 'exact_match']
         """
-        answerer = self._fitted_answerer()
         answers = self.predict(list(X) if isinstance(X, Iterator) else X)
+        return self.judge(y, answers, metrics, sample_weight=sample_weight)
+
+    def judge(
+        self,
+        y: Any,
+        answers: Any,
+        metrics: Sequence[str] = DEFAULT_METRICS,
+        *,
+        sample_weight: Sequence[float] | None = None,
+    ) -> dict[str, float]:
+        """Return how good answers are that `predict` has given; see :meth:`measure`.
+
+        Parameters
+        ----------
+        y : sequence of str, of token lists, or integers ``(n, len)``
+            The right answers.
+        answers : sequence of str, of token lists, or integers ``(n, len)``
+        metrics, sample_weight
+            As for :meth:`measure`.
+
+        Returns
+        -------
+        dict of str to float
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError, TypeError
+            When y is of another kind or length.
+        """
+        answerer = self._fitted_answerer()
         return answerer.judge(y, answers, metrics, sample_weight=sample_weight)
 
     def score(

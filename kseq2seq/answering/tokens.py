@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kseq2seq.arguments import shown
+from kseq2seq.arguments import shown, written
 from kseq2seq.codec import SequenceCodec
 
 
@@ -24,7 +24,7 @@ def token_ids(name: str, codec: SequenceCodec, tokens: Any) -> list[int]:
             )
         if token not in codec.vocabulary:
             raise ValueError(
-                f"{name} holds {token!r}, which is none of the "
+                f"{name} holds {written(token)}, which is none of the "
                 f"{len(codec.vocabulary.tokens)} tokens of the answers. Leave it out."
             )
     return codec.vocabulary.encode(listed)

@@ -9,7 +9,9 @@ import numpy as np
 from kseq2seq.arguments import (
     LARGEST_BATCH,
     check_batch_size,
+    check_numbers,
     check_sample_weight,
+    check_unmasked,
     check_whole,
     shown,
 )
@@ -207,6 +209,7 @@ class ValueBatches(BucketedBatches):
 
 def _check_labels(labels: Sequence[int] | np.ndarray) -> np.ndarray:
     """Return labels as int32, or raise unless they are class numbers."""
+    check_unmasked("labels", labels)
     try:
         array = np.asarray(labels)
     except ValueError:  # lists of different lengths
@@ -222,9 +225,10 @@ def _check_labels(labels: Sequence[int] | np.ndarray) -> np.ndarray:
 
 def _check_values(name: str, values: np.ndarray) -> np.ndarray:
     """Return values as float32, or raise unless they are a sequence of frames each."""
+    check_unmasked(name, values)
     try:
         array = np.asarray(values, dtype=np.float32)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise TypeError(
             f"{name} must be an array of numbers; got {type(values).__name__}."
         ) from None
@@ -233,6 +237,5 @@ def _check_values(name: str, values: np.ndarray) -> np.ndarray:
             f"{name} must be of shape (n, len, features); got {array.shape}. A series "
             "of single values needs a last axis of 1."
         )
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} must be finite; it holds NaN or infinity.")
+    check_numbers(name, array)
     return array

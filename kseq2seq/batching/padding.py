@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from kseq2seq.arguments import check_unmasked
 from kseq2seq.ragged import RaggedIds
 from kseq2seq.vocabulary import START
 
@@ -111,6 +112,7 @@ def shift_values(target_values: np.ndarray) -> np.ndarray:
 
 def _as_array(name: str, values: Any) -> np.ndarray:
     """Return the values as an array, or raise where they have no one shape."""
+    check_unmasked(name, values)
     try:
         return np.asarray(values)
     except (TypeError, ValueError) as error:

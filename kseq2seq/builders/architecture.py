@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-from kseq2seq.arguments import check_size
+from kseq2seq.arguments import check_size, written
 from kseq2seq.builders.custom_parts import MakeAttention, count_states
 from kseq2seq.builders.settings import (
     ATTENTION,
@@ -92,7 +92,7 @@ class EncoderArchitecture(EncoderSettings):
         if (size is None) == (width is None):
             raise ValueError(
                 f"expected either {ids}, for ids, or {features}, for real values; got "
-                f"{size!r} and {width!r}."
+                f"{written(size)} and {written(width)}."
             )
         if size is None:
             setattr(self, features, check_size(features, width))

@@ -15,7 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kseq2seq.arguments import check_size, check_whole
+from kseq2seq.arguments import check_size, check_whole, written
 from kseq2seq.builders.components import Seeded
 from kseq2seq.builders.settings import Initializer, check_initializer
 from kseq2seq.layers import FixedShapeModel
@@ -181,8 +181,8 @@ def _image_shape(input_size: Any) -> tuple[int, ...]:
     if len(input_size) != 2:
         raise ValueError(
             "input_size must be a number of pixels, or height and width; got "
-            f"{input_size!r}. For images of another shape, pass how many values one "
-            "has, and reshape them to (batch, input_size)."
+            f"{written(input_size)}. For images of another shape, pass how many values "
+            "one has, and reshape them to (batch, input_size)."
         )
     return tuple(check_size("input_size", size) for size in input_size)
 
@@ -195,7 +195,7 @@ def _hidden_widths(hidden_units: Any, num_hidden_layers: Any) -> list[int]:
     if len(hidden_units) != count:
         raise ValueError(
             f"hidden_units must be one width, or as many as num_hidden_layers={count} "
-            f"says; got {len(hidden_units)} in {hidden_units!r}. Pass as many, or "
-            "another num_hidden_layers."
+            f"says; got {len(hidden_units)} in {written(hidden_units)}. Pass as many, "
+            "or another num_hidden_layers."
         )
     return [check_size("hidden_units", units) for units in hidden_units]

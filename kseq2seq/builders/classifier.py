@@ -12,6 +12,7 @@ from kseq2seq.builders.custom_parts import MakeCell
 from kseq2seq.builders.encoder import join_directions, read_source
 from kseq2seq.builders.settings import Embedding, Initializer
 from kseq2seq.declarations import documented
+from kseq2seq.layers import TrainingModel
 
 
 @documented(EncoderArchitecture)
@@ -61,8 +62,11 @@ def build_sequence_classifier(
     Examples
     --------
     >>> from kseq2seq import build_sequence_classifier
-    >>> build_sequence_classifier(16, 19, units=64, random_state=0).output_shape
+    >>> from kseq2seq.training import Crossentropy
+    >>> model = build_sequence_classifier(16, 19, units=64, random_state=0)
+    >>> model.output_shape
     (None, 19)
+    >>> model.compile("adam", loss=Crossentropy(), metrics=["accuracy"])  # of logits
     """
     arguments = {**locals()}
     num_classes = check_size("num_classes", arguments.pop("num_classes"), minimum=2)
@@ -73,4 +77,4 @@ def build_sequence_classifier(
     h, *_ = join_directions(architecture, reading.states[-1], num_layers)
     h = components.dropout(name="logits_dropout")(h)
     logits = components.dense(num_classes, name="logits")(h)
-    return keras.Model([reading.source], logits, name="classifier")
+    return TrainingModel([reading.source], logits, name="classifier")

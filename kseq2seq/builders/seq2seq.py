@@ -21,8 +21,14 @@ from kseq2seq.builders.components import Components
 from kseq2seq.builders.custom_parts import MakeAttention, MakeCell
 from kseq2seq.builders.decoder import Decoder
 from kseq2seq.builders.encoder import build_encoder
-from kseq2seq.builders.settings import ATTENTIONS, Embedding, Initializer
+from kseq2seq.builders.settings import (
+    ATTENTIONS,
+    Embedding,
+    Initializer,
+    known_attention,
+)
 from kseq2seq.declarations import documented
+from kseq2seq.layers import TrainingModel
 
 
 @dataclass(frozen=True)
@@ -136,6 +142,15 @@ def build_seq2seq(
     >>> models = build_seq2seq(16, 15, units=64, random_state=0)
     >>> models.training.output_shape
     (None, None, 15)
+
+    A loss of logits and a metric, both without padding:
+
+    >>> from kseq2seq.training import MaskedCrossentropy, TeacherForcedAccuracy
+    >>> measures = {"loss": MaskedCrossentropy(), "metrics": [TeacherForcedAccuracy()]}
+    >>> models.training.compile("adam", **measures)
+
+    Real values:
+
     >>> forecast = build_seq2seq(source_features=3, target_features=1, units=8)
     >>> forecast.training.output_shape
     (None, None, 1)
@@ -203,9 +218,15 @@ def build_attention_seq2seq(
     >>> models = build_attention_seq2seq(16, 15, units=64, random_state=0)
     >>> [layer.name for layer in models.decoder.layers][-3:]
     ['attention_concatenate', 'attention_vector', 'logits']
+
+    A loss of logits and a metric, both without padding:
+
+    >>> from kseq2seq.training import MaskedCrossentropy, TeacherForcedAccuracy
+    >>> measures = {"loss": MaskedCrossentropy(), "metrics": [TeacherForcedAccuracy()]}
+    >>> models.training.compile("adam", **measures)
     """
     if not callable(attention):
-        check_choice("attention", attention, ATTENTIONS)
+        check_choice("attention", known_attention(attention), ATTENTIONS)
     return _build(Architecture(**locals()))
 
 
@@ -216,5 +237,6 @@ def _build(architecture: Architecture) -> Seq2SeqModels:
     step_model = decoder.step_model(encoder)
     decoder_inputs = decoder.inputs(steps=None)
     outputs, *_ = decoder.wire(decoder_inputs, encoder.outputs)
-    training = keras.Model([*encoder.inputs, decoder_inputs], outputs, name="training")
+    inputs = [*encoder.inputs, decoder_inputs]
+    training = TrainingModel(inputs, outputs, name="training")
     return Seq2SeqModels(training=training, encoder=encoder, decoder=step_model)

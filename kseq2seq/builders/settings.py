@@ -13,9 +13,11 @@ from kseq2seq.arguments import (
     check_flag,
     check_rate,
     check_size,
+    check_unmasked,
     check_whole,
     nearest,
     quoted_choices,
+    written,
 )
 from kseq2seq.builders.custom_parts import MakeCell
 from kseq2seq.declarations import one_of, setting, settings
@@ -26,6 +28,8 @@ Initializer = Any
 
 CELLS = tuple(CELL_KINDS)
 ATTENTIONS = tuple(ATTENTION_KINDS)
+ATTENTION_ALIASES = {"luong": "general", "bahdanau": "additive"}
+"""Kinds of attention by the first authors of their papers."""
 DECODERS = ("autoregressive", "repeat")
 EMBEDDINGS = ("learned", "one_hot")
 MAX_LAYERS = 4
@@ -40,7 +44,12 @@ def check_attention(name: str, value: Any) -> Any:
     """Return the name of an attention, what makes one or None, or raise."""
     if callable(value):
         return value
-    return check_choice(name, value, (*ATTENTIONS, None))
+    return check_choice(name, known_attention(value), (*ATTENTIONS, None))
+
+
+def known_attention(value: Any) -> Any:
+    """Return the name of an attention that is named by its inventor, or the value."""
+    return ATTENTION_ALIASES.get(value, value) if isinstance(value, str) else value
 
 
 def check_initializer(name: str, value: Any, *, shape: tuple[int, ...] = (3, 6)) -> Any:
@@ -55,7 +64,7 @@ def check_initializer(name: str, value: Any, *, shape: tuple[int, ...] = (3, 6))
         raise ValueError(
             f"{name} must be a Keras initializer, the name of one, or a function of "
             f"shape and dtype, that fills an array of {len(shape)} dimensions; got "
-            f"{value!r}.{nearest(value, known)}"
+            f"{written(value)}.{nearest(value, known)}"
         )
     return value
 
@@ -66,6 +75,7 @@ def check_embedding(name: str, value: Any, *, size: int | None = None) -> Any:
         return check_choice(name, value, EMBEDDINGS)
     rows = "vocabulary size" if size is None else size
     expected = f"{quoted_choices(EMBEDDINGS)}, or a matrix of shape ({rows}, width)"
+    check_unmasked(name, value)
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiu":
         raise TypeError(f"{name} must be {expected}; got {type(value).__name__}.")
     fits = value.ndim == 2 and value.shape[1] > 0
@@ -87,7 +97,8 @@ _EMBEDDING = (
     one_of(EMBEDDINGS, "array"),
     """How ids become vectors: learned ones, one-hot ones as wide as the vocabulary, or
     an array ``(vocabulary size, width)`` as the start of learned ones: rows 0 to 3 for
-    PAD, UNK, START and END, then one for each token in the order of their ids.""",
+    PAD, UNK, START and END, then one for each token in the order of their ids;
+    :func:`kseq2seq.load_vectors` reads it from a file of word vectors.""",
     check_embedding,
 )
 _INITIALIZER = (
@@ -104,7 +115,8 @@ ATTENTION = (
     (Vaswani et al., 2017, arXiv:1706.03762); ``q W h`` (Luong et al., 2015,
     arXiv:1508.04025, equation 8, general); or ``v . tanh(W q + U h + b)``, its inside
     `units` wide (Bahdanau et al., 2015, arXiv:1409.0473, A.1.2; here with the decoder
-    output of the same step). Where `encoder_units` differs from `units`,
+    output of the same step). ``"luong"`` and ``"bahdanau"`` are other names of the last
+    two. Where `encoder_units` differs from `units`,
     ``dot`` and ``scaled_dot`` bring q to the encoder's width first, by a dense layer
     without bias. Or a function,
     such as a class of your own, that returns a Keras layer; it is called with decoder

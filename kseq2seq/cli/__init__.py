@@ -10,8 +10,11 @@ from typing import Annotated, Any
 import typer
 
 import kseq2seq
-from kseq2seq.cli.commands import evaluate, export, info, predict
 from kseq2seq.cli.estimator_options import with_estimator_options
+from kseq2seq.cli.evaluate import evaluate
+from kseq2seq.cli.export import export
+from kseq2seq.cli.info import info
+from kseq2seq.cli.predict import predict
 from kseq2seq.cli.quickstart import quickstart
 from kseq2seq.cli.train import train
 

@@ -28,7 +28,7 @@ _NAMES = {
 }
 NOT_IN_CONFIGS = (
     *("source_vocabulary", "target_vocabulary"),
-    *("callbacks", "loss", "metrics", "verbose"),
+    *("callbacks", "loss", "metrics", "verbose", "warm_start"),
 )
 """The parameters that are declared to be no options.
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from kseq2seq.arguments import check_whole
+from kseq2seq.datasets.columns import Columns, has_header
 from kseq2seq.datasets.pairs import Pairs
 
 if TYPE_CHECKING:
@@ -33,6 +34,19 @@ def check_file(path: Path) -> None:
         raise IsADirectoryError(f"{path} is a folder; expected a file.")
 
 
+def parse_columns(text: str, *, fewest: int = 2) -> Columns:
+    """Return the columns that an option names, one or two, numbers as such."""
+    parts = [part.strip() for part in text.split(",")]
+    columns = [int(part) if part.isdecimal() else part for part in parts]
+    if not fewest <= len(columns) <= 2 or {0, ""} & {*columns}:
+        expected = "SOURCE,TARGET" if fewest == 2 else "SOURCE"
+        raise ValueError(
+            f"--columns must be {expected}, by number from 1 or by name in the header; "
+            f"got {text!r}."
+        )
+    return columns
+
+
 @dataclass(frozen=True)
 class PairFiles:
     """One file of pairs, or two files side by side.
@@ -42,12 +56,15 @@ class PairFiles:
     pairs, source, target : path or None
     prefix : str
         What the options of these files begin with, ``"validation"`` or nothing.
+    columns : str, optional
+        Those of the one file, as the option has them.
     """
 
     pairs: Path | None
     source: Path | None
     target: Path | None
     prefix: str = ""
+    columns: str | None = None
 
     @property
     def is_given(self) -> bool:
@@ -65,13 +82,22 @@ class PairFiles:
         if (self.pairs is None) == (self.source is None):
             came = "both" if self.pairs else "neither"
             raise ValueError(f"expected pairs as {one}, or as {both}; got {came}.")
+        if self._columns and self.pairs is None:
+            raise ValueError(
+                f"--columns is for pairs as {one}; got {both}. Leave it out."
+            )
         for path in (self.pairs, self.source, self.target):
             if path is not None:
                 check_file(path)
 
     def place(self, row: int) -> str:
         """Return the file (of sources) and the line of a pair."""
-        return f"{self.pairs or self.source}, line {row + 1}"
+        line = row + 1 + has_header(self._columns)
+        return f"{self.pairs or self.source}, line {line}"
+
+    @property
+    def _columns(self) -> Columns | None:
+        return None if self.columns is None else parse_columns(self.columns)
 
     def load(self) -> Pairs:
         """Return sources and targets, at least one of each."""
@@ -79,7 +105,7 @@ class PairFiles:
 
         self.check()
         files = [f for f in (self.pairs, self.source, self.target) if f is not None]
-        X, y = load_pairs(*files)
+        X, y = load_pairs(*files, columns=self._columns)
         if not X:
             raise ValueError(f"{files[0]} is empty; expected at least one pair.")
         return X, y

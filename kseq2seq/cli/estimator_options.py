@@ -19,15 +19,18 @@ _FORMS_OF_PAIRS = (
     ("validation", "validation_source", "validation_target"),
 )
 """Options that say the same in two ways."""
+_FROM = "from"
+"""An option that cannot be the name of a parameter in Python."""
 _TYPES = {"str": str, "int": int, "float": float, "bool": bool}
 
 
 def with_estimator_options(command: Callable[..., None]) -> Callable[..., None]:
     """Return the command with an option for every parameter of the estimator.
 
-    The command must have one parameter, ``parameters``; it gets a dict of all of them.
-    Of its own it must have ``preset`` and ``config``: what the command line does not
-    set, the config sets, then the preset, then the defaults.
+    The command must have the parameters ``parameters``, for a dict of all of them, and
+    ``chosen``, for the names of those that are not left at their defaults. Of its own
+    it must have ``preset`` and ``config``: what the command line does not set, the
+    config sets, then the preset, then the defaults.
     """
     from kseq2seq.cli.backend import load_backend
 
@@ -35,10 +38,11 @@ def with_estimator_options(command: Callable[..., None]) -> Callable[..., None]:
     from kseq2seq.estimators import Seq2SeqEstimator
 
     own = dict(inspect.signature(command, eval_str=True).parameters)
-    del own["parameters"]
+    del own["parameters"], own["chosen"]
     added = _options(Seq2SeqEstimator)
     accepted = {name: _types(one.annotation) for name, one in (own | added).items()}
     del accepted["config"], accepted["json_line"]
+    accepted[_FROM] = accepted.pop("from_model")
 
     def run(context: typer.Context, **arguments: Any) -> None:
         given = {
@@ -46,9 +50,14 @@ def with_estimator_options(command: Callable[..., None]) -> Callable[..., None]:
             for name, value in arguments.items()
             if context.get_parameter_source(name).name != "DEFAULT"  # type: ignore[union-attr]
         }
-        arguments |= _settings(given, accepted)
+        found = _settings(given, accepted)
+        arguments |= found
         parameters = {name: arguments.pop(name) for name in added}
-        command(**arguments, parameters=_with_arrays(parameters))
+        command(
+            **arguments,
+            parameters=_with_arrays(parameters),
+            chosen=[name for name in added if name in found],
+        )
 
     context = inspect.Parameter(
         "context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context
@@ -65,6 +74,8 @@ def _settings(given: dict[str, Any], accepted: Mapping[str, Types]) -> dict[str,
     from kseq2seq.estimators import PRESETS
 
     config = read_config(given["config"], accepted) if "config" in given else {}
+    if _FROM in config:
+        config["from_model"] = config.pop(_FROM)
     for forms in _FORMS_OF_PAIRS:  # the pairs of the command line come before these
         if any(name in given for name in forms):
             config = {name: v for name, v in config.items() if name not in forms}

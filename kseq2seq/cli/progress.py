@@ -41,6 +41,8 @@ class _Clock:
         Seconds: of the training's start, of the epoch's, and of the last live line.
     first_epoch, epoch : int
         The epoch that the training began with, and the one that it is in.
+    done : float
+        The share of the epoch's batches that were trained; 1 before the first.
     speed : str
         Of the epoch's training, once it is over.
     """
@@ -50,11 +52,14 @@ class _Clock:
     epoch_start: float = 0.0
     epoch: int = 0
     looked: float = 0.0
+    done: float = 1.0
     speed: str = ""
 
 
 class EpochLines(AttachedCallback):
     """Prints a line an epoch: what was measured, tokens a second, time left.
+
+    The line of an epoch that was interrupted before its last batch says so.
 
     An attached callback knows how the estimator splits targets into tokens, and stands
     in the list after the one that measures answers and before the one that shows some.
@@ -86,8 +91,13 @@ class EpochLines(AttachedCallback):
         if self._clock is None:
             self._clock = _Clock(start=now, first_epoch=epoch)
         self._clock = replace(
-            self._clock, epoch=epoch, epoch_start=now, looked=now, speed=""
+            self._clock, epoch=epoch, epoch_start=now, looked=now, done=1.0, speed=""
         )
+
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, float] | None = None
+    ) -> None:
+        self._clock.done = (batch + 1) / (self.params["steps"] or batch + 1)
 
     def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
         self._clock.speed = self._tokens_per_second()  # of training, not of validation
@@ -95,15 +105,18 @@ class EpochLines(AttachedCallback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         logs, speed = logs or {}, self._clock.speed or self._tokens_per_second()
         measured = [how.format(logs[n]) for n, how in _SHOWN.items() if n in logs]
-        self._write(f"epoch {epoch + 1:3}", *measured, speed, self._left(epoch + 1))
+        left = self._left(epoch + 1)
+        if self._clock.done < 1:
+            left = f"interrupted at {self._clock.done:.0%}"
+        self._write(f"epoch {epoch + 1:3}", *measured, speed, left)
 
     def _write(self, *parts: str) -> None:
         typer.echo("  ".join(filter(None, parts)))
 
-    def _tokens_per_second(self, done: float = 1.0) -> str:
-        """Return the speed of the epoch, of which so much is done."""
+    def _tokens_per_second(self) -> str:
+        """Return the speed of the epoch, as far as it is done."""
         seconds = time.perf_counter() - self._clock.epoch_start
-        return f"{done * self._num_tokens / seconds:,.0f} tokens/s"
+        return f"{self._clock.done * self._num_tokens / seconds:,.0f} tokens/s"
 
     def _left(self, epochs_done: float) -> str:
         """Return the time that the other epochs take, nothing after the last."""
@@ -119,14 +132,14 @@ class LiveLine(EpochLines):
     def on_train_batch_end(
         self, batch: int, logs: dict[str, float] | None = None
     ) -> None:
+        super().on_train_batch_end(batch, logs)
         now = time.perf_counter()
         if not logs or now - self._clock.looked < SECONDS_A_LOOK:
             return
-        self._clock.looked = now
-        done = (batch + 1) / (self.params["steps"] or batch + 1)
+        self._clock.looked, done = now, self._clock.done
         line = (
             f"epoch {self._clock.epoch + 1:3}  {done:4.0%}  loss {logs['loss']:.4f}  "
-            f"{self._tokens_per_second(done)}  {self._left(self._clock.epoch + done)}"
+            f"{self._tokens_per_second()}  {self._left(self._clock.epoch + done)}"
         )
         typer.echo(f"\r\x1b[K{line}", nl=False)
 

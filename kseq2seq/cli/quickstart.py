@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from kseq2seq.cli.backend import load_backend
-from kseq2seq.cli.commands import Json, Overwrite
+from kseq2seq.cli.options import Json, Overwrite
 from kseq2seq.cli.train import timed_fit, training_report
 from kseq2seq.datasets.pairs import Pairs
 

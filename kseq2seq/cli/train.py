@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from kseq2seq.cli.commands import (
-    Json,
-    Overwrite,
-    Source,
-    Target,
-    measure_answers,
-)
 from kseq2seq.cli.data import Limit, PairFiles, TooLong, limit_lengths
+from kseq2seq.cli.evaluate import judge_answers
+from kseq2seq.cli.from_model import fitted_estimator
+from kseq2seq.cli.options import Columns, Json, Overwrite, PairsFile, Source, Target
 from kseq2seq.datasets.pairs import Pairs
 
 _INTERRUPTED = 130
@@ -26,11 +23,10 @@ _LIMIT = "or words, where subwords are learned; see --too-long."
 
 def train(
     *,
-    pairs: Annotated[
-        Path | None, typer.Argument(help="Lines of source TAB target (.gz too).")
-    ] = None,
+    pairs: PairsFile = None,
     source: Source = None,
     target: Target = None,
+    columns: Columns = None,
     validation: Annotated[
         Path | None,
         typer.Option(
@@ -47,6 +43,15 @@ def train(
         "model.kseq2seq"
     ),
     overwrite: Overwrite = False,
+    from_model: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            help="A model file to go on from, with new pairs; parameters are its own "
+            "unless given, and tokens that it does not know are learned as unknown, or "
+            "get places with --extend-vocabulary.",
+        ),
+    ] = None,
     config: Annotated[
         Path | None,
         typer.Option(
@@ -70,15 +75,17 @@ def train(
         Path | None,
         typer.Option(
             help="A file to write after each epoch; if it exists, training resumes "
-            "from it."
+            "from it, with more --epochs if they have grown."
         ),
     ] = None,
     json_line: Json = False,
     parameters: Any = None,
+    chosen: Any = (),
 ) -> None:
     """Train a model on pairs and write it to a file.
 
     Every parameter of the estimator is an option; none stands for Python's None.
+    Interrupted (Ctrl-C) it keeps what was learned, and ends with exit code 130.
     """
     from kseq2seq.estimators.checkpoint_file import Progress
     from kseq2seq.persistence import check_can_write
@@ -89,42 +96,47 @@ def train(
             f"--model and --checkpoint are both {model}; pass two files, as the one is "
             "written when training has ended and the other after each epoch."
         )
-    limits = (
-        Limit("source", max_source_length, parameters["source_tokenizer"]),
-        Limit("target", max_target_length, parameters["target_tokenizer"]),
-    )
-    files = PairFiles(pairs, source, target)
+    files = PairFiles(pairs, source, target, columns=columns)
     files.check()
     validation_data = _load_validation(
-        PairFiles(validation, validation_source, validation_target, "validation")
+        PairFiles(
+            validation,
+            validation_source,
+            validation_target,
+            "validation",
+            columns=columns if validation else None,
+        )
+    )
+    estimator = _estimator(parameters, chosen, from_model)
+    limits = (
+        Limit("source", max_source_length, estimator.source_tokenizer),
+        Limit("target", max_target_length, estimator.target_tokenizer),
     )
     X, y = limit_lengths(files.load_filled(), limits, too_long)
     typer.echo(f"{len(X):,} pairs")
     before = Progress.of(checkpoint)
-    if before.epochs and not before.ended:
+    if before.is_all_of(estimator.epochs):
+        why = ", as it was stopped early" if before.stopped else ""
+        typer.echo(f"{checkpoint}: nothing is left to train{why}")
+    elif before.epochs:
         typer.echo(f"resuming from {checkpoint} after epoch {before.epochs}")
-    estimator, seconds = _fit(parameters, X, y, validation_data, checkpoint)
-    after = Progress.of(checkpoint)
-    interrupted = checkpoint is not None and not after.ended
-    if interrupted and not after.epochs:
-        typer.echo("interrupted in the first epoch: nothing is kept")
-        raise typer.Exit(_INTERRUPTED)
-    if interrupted:
-        model = checkpoint  # type: ignore[assignment]
-        typer.echo(f"interrupted: the same command again resumes from {model}")
+    seconds = _fit(estimator, X, y, validation_data, checkpoint)
+    if checkpoint is not None and _is_unfinished(estimator, checkpoint):
+        model = checkpoint
     else:
         estimator.save(model, overwrite=overwrite)
         typer.echo(f"wrote {model} after {seconds:.0f} s of training")
     report = training_report(estimator, seconds, len(X), model, before.epochs)
     if validation_data is not None:
-        measured = measure_answers(estimator, *validation_data)
+        X, y = validation_data
+        measured = judge_answers(estimator, y, estimator.predict(X))
         typer.echo("validation:")
         for line in measured.lines:
             typer.echo(line)
         report |= {f"validation_{name}": n for name, n in measured.report.items()}
     if json_line:
         typer.echo(json.dumps(report))
-    if interrupted:
+    if estimator.interrupted_:
         raise typer.Exit(_INTERRUPTED)
 
 
@@ -132,29 +144,54 @@ def _load_validation(files: PairFiles) -> Pairs | None:
     return files.load_filled() if files.is_given else None
 
 
+def _estimator(
+    parameters: dict[str, Any], chosen: Collection[str], from_model: Path | None
+) -> Any:
+    """Return what is to be fitted: a new estimator, or one that a file holds."""
+    if from_model is not None:
+        return fitted_estimator(from_model, {n: parameters[n] for n in chosen})
+    from kseq2seq.estimators import Seq2SeqEstimator
+
+    return Seq2SeqEstimator(**parameters)
+
+
+def _is_unfinished(estimator: Any, checkpoint: Path) -> bool:
+    """Return whether an interrupt left epochs to do, and say where they resume."""
+    from kseq2seq.estimators.checkpoint_file import Progress
+
+    done = Progress.of(checkpoint)
+    if not estimator.interrupted_ or done.is_all_of(estimator.epochs):
+        return False
+    if not done.epochs:
+        typer.echo("interrupted in the first epoch: nothing is kept")
+        raise typer.Exit(_INTERRUPTED)
+    typer.echo(f"interrupted: the same command again resumes from {checkpoint}")
+    return True
+
+
 def _fit(
-    parameters: dict[str, Any],
+    estimator: Any,
     X: list[str],
     y: list[str],
     validation_data: Pairs | None,
     checkpoint: Path | None,
-) -> tuple[Any, float]:
-    """Return a fitted estimator, and the seconds that fitting took."""
+) -> float:
+    """Fit an estimator, and return the seconds that it took."""
     from kseq2seq.cli.progress import progress_callbacks
-    from kseq2seq.estimators import Seq2SeqEstimator
 
-    held_back = parameters["validation_fraction"] if validation_data is None else 0.0
+    held_back = estimator.validation_fraction if validation_data is None else 0.0
     validates = validation_data is not None or held_back * len(y) >= 1
     callbacks = progress_callbacks(
         y,
         held_back=held_back,
-        metrics=_metrics(parameters["early_stopping_metric"]) if validates else (),
+        metrics=_metrics(estimator.early_stopping_metric) if validates else (),
     )
-    estimator = Seq2SeqEstimator(**parameters, callbacks=callbacks)
+    estimator.set_params(callbacks=callbacks)
     seconds = timed_fit(
         estimator, X, y, validation_data=validation_data, checkpoint=checkpoint
     )
-    return estimator.set_params(callbacks=None), seconds
+    estimator.set_params(callbacks=None)
+    return seconds
 
 
 def _metrics(early_stopping_metric: str) -> list[str]:

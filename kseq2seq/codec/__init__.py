@@ -2,7 +2,12 @@
 
 from kseq2seq.codec.labels import LabelCodec, as_labels
 from kseq2seq.codec.sequence_codec import SequenceCodec
-from kseq2seq.codec.sequences import KINDS, as_sequences, as_vocabulary
+from kseq2seq.codec.sequences import (
+    KINDS,
+    as_sequences,
+    as_vocabulary,
+    without_tensor,
+)
 
 __all__ = [
     "KINDS",
@@ -11,4 +16,5 @@ __all__ = [
     "as_labels",
     "as_sequences",
     "as_vocabulary",
+    "without_tensor",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,8 @@ from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
-from kseq2seq.arguments import has_order
+from kseq2seq.arguments import check_unmasked, has_order, place, shown, written
+from kseq2seq.codec.sequences import has_axis, wide_integer
 
 _KINDS_OF_DTYPES = {
     "b": "flags",
@@ -49,7 +50,7 @@ class LabelCodec:
         if len(classes) < 2:
             raise ValueError(
                 f"{name} must hold two classes at least; got only "
-                f"{classes.tolist()[0]!r}."
+                f"{written(classes.tolist()[0])}."
             )
         return cls(name, classes)
 
@@ -57,12 +58,13 @@ class LabelCodec:
         """Return the number of each label, all of which must be known."""
         labels = as_labels(self.name, y)
         known = set(self.classes.tolist())
-        unseen = [label for label in labels.tolist() if label not in known]
-        if unseen:
-            raise ValueError(
-                f"{self.name} has the label {unseen[0]!r}, which is none of "
-                f"the known ones; expected one of {self.classes.tolist()!r:.60}."
-            )
+        for i, label in enumerate(labels.tolist()):
+            if label not in known:
+                raise ValueError(
+                    f"{self.name} has the label {written(label)} at "
+                    f"{place(self.name, i, y)}, which is none of the known ones; "
+                    f"expected one of {written(self.classes.tolist())}."
+                )
         return self._encoder.transform(labels)
 
     def decode(self, class_numbers: np.ndarray) -> np.ndarray:
@@ -104,8 +106,8 @@ class LabelCodec:
                 label = label.item()
             if label not in known:
                 raise ValueError(
-                    f"class_weight has the label {label!r}, which is none of the "
-                    f"classes {known!r:.60}."
+                    f"class_weight has the label {written(label)}, which is none of "
+                    f"the classes {written(known)}."
                 )
             weights[known.index(label)] = weight
         return weights
@@ -150,32 +152,76 @@ class LabelCodec:
 
 
 def as_labels(name: str, y: Any) -> np.ndarray:
-    """Return the labels as a 1-D array of one kind: numbers, flags or strings."""
-    if not has_order(y):
-        raise TypeError(f"{name} must be a list or an array of labels; got {y!r:.60}.")
-    values = list(y) if isinstance(y, Iterator) else y
-    kind = getattr(getattr(values, "dtype", None), "kind", "O")
-    if isinstance(values, list | tuple) or kind == "O":
-        values = list(values)
-        _check_one_kind(name, values)
-    labels = column_or_1d(np.asarray(values), warn=True)
+    """Return the labels as a 1-D array of one kind: numbers, flags or strings.
+
+    Raises
+    ------
+    ValueError, TypeError
+        When they are not one label each; the message names the first that is wrong.
+    """
+    if not has_order(y) or hasattr(y, "columns"):
+        raise TypeError(
+            f"{name} must be a list, an array or a column of labels; got {shown(y)}."
+        )
+    check_unmasked(name, y)
+    labels = list(y) if isinstance(y, Iterator | list | tuple) else np.asarray(y)
+    if isinstance(labels, list) or labels.dtype.kind == "O":
+        listed = list(labels)
+        _check_labels(name, listed, y)
+        labels = np.asarray(listed)  # of the type that they have
+    if labels.ndim > 1 and labels.size != len(labels):
+        raise TypeError(_several(name, 0, labels[0].tolist(), y))
+    labels = column_or_1d(labels, warn=True)
     if not len(labels):
         raise ValueError(f"{name} is empty; expected a label for each sequence.")
     if labels.dtype.kind == "f" and not np.isfinite(labels).all():
         position = int(np.argmin(np.isfinite(labels)))
-        raise ValueError(f"{name} must be finite; {name}[{position}] is not.")
+        raise ValueError(
+            f"{name} must be finite; {place(name, position, y)} is {labels[position]}."
+        )
     return labels
 
 
-def _check_one_kind(name: str, values: Sequence[Any]) -> None:
-    kinds = {_kind_of_label(value) for value in values}
-    wrong = next((v for v in values if _kind_of_label(v) is None), None)
-    if None in kinds or len(kinds) > 1:
-        shown = wrong if None in kinds else sorted(map(str, kinds))
-        raise TypeError(
-            f"{name} must hold labels of one kind, numbers, flags or strings; got "
-            f"{shown!r:.60}."
+def _check_labels(name: str, labels: list[Any], y: Any) -> None:
+    """Raise unless these are labels of one kind, none of them missing."""
+    kinds = [_kind_of_label(label) for label in labels]
+    for i, (label, kind) in enumerate(zip(labels, kinds, strict=True)):
+        if kind == kinds[0] and kind is not None:
+            continue
+        if has_order(label) and has_axis(label):
+            raise TypeError(_several(name, i, label, y))
+        if kind is None and _is_missing(label):
+            raise ValueError(
+                f"{place(name, i, y)} is {label!r}, which is no label. Leave out what "
+                "has none, or give it a class of its own."
+            )
+        first = (
+            "" if kind is None else f"{place(name, 0, y)} is {shown(labels[0])} and "
         )
+        raise TypeError(
+            f"{name} must hold labels of one kind, numbers, flags or strings; "
+            f"{first}{place(name, i, y)} is {shown(label)}."
+        )
+    wide = [label for label in labels if isinstance(label, int) and abs(label) >= 2**63]
+    if wide:
+        i = labels.index(wide[0])
+        raise ValueError(f"{place(name, i, y)} is {wide_integer(wide[0])}")
+
+
+def _several(name: str, i: int, label: Any, y: Any) -> str:
+    """Return what is said where an example has several labels."""
+    return (
+        f"{name} must hold one label for each sequence; {place(name, i, y)} is "
+        f"{shown(label)}. For several labels a sequence use scikit-learn's "
+        "MultiOutputClassifier(SequenceClassifier()) with a column of 0 and 1 for each "
+        "label, which MultiLabelBinarizer makes; for a label a token "
+        "Seq2SeqEstimator."
+    )
+
+
+def _is_missing(label: Any) -> bool:
+    """Whether this is None, NaN or pandas' NA."""
+    return label is None or label != label or type(label).__name__ == "NAType"
 
 
 def _kind_of_label(value: Any) -> str | None:
@@ -183,4 +229,5 @@ def _kind_of_label(value: Any) -> str | None:
         return "flags"
     if isinstance(value, str):
         return "strings"
-    return "numbers" if isinstance(value, numbers.Real) else None
+    is_number = isinstance(value, numbers.Real) and value == value
+    return "numbers" if is_number else None

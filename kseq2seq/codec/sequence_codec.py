@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
 from typing import Any
 
 import numpy as np
 
-from kseq2seq.arguments import check_choice, shown
+from kseq2seq.arguments import check_choice, check_unmasked, place, shown
 from kseq2seq.codec.numbering import is_integer_array, number_rows, number_tokens
-from kseq2seq.codec.sequences import KINDS, as_sequences, as_vocabulary
+from kseq2seq.codec.sequences import (
+    KINDS,
+    as_sequences,
+    as_vocabulary,
+    too_wide,
+    wide_integer,
+)
+from kseq2seq.codec.texts import check_unicode, join, prepared, tokenize
 from kseq2seq.ragged import RaggedIds
 from kseq2seq.tokenizer_files import tokenizer_from_json, tokenizer_to_json
 from kseq2seq.tokenizers import (
     UNICODE_NORMALIZATIONS,
     get_tokenizer,
     is_trained,
-    prepare_text,
     train_tokenizer,
 )
 from kseq2seq.vocabulary import FIRST_TOKEN, UNK, Token, Vocabulary
@@ -96,19 +102,27 @@ class SequenceCodec:
     ) -> tuple[SequenceCodec, RaggedIds]:
         """Return a codec for the values, and the ids that it gives them.
 
-        With a vocabulary given, every token must be in it. A tokenizer that is named
-        with a size is trained on the values.
+        Tokens outside a vocabulary that is given are UNK, with a warning, or raise, as
+        `unknown` says. A tokenizer that is named with a size is trained on the values.
+
+        Raises
+        ------
+        ValueError, TypeError
+            When the values are not sequences of one kind, or not one of their tokens is
+            in the vocabulary that is given.
         """
+        check_unmasked(name, values)
         if is_integer_array(values):
             kind, (numbers, tokens) = "integers", number_rows(values)
         else:
             sequences, kind = as_sequences(name, values)
             if kind == "text":
-                sequences = _prepared(sequences, preparation)
+                sequences = prepared(sequences, preparation)
                 if is_trained(tokenizer):
-                    _check_unicode(name, sequences)
+                    check_unicode(name, sequences)
                 tokenizer = train_tokenizer(tokenizer, sequences)
-            numbers, tokens = number_tokens(_tokenize(sequences, kind, tokenizer))
+            numbers, tokens = number_tokens(tokenize(sequences, kind, tokenizer))
+        _check_64_bits(name, values, numbers, tokens)
         given = vocabulary
         if given is None:
             counts = np.bincount(numbers.ids, minlength=len(tokens)).tolist()
@@ -135,8 +149,8 @@ class SequenceCodec:
             saw_empty=False,
             **preparation,
         )
-        unknown = "unk" if given is None else "error"
-        return codec, codec.note_empty(codec._ids(numbers, tokens, unknown))
+        takes = "unk" if given is None else codec._taken_in(numbers, tokens)
+        return codec, codec.note_empty(codec._ids(values, numbers, tokens, takes))
 
     def take_up(
         self,
@@ -165,32 +179,63 @@ class SequenceCodec:
             When y holds rows of integers, and one is new or a row is not as wide.
         """
         numbers, tokens = self._numbered(values)
+        _check_64_bits(self.name, values, numbers, tokens)
         all_known = self.name == "y" and self.has_integer_tokens
         if all_known:
             self._check_width(numbers)
         codec = copy.copy(self)  # or a fit that fails would have changed it
-        occurs = np.bincount(numbers.ids, minlength=len(tokens)).tolist()
-        counts = {
-            token: count
-            for token, count in zip(tokens, occurs, strict=True)
-            if token not in self.vocabulary
-        }
+        counts = self._unknown_counts(numbers, tokens)
         if counts and extends:
             more = Vocabulary.from_counts(counts, min_frequency=min_frequency).tokens
             everything = [*self.vocabulary.tokens, *more]
             largest = max(max_size or len(everything), len(self.vocabulary.tokens))
             codec.vocabulary = Vocabulary(everything[:largest])
         elif counts and warns and not all_known:
-            first = ", ".join(repr(token) for token in list(counts)[:3])
             warnings.warn(
-                f"{sum(counts.values()) / len(numbers.ids):.1%} of the tokens of "
-                f"{self.name} are unknown to the fitted model, such as {first}, and "
+                f"{self._share(counts, numbers)} are unknown to the fitted model and "
                 "are learned as unknown. Pass extend_vocabulary=True to give them "
                 "places in it, or fit with warm_start=False to learn anew.",
                 stacklevel=2,
             )
         unknown = "error" if all_known else "unk"
-        return codec, codec.note_empty(codec._ids(numbers, tokens, unknown))
+        return codec, codec.note_empty(codec._ids(values, numbers, tokens, unknown))
+
+    def _taken_in(self, numbers: RaggedIds, tokens: list[Token]) -> str:
+        """Return what becomes of tokens outside a given vocabulary: "unk" or "error".
+
+        Where they are learned as unknown, a warning says so; all of them never are.
+        """
+        counts = self._unknown_counts(numbers, tokens)
+        if self._unknown_in_training == "error" or len(counts) == len(tokens):
+            return "error"
+        if counts:
+            warnings.warn(
+                f"{self._share(counts, numbers)} are not in the vocabulary that is "
+                "given and are learned as unknown. Add them to it, or pass "
+                "unknown='error' to be told where they are.",
+                stacklevel=2,
+            )
+        return "unk"
+
+    def _unknown_counts(
+        self, numbers: RaggedIds, tokens: list[Token]
+    ) -> dict[Token, int]:
+        """Return how often each token occurs that is not in the vocabulary."""
+        occurs = np.bincount(numbers.ids, minlength=len(tokens)).tolist()
+        counts = zip(tokens, occurs, strict=True)
+        return {t: count for t, count in counts if t not in self.vocabulary}
+
+    def _share(self, counts: Mapping[Token, int], numbers: RaggedIds) -> str:
+        """Return what part of the tokens these are, and the first of them."""
+        share = sum(counts.values()) / len(numbers.ids)
+        first = ", ".join(repr(token) for token in list(counts)[:3])
+        return f"{share:.1%} of the tokens of {self.name}, such as {first},"
+
+    @property
+    def _unknown_in_training(self) -> str:
+        """What becomes of tokens outside the vocabulary; none is an integer answer."""
+        is_integer_answer = self.name == "y" and self.has_integer_tokens
+        return "error" if is_integer_answer else self.unknown
 
     def note_empty(self, trained: RaggedIds) -> RaggedIds:
         """Note whether a sequence that is trained on is empty; return the same."""
@@ -216,13 +261,14 @@ class SequenceCodec:
             if learned and sequence and type(sequence[0]) not in learned:
                 raise TypeError(
                     f"{self.name} held tokens of type {learned.pop().__name__} when "
-                    f"the model was fitted; {self.name}[{i}] is {shown(sequence)}."
+                    f"the model was fitted; {place(self.name, i, values)} is "
+                    f"{shown(sequence)}."
                 )
-        return _prepared(sequences, self.preparation) if kind == "text" else sequences
+        return prepared(sequences, self.preparation) if kind == "text" else sequences
 
     def tokens(self, values: Any) -> list[list[Token]]:
         """Return the tokens of each sequence, which must be as for `sequences`."""
-        return list(_tokenize(self.sequences(values), self.kind, self.tokenizer))
+        return list(tokenize(self.sequences(values), self.kind, self.tokenizer))
 
     def encode(self, values: Any, *, unknown: str | None = None) -> RaggedIds:
         """Return the ids of each sequence.
@@ -230,13 +276,13 @@ class SequenceCodec:
         Unknown tokens become UNK, or raise an error, as `unknown` says; when it is
         None, as the codec's own `unknown` says.
         """
-        return self._ids(*self._numbered(values), unknown or self.unknown)
+        return self._ids(values, *self._numbered(values), unknown or self.unknown)
 
-    def encode_known(self, values: Any) -> RaggedIds:
-        """Return the ids of sequences of the learned width, every token known."""
+    def encode_streamed(self, values: Any) -> RaggedIds:
+        """Return the ids of more sequences to train on, of the learned width."""
         numbers, tokens = self._numbered(values)
         self._check_width(numbers)
-        return self._ids(numbers, tokens, "error")
+        return self._ids(values, numbers, tokens, self._unknown_in_training)
 
     def _check_width(self, numbers: RaggedIds) -> None:
         """Raise unless rows of integers are as wide as those that were learned."""
@@ -250,23 +296,26 @@ class SequenceCodec:
 
     def _numbered(self, values: Any) -> tuple[RaggedIds, list[Token]]:
         """Return sequences of numbers for tokens, and the token of each number."""
+        check_unmasked(self.name, values)
         if self.has_integer_tokens and is_integer_array(values):
             return number_rows(values)
         sequences = self.sequences(values)
-        return number_tokens(_tokenize(sequences, self.kind, self.tokenizer))
+        return number_tokens(tokenize(sequences, self.kind, self.tokenizer))
 
-    def _ids(self, numbers: RaggedIds, tokens: list[Token], unknown: str) -> RaggedIds:
-        """Return the ids of numbered tokens."""
+    def _ids(
+        self, values: Any, numbers: RaggedIds, tokens: list[Token], unknown: str
+    ) -> RaggedIds:
+        """Return the ids of numbered tokens, which are those of the values."""
         ids = np.array(self.vocabulary.encode(tokens), dtype=np.int32)[numbers.ids]
         if unknown == "error" and UNK in ids:
-            position = int(np.argmax(ids == UNK))
-            row = int(np.searchsorted(numbers.starts, position, side="right")) - 1
+            row = _row_of(numbers, int(np.argmax(ids == UNK)))
             try:
                 self.vocabulary.encode(
                     [tokens[n] for n in numbers[row]], unknown="error"
                 )
             except ValueError as error:
-                raise ValueError(f"{self.name}[{row}]: {error}") from None
+                where = place(self.name, row, values)
+                raise ValueError(f"{where}: {error}") from None
         encoded = RaggedIds(ids, numbers.lengths)
         return encoded.backwards() if self.reverse else encoded
 
@@ -291,7 +340,7 @@ class SequenceCodec:
         if self.kind == "tokens":
             return token_lists
         decode = get_tokenizer(self.tokenizer).decode
-        return [_join(decode, [str(t) for t in tokens]) for tokens in token_lists]
+        return [join(decode, [str(t) for t in tokens]) for tokens in token_lists]
 
     @property
     def num_ids(self) -> int:
@@ -372,58 +421,15 @@ class SequenceCodec:
         )
 
 
-def _prepared(texts: list[str], preparation: Mapping[str, Any]) -> list[str]:
-    """Return the prepared texts; the same list where there is nothing to prepare."""
-    if not any(preparation.values()):
-        return texts
-    return [prepare_text(text, **preparation) for text in texts]
+def _check_64_bits(
+    name: str, values: Any, numbers: RaggedIds, tokens: list[Token]
+) -> None:
+    """Raise for a token that is a larger integer than arrays of answers can hold."""
+    if (token := too_wide(tokens)) is not None:
+        row = _row_of(numbers, int(np.argmax(numbers.ids == tokens.index(token))))
+        raise ValueError(f"{place(name, row, values)} holds {wide_integer(token)}")
 
 
-def _tokenize(
-    sequences: Iterable[Any], kind: str, tokenizer: Any
-) -> Iterator[list[Token]]:
-    """Yield the tokens of each sequence."""
-    if kind != "text":
-        yield from sequences
-        return
-    encode = get_tokenizer(tokenizer).encode
-    for text in sequences:
-        yield _split(encode, text)
-
-
-def _check_unicode(name: str, texts: Sequence[str]) -> None:
-    """Raise for half a surrogate pair, which no text in UTF-8 has."""
-    for i, text in enumerate(texts):
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            raise ValueError(
-                f"{name}[{i}] holds half a surrogate pair, {text[error.start]!r} at "
-                f"position {error.start}, which is no text. Read the file anew with "
-                "its right encoding, or leave it out."
-            ) from None
-
-
-def _split(encode: Callable[[str], list[str]], text: str) -> list[Token]:
-    """Return a text's tokens; say so when a tokenizer of the user's own fails."""
-    try:
-        tokens = encode(text)
-    except Exception as error:
-        _check_unicode("a text", [text])
-        raise ValueError(f"the tokenizer failed on {shown(text)}: {error!r}") from error
-    wrong = [token for token in tokens if not isinstance(token, str)]
-    if wrong:
-        raise TypeError(
-            f"a tokenizer must return strings; for {shown(text)} it returned "
-            f"{shown(wrong[0])}."
-        )
-    return [*tokens]
-
-
-def _join(decode: Callable[[list[str]], str], tokens: list[str]) -> str:
-    try:
-        return str(decode(tokens))
-    except Exception as error:
-        raise ValueError(
-            f"the tokenizer failed to join {shown(tokens)}: {error!r}"
-        ) from error
+def _row_of(numbers: RaggedIds, position: int) -> int:
+    """Return in which sequence the token at a position of all tokens is."""
+    return int(np.searchsorted(numbers.starts, position, side="right")) - 1

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 
-from kseq2seq.arguments import has_order, shown
+from kseq2seq.arguments import check_unmasked, has_order, place, shown, written
 from kseq2seq.vocabulary import Token, Vocabulary
+
+_SMALLEST, _LARGEST = -(2**63), 2**63 - 1
 
 KINDS = {
     "text": "strings",
@@ -28,6 +31,7 @@ def as_sequences(name: str, values: Any) -> tuple[list[Any], str]:
     name : str
         What to call the values in an error.
     values : iterable of str, iterable of token lists, or integers ``(n, len)``
+        Bytes are UTF-8; an eager tensor stands for what it holds.
 
     Returns
     -------
@@ -39,9 +43,10 @@ def as_sequences(name: str, values: Any) -> tuple[list[Any], str]:
     Raises
     ------
     ValueError, TypeError
-        When there are none, or one is None, NaN or of another kind than the first; the
-        message names its position.
+        When there are none, or one is None, NaN, masked, not UTF-8 or of another kind
+        than the first; the message names its position.
     """
+    check_unmasked(name, values)
     if isinstance(values, np.ndarray) and values.ndim == 0:
         values = values.item()
     if not has_order(values):
@@ -54,7 +59,7 @@ def as_sequences(name: str, values: Any) -> tuple[list[Any], str]:
             f"{name} must hold strings, token lists or rows of integers; got "
             f"{shown(values)}, a table. Pass one of its columns: {name}[column]."
         )
-    sequences = [_as_sequence(name, i, value) for i, value in enumerate(values)]
+    sequences = [_as_sequence(name, i, v, values) for i, v in enumerate(values)]
     if not sequences:
         raise ValueError(f"{name} is empty; expected at least one sequence.")
     kinds = [_kind(sequence) for sequence in sequences]
@@ -62,9 +67,10 @@ def as_sequences(name: str, values: Any) -> tuple[list[Any], str]:
     kind = named[0] if named else "tokens"
     for i, other in enumerate(kinds):
         if other not in (kind, "empty") or (other == "empty" and kind == "text"):
+            first = kinds.index(kind)
             raise TypeError(
-                f"{name} must hold one kind of sequence; {name}[{kinds.index(kind)}] "
-                f"is {shown(sequences[kinds.index(kind)])} and {name}[{i}] is "
+                f"{name} must hold one kind of sequence; {place(name, first, values)} "
+                f"is {shown(sequences[first])} and {place(name, i, values)} is "
                 f"{shown(sequences[i])}."
             )
     if kind == "integers" and len({len(sequence) for sequence in sequences}) > 1:
@@ -72,14 +78,34 @@ def as_sequences(name: str, values: Any) -> tuple[list[Any], str]:
     return sequences, kind
 
 
-def _as_sequence(name: str, i: int, value: Any) -> str | list[Token]:
+def _as_sequence(name: str, i: int, value: Any, values: Any) -> str | list[Token]:
     """Return a string, or a list of tokens that are all str or all int."""
     if isinstance(value, str):
         return str(value)
+    where = partial(place, name, i, values)
+    if isinstance(value, np.ma.MaskedArray):
+        check_unmasked(where(), value)
+    value = without_tensor(value)
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value.item()
+    try:
+        return _as_text_or_tokens(name, value, where)
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"bytes must be UTF-8; {where()} is {shown(value)}, with byte "
+            f"0x{error.object[error.start]:02x} at position {error.start}. Decode it."
+        ) from None
+
+
+def _as_text_or_tokens(
+    name: str, value: Any, where: Callable[[], str]
+) -> str | list[Token]:
+    if isinstance(value, str | bytes):
+        return str(_as_token(value))
     if not isinstance(value, list | tuple | np.ndarray):
         raise TypeError(
-            f"{name} must hold strings, token lists or rows of integers; {name}[{i}] "
-            f"is {shown(value)}."
+            f"{name} must hold strings, token lists or rows of integers; "
+            f"{where()} is {shown(value)}."
         )
     tokens = [_as_token(token) for token in value]
     types = {type(token) for token in tokens}
@@ -91,9 +117,14 @@ def _as_sequence(name: str, i: int, value: Any) -> str | list[Token]:
     if isinstance(wrong, float | np.floating) and math.isfinite(wrong):
         hint = " Real values are for build_seq2seq(source_features=...)."
     raise TypeError(
-        f"tokens must be all strings or all integers; {name}[{i}] holds "
+        f"tokens must be all strings or all integers; {where()} holds "
         f"{shown(wrong)}.{hint}"
     )
+
+
+def has_axis(value: Any) -> bool:
+    """Whether a value with an order is no array of a single value."""
+    return bool(getattr(value, "ndim", 1))
 
 
 def _as_token(token: Any) -> Any:
@@ -101,7 +132,12 @@ def _as_token(token: Any) -> Any:
         return str(token)
     if isinstance(token, Integral) and not isinstance(token, bool | np.bool_):
         return int(token)
-    return token
+    return token.decode() if isinstance(token, bytes) else token
+
+
+def without_tensor(value: Any) -> Any:
+    """Return an eager tensor as NumPy has it, and all else as it is."""
+    return value.numpy() if callable(getattr(value, "numpy", None)) else value
 
 
 def _kind(sequence: str | list[Token]) -> str:
@@ -118,10 +154,11 @@ def as_vocabulary(name: str, tokens: Any) -> Vocabulary:
     Raises
     ------
     ValueError, TypeError
-        When they are not strings, or integers, all of them distinct.
+        When they are not strings, or integers of 64 bits, all of them distinct.
     """
     if isinstance(tokens, Vocabulary):
         return tokens
+    check_unmasked(f"the vocabulary of {name}", tokens)
     ordered = isinstance(tokens, Sequence | np.ndarray)
     listed = [_as_token(token) for token in tokens] if ordered else []
     types = {type(token) for token in listed}
@@ -130,4 +167,21 @@ def as_vocabulary(name: str, tokens: Any) -> Vocabulary:
             f"the vocabulary of {name} must be a list of strings, or of integers, or a "
             f"string of characters; got {shown(tokens)}."
         )
-    return Vocabulary(listed)
+    vocabulary = Vocabulary(listed)
+    if (wide := too_wide(listed)) is not None:
+        raise ValueError(f"the vocabulary of {name} holds {wide_integer(wide)}")
+    return vocabulary
+
+
+def too_wide(tokens: Sequence[Token]) -> Token | None:
+    """Return the first token that is an integer of more than 64 bits, if any."""
+    integers = (token for token in tokens if isinstance(token, int))
+    return next((t for t in integers if not _SMALLEST <= t <= _LARGEST), None)
+
+
+def wide_integer(token: Token) -> str:
+    """Return what an error says of a token that :func:`too_wide` found."""
+    return (
+        f"{written(token)}: integers must be from -2**63 to 2**63 - 1. Pass larger "
+        "ones as strings."
+    )

@@ -2,6 +2,12 @@
 
 from kseq2seq.datasets.add_two_digits import make_add_two_digits
 from kseq2seq.datasets.arithmetic import OPERATORS, make_arithmetic
+from kseq2seq.datasets.columns import (
+    Columns,
+    check_columns,
+    has_header,
+    take_columns,
+)
 from kseq2seq.datasets.dates import FIRST_DATE, LAST_DATE, make_dates
 from kseq2seq.datasets.echo import make_echo
 from kseq2seq.datasets.files import decode_lines, load_pairs, read_lines
@@ -10,11 +16,14 @@ from kseq2seq.datasets.number_words import make_number_words, stream_number_word
 from kseq2seq.datasets.pairs import Pairs
 
 __all__ = [
+    "Columns",
     "FIRST_DATE",
     "LAST_DATE",
     "OPERATORS",
     "Pairs",
+    "check_columns",
     "decode_lines",
+    "has_header",
     "load_pairs",
     "make_add_two_digits",
     "make_arithmetic",
@@ -24,4 +33,5 @@ __all__ = [
     "mask_left_half",
     "read_lines",
     "stream_number_words",
+    "take_columns",
 ]

@@ -6,7 +6,7 @@ import operator
 
 import numpy as np
 
-from kseq2seq.arguments import check_flag, check_size, check_whole, make_rng
+from kseq2seq.arguments import check_flag, check_size, check_whole, make_rng, written
 from kseq2seq.datasets.pairs import Pairs
 
 OPERATORS = "+-*/%"
@@ -67,7 +67,7 @@ def make_arithmetic(
         or set(operators) - set(OPERATORS)
     ):
         raise ValueError(
-            f"operators must be one or more of {OPERATORS!r}; got {operators!r}."
+            f"operators must be one or more of {OPERATORS!r}; got {written(operators)}."
         )
     rng = make_rng(random_state)
     signs = rng.integers(len(operators), size=n_samples)

@@ -8,10 +8,23 @@ import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from kseq2seq.datasets.columns import (
+    Columns,
+    check_columns,
+    hint_at_marks,
+    take_columns,
+)
 from kseq2seq.datasets.pairs import Pairs
 
+_CHOOSE = " Choose those of source and target, such as columns=(1, 2) (--columns 1,2)."
 
-def load_pairs(path: str | Path, target_path: str | Path | None = None) -> Pairs:
+
+def load_pairs(
+    path: str | Path,
+    target_path: str | Path | None = None,
+    *,
+    columns: Columns | None = None,
+) -> Pairs:
     r"""Read pairs from a TSV file, or from two parallel files.
 
     Files are UTF-8, plain or gzip-compressed (``.gz``); a byte-order mark and Windows
@@ -23,6 +36,9 @@ def load_pairs(path: str | Path, target_path: str | Path | None = None) -> Pairs
         Lines of source TAB target; with `target_path`, lines of sources.
     target_path : str or path, optional
         Lines of targets, as many as there are sources.
+    columns : pair of int or str, optional
+        Where a TSV file has more columns: those of source and target, by number from 1,
+        or by name; with a name, the first line is the header.
 
     Returns
     -------
@@ -31,8 +47,11 @@ def load_pairs(path: str | Path, target_path: str | Path | None = None) -> Pairs
     Raises
     ------
     ValueError
-        When a line has no tab or more than one, is not UTF-8, or the two files differ
-        in length; the message names the file and the line.
+        When a line has no tab, or more than one and no columns are chosen; when it is
+        not UTF-8, or the two files differ in length; the message names the file and the
+        line.
+    TypeError
+        When an argument is of another type, or columns are given for two files.
     OSError
         When a file cannot be read.
 
@@ -45,9 +64,22 @@ def load_pairs(path: str | Path, target_path: str | Path | None = None) -> Pairs
     ...     _ = path.write_text("one\t1\ntwo\t2\n")
     ...     load_pairs(path)
     (['one', 'two'], ['1', '2'])
+
+    Of a wider file some columns, by the names in its header:
+
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder) / "table.tsv"
+    ...     _ = path.write_text("id\tdigits\twords\n7\t12\tone two\n")
+    ...     load_pairs(path, columns=("words", "digits"))
+    (['one two'], ['12'])
     """
     if target_path is None:
-        return _split_columns(path)
+        return _read_tsv(path, columns)
+    if columns is not None:
+        raise TypeError(
+            "columns are those of one TSV file, and with target_path each file has "
+            f"one; got {columns!r:.60}. Leave out one of the two."
+        )
     sources, targets = list(read_lines(path)), list(read_lines(target_path))
     if len(sources) != len(targets):
         shorter, longer = sorted((len(sources), len(targets)))
@@ -59,18 +91,31 @@ def load_pairs(path: str | Path, target_path: str | Path | None = None) -> Pairs
     return sources, targets
 
 
-def _split_columns(path: str | Path) -> Pairs:
+def _read_tsv(path: str | Path, columns: Columns | None) -> Pairs:
+    if columns is None:
+        lines = _of_two_columns(path)
+        columns = 1, 2
+    else:
+        columns = check_columns(columns, 2)
+        lines = read_lines(path, strip=False)
     sources, targets = [], []
-    for number, line in enumerate(read_lines(path, strip=False), 1):
-        columns = line.split("\t")
-        if len(columns) != 2:
-            raise ValueError(
-                f"{path}, line {number}: expected source TAB target; got "
-                f"{len(columns) - 1} tabs in {line[:60]!r}."
-            )
-        sources.append(columns[0].strip())
-        targets.append(columns[1].strip())
+    for source, target in take_columns(lines, columns, str(path)):
+        sources.append(source)
+        targets.append(target)
     return sources, targets
+
+
+def _of_two_columns(path: str | Path) -> Iterator[str]:
+    """Yield a file's lines, each with one TAB."""
+    for number, line in enumerate(read_lines(path, strip=False), 1):
+        tabs = line.count("\t")
+        if tabs != 1:
+            hint = _CHOOSE if tabs else hint_at_marks(line, number)
+            raise ValueError(
+                f"{path}, line {number}: expected source TAB target; got {tabs} tabs "
+                f"in {line[:60]!r}.{hint}"
+            )
+        yield line
 
 
 def read_lines(path: str | Path, *, strip: bool = True) -> Iterator[str]:
@@ -85,8 +130,8 @@ def read_lines(path: str | Path, *, strip: bool = True) -> Iterator[str]:
     Raises
     ------
     ValueError
-        When a line is not UTF-8, or a ``.gz`` file is not gzip; the message names the
-        file and the line.
+        When a line is not UTF-8, a ``.gz`` file is not gzip, or its lines end with
+        carriage returns alone; the message names the file and the line.
     """
     if not isinstance(path, str | os.PathLike):
         raise TypeError(f"path must be a file's path; got {path!r}.")
@@ -116,6 +161,11 @@ def decode_lines(
     """
     for number, raw in enumerate(file, 1):
         line = _decode(raw, name, number).rstrip("\r\n")
+        if number == 1 and "\r" in line and not raw.endswith(b"\n"):
+            raise ValueError(
+                f"{name}: its lines end with carriage returns alone, as on old Macs; "
+                "expected newlines. Convert it: tr '\\r' '\\n' < old > new."
+            )
         yield line.strip() if strip else line
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from kseq2seq.arguments import check_unmasked
+
 
 def mask_left_half(images: Any) -> tuple[np.ndarray, np.ndarray]:
     """Hide the left half of each picture, to be restored from the right one.
@@ -46,6 +48,7 @@ def mask_left_half(images: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _check_images(images: Any) -> np.ndarray:
+    check_unmasked("images", images)
     try:
         array = np.asarray(images)
     except ValueError:

@@ -9,7 +9,7 @@ from statistics import fmean
 
 import numpy as np
 
-from kseq2seq.arguments import check_size, check_whole, make_rng
+from kseq2seq.arguments import check_size, check_whole, make_rng, written
 from kseq2seq.datasets.pairs import Pairs
 
 _WORDS = {
@@ -140,18 +140,18 @@ def _check_excluded(exclude: Iterable[str] | None, lengths: range) -> set[str]:
     if isinstance(exclude, str) or not isinstance(exclude, Iterable | None):
         raise TypeError(
             "exclude must be a collection of targets, such as ['991', '07']; got "
-            f"{exclude!r:.60}."
+            f"{written(exclude)}."
         )
     for target in () if exclude is None else exclude:
         if not isinstance(target, str):
             raise TypeError(
                 "exclude must hold targets as strings, such as '991'; got "
-                f"{target!r:.60} ({type(target).__name__})."
+                f"{written(target)} ({type(target).__name__})."
             )
         if not (target.isascii() and target.isdigit()):
             raise ValueError(
                 "exclude must hold targets, which are digits, such as '991'; got "
-                f"{target!r:.60}. Give the targets, not the sources."
+                f"{written(target)}. Give the targets, not the sources."
             )
         if len(target) in lengths:
             excluded.add(target)

@@ -162,6 +162,11 @@ class SequenceEstimator(TrainingSettings, SourceSettings, BaseEstimator):
     # What is kept.
 
     @property
+    def interrupted_(self) -> bool:
+        """Whether an interrupt (Ctrl-C) ended the last `fit`."""
+        return hasattr(self, "_interruption")
+
+    @property
     def _is_fitted(self) -> bool:
         return hasattr(self, self._not_pickled[0])
 

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
-from kseq2seq.arguments import shown
+from kseq2seq.arguments import shown, written
 from kseq2seq.codec import KINDS, SequenceCodec, as_sequences
 from kseq2seq.estimators.settings import SourceSettings, TargetSettings
 from kseq2seq.ragged import RaggedIds
@@ -56,6 +56,7 @@ def target_ids(
         "y",
         y,
         tokenizer=settings.target_tokenizer,
+        unknown=settings.unknown,
         min_frequency=settings.min_frequency,
         max_size=settings.max_size,
         vocabulary=settings.target_vocabulary,
@@ -122,7 +123,7 @@ def check_given_vocabularies(settings: TargetSettings) -> None:
         tokenizer = getattr(settings, f"{side}_tokenizer")
         if is_trained(tokenizer):
             raise ValueError(
-                f"{side}_tokenizer={tokenizer!r} is trained on all texts, and a "
+                f"{side}_tokenizer={written(tokenizer)} is trained on all texts, and a "
                 "stream does not show them first: pass a tokenizers.Tokenizer, "
                 "such as kseq2seq.tokenizers.train_tokenizer gives."
             )

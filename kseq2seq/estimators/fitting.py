@@ -19,7 +19,13 @@ import keras
 import numpy as np
 
 from kseq2seq import _tensorflow, persistence
-from kseq2seq.arguments import check_flag, check_lengths, check_sample_weight, make_rng
+from kseq2seq.arguments import (
+    check_flag,
+    check_lengths,
+    check_sample_weight,
+    make_rng,
+    written,
+)
 from kseq2seq.batching import BucketedBatches, StreamBatches
 from kseq2seq.codec import SequenceCodec
 from kseq2seq.declarations import checked
@@ -251,9 +257,10 @@ def _read_examples(
 
 
 def encode_validation(source: SequenceCodec, target: Any, data: FitData) -> Examples:
-    """Return validation data as ids, unknown tokens as UNK."""
+    """Return validation data as ids, unknown tokens of targets as UNK."""
+    options = {"unknown": "unk"} if isinstance(target, SequenceCodec) else {}
     try:
-        sources, targets = source.encode(data.X), target.encode(data.y)
+        sources, targets = source.encode(data.X), target.encode(data.y, **options)
         check_lengths(len(sources), len(targets))
         weights = check_sample_weight(data.sample_weight, len(sources))
     except (ValueError, TypeError) as error:
@@ -306,7 +313,7 @@ def _check_same_models(estimator: SequenceEstimator) -> None:
         if not name.endswith("initializer") and not np.array_equal(value, fitted):
             raise ValueError(
                 f"this fit continues with the fitted model, and {name} was "
-                f"{fitted!r:.60} and is {value!r:.60}. Set it back, or pass "
+                f"{written(fitted)} and is {written(value)}. Set it back, or pass "
                 "warm_start=False to fit a new model."
             )
 

@@ -1,7 +1,8 @@
-"""Pairs that come as they are used: from an iterator or a PyDataset."""
+"""Pairs that come as they are used: from an iterator or a data set."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count, islice
 from typing import Any
@@ -11,20 +12,26 @@ import numpy as np
 
 from kseq2seq.arguments import is_pair, shown
 from kseq2seq.batching.stream import check_steps
-from kseq2seq.codec import SequenceCodec
+from kseq2seq.codec import SequenceCodec, without_tensor
 from kseq2seq.datasets.pairs import Pairs
 from kseq2seq.estimators.codecs import Encoded, check_given_vocabularies
 from kseq2seq.estimators.examples import Examples, FitData, StreamedExamples, Task
 from kseq2seq.estimators.fitting import encode_validation
 from kseq2seq.estimators.settings import Seq2SeqSettings
 from kseq2seq.ragged import RaggedIds
+from kseq2seq.vocabulary import UNK
 
 _SIDES = (list, tuple, np.ndarray)
 
 
 def is_stream(X: Any) -> bool:
     """Return whether X is drawn from while `fit` trains."""
-    return isinstance(X, Iterator | keras.utils.PyDataset)
+    return isinstance(X, Iterator | keras.utils.PyDataset) or _is_of_tensorflow(X)
+
+
+def _is_of_tensorflow(X: Any) -> bool:
+    """Return whether X is a ``tf.data.Dataset``, told by what it can."""
+    return callable(getattr(X, "as_numpy_iterator", None))
 
 
 def read_stream(
@@ -49,7 +56,9 @@ def read_stream(
     _check_stream(settings, data, is_new=is_new)
     stream = PairStream(data.X, settings.batch_size, data.steps_per_epoch)
     X, y = stream.first
-    (source, _), (target, targets) = encode(FitData(X, y), known)
+    (source, _), (target, targets) = encode(
+        FitData(X, y, continues=data.continues), known
+    )
     source.width = None  # only answers make an array
     if target.width is None and settings.max_length is None and is_new:
         raise ValueError(
@@ -73,8 +82,9 @@ def _check_stream(settings: Seq2SeqSettings, data: FitData, *, is_new: bool) -> 
     if not is_stream(data.X):
         raise TypeError(
             "y is missing: pass fit(X, y), or as X a stream, an iterator of pairs "
-            "(iter(pairs), or what a generator function returns when called) or a "
-            f"keras.utils.PyDataset; got {type(data.X).__name__}."
+            "(iter(pairs), or what a generator function returns when called), a "
+            "keras.utils.PyDataset or a tf.data.Dataset; got "
+            f"{type(data.X).__name__}."
         )
     if data.sample_weight is not None:
         raise TypeError("sample_weight is not for a stream, which has no length.")
@@ -96,14 +106,30 @@ def encoded_stream(
     max_length: int | None,
 ) -> Iterator[tuple[RaggedIds, RaggedIds]]:
     """Yield the stream's batches as ids; say which batch holds what is wrong."""
+    told: set[str] = set()
     for number, (X, y) in enumerate(stream, 1):
         try:
-            sources, targets = source.encode_known(X), target.encode_known(y)
+            sources, targets = source.encode_streamed(X), target.encode_streamed(y)
+            for name, ids in (("X", sources), ("y", targets)):
+                if UNK in ids.ids and name not in told:
+                    told.add(name)
+                    _tell_of_unknown(name, number)
             source.note_empty(sources)
             _check_answers(targets, max_length)
             yield sources, targets
         except (ValueError, TypeError) as error:
             raise type(error)(f"batch {number} of the stream: {error}") from None
+
+
+def _tell_of_unknown(name: str, number: int) -> None:
+    """Warn of unknown tokens in a batch; of those in the first the codecs do."""
+    if number > 1:
+        warnings.warn(
+            f"batch {number} of the stream has tokens of {name} that are not in the "
+            "vocabulary and are learned as unknown. Pass unknown='error' to be told "
+            "which.",
+            stacklevel=2,
+        )
 
 
 def _check_answers(targets: RaggedIds, max_length: int | None) -> None:
@@ -121,12 +147,12 @@ class PairStream:
 
     Parameters
     ----------
-    stream : iterator of pairs, or keras.utils.PyDataset of batches (X, y)
-        A data set starts again from its first batch after its last.
+    stream : iterator of pairs, PyDataset of batches (X, y), or Dataset of pairs
+        A data set starts again after its end.
     batch_size : int
-        How many pairs of an iterator make a batch; a data set has its own.
+        How many pairs make a batch; a PyDataset has its own.
     steps_per_epoch : int, optional
-        Batches an epoch; those of the data set when None.
+        Batches an epoch; those of a PyDataset when None.
 
     Attributes
     ----------
@@ -137,11 +163,11 @@ class PairStream:
     def __init__(
         self, stream: Any, batch_size: int, steps_per_epoch: int | None
     ) -> None:
-        self._batches = (
-            _batches_of_dataset(stream)
-            if isinstance(stream, keras.utils.PyDataset)
-            else _batches_of_iterator(stream, batch_size)
-        )
+        if isinstance(stream, keras.utils.PyDataset):
+            self._batches = _batches_of_dataset(stream)
+        else:
+            pairs = _pairs_of(stream) if _is_of_tensorflow(stream) else stream
+            self._batches = _batches_of_iterator(pairs, batch_size)
         self.steps = _steps(stream, steps_per_epoch)
         first = next(self._batches, None)
         if first is None:
@@ -178,6 +204,16 @@ def _num_batches(dataset: keras.utils.PyDataset) -> int | None:
     return None if number is None else int(number)
 
 
+def _pairs_of(dataset: Any) -> Iterator[Any]:
+    """Yield what a ``tf.data.Dataset`` has, over and over, unless that is nothing."""
+    is_empty = False
+    while not is_empty:
+        is_empty = True
+        for pair in dataset.as_numpy_iterator():
+            is_empty = False
+            yield pair
+
+
 def _batches_of_iterator(pairs: Iterator[Any], batch_size: int) -> Iterator[Pairs]:
     position = 0
     while batch := list(islice(pairs, batch_size)):
@@ -205,6 +241,8 @@ def _batches_of_dataset(dataset: keras.utils.PyDataset) -> Iterator[Pairs]:
 
 def _pairs_of_batch(i: int, batch: Any) -> Pairs:
     """Return the two sides of a batch as lists."""
+    if is_pair(batch):
+        batch = tuple(map(without_tensor, batch))
     if not is_pair(batch) or not all(
         isinstance(side, _SIDES) and len(side) for side in batch
     ):

@@ -33,7 +33,7 @@ def parameters_to_json(
     arrays: dict[str, np.ndarray] = {}
     for name, value in parameters.items():
         value = _plain(value)
-        if isinstance(value, np.ndarray):
+        if isinstance(value, np.ndarray) and value.dtype.kind != "O":
             arrays[f"parameters/{name}"] = value
             described[name] = {"array": f"parameters/{name}"}
         elif isinstance(value, np.random.Generator | np.random.RandomState):

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from kseq2seq.answering import Answerer, AnsweringMixin, check_same_tokens
-from kseq2seq.arguments import check_choice
+from kseq2seq.arguments import check_choice, written
 from kseq2seq.batching import Batches, BucketedBatches
 from kseq2seq.builders import Seq2SeqModels
 from kseq2seq.codec import SequenceCodec
@@ -39,6 +39,7 @@ from kseq2seq.estimators.seq2seq_models import (
     check_limits,
     weight_shapes,
 )
+from kseq2seq.estimators.series import tell_of_series
 from kseq2seq.estimators.settings import ModelSettings, Seq2SeqSettings
 from kseq2seq.metrics import METRICS, TEXT_METRICS
 from kseq2seq.training import (
@@ -76,6 +77,8 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
         went, not how well the model answers: that is :meth:`score`.
     max_length_ : int
         How many ids an answer has at most, END included.
+    interrupted_ : bool
+        Whether an interrupt (Ctrl-C) ended the last `fit`.
     callbacks_ : list of keras.callbacks.Callback
 
     Examples
@@ -121,9 +124,10 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
         Parameters
         ----------
         X, y : sequences of str, of token lists, or integers ``(n_pairs, len)``
-            Without y, X is a stream: an iterator of pairs (source, target), or a
-            ``keras.utils.PyDataset`` of batches (sources, targets). Both vocabularies
-            and, unless targets are rows of integers, `max_length` must be given then.
+            Without y, X is a stream: an iterator or a ``tf.data.Dataset`` of pairs
+            (source, target), not batched, or a ``keras.utils.PyDataset`` of batches
+            (sources, targets). Both vocabularies and, unless targets are rows of
+            integers, `max_length` must be given then. Bytes are UTF-8.
         sample_weight : sequence of float ``(n_pairs,)``, optional
             How much each pair counts, in training, validation and early stopping; at
             least 0. A pair of weight 0 might as well not be there. Not for a stream.
@@ -131,8 +135,8 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
             What to validate on; a held-back part of the pairs when None, of a stream
             nothing.
         steps_per_epoch : int, optional
-            How many batches of a stream make an epoch, at least 2; all of a data set
-            when None.
+            How many batches of a stream make an epoch, at least 2; all of a
+            ``PyDataset`` when None.
         checkpoint : str or path, optional
             A model file to write after each epoch, with the state of the training. If
             it exists, `fit` resumes from it: interrupted and called again, it ends, on
@@ -254,6 +258,8 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
             if self.shared_vocabulary:
                 codec.vocabulary = other.vocabulary
             sides = [(codec, sources), (other, targets)]
+            if not continues:
+                tell_of_series(*sides)
         return sides
 
     def _check_task(self, task: Task, settings: TrainingSettings) -> None:
@@ -375,7 +381,7 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
         if self.temperature is not None:
             raise ValueError(
                 "what is exported searches for the best answer, and temperature="
-                f"{self.temperature!r} draws. set_params(temperature=None)."
+                f"{written(self.temperature)} draws. set_params(temperature=None)."
             )
         if self.replace_unknown:
             raise ValueError(

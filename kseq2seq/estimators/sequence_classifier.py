@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 
 from kseq2seq.answering import generate
-from kseq2seq.arguments import check_lengths, check_sample_weight
+from kseq2seq.arguments import check_lengths, check_sample_weight, written
 from kseq2seq.batching import BucketedBatches, LabelBatches
 from kseq2seq.builders import build_sequence_classifier
 from kseq2seq.builders.architecture import EncoderArchitecture
@@ -164,8 +164,8 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, SequenceEstimator)
         """
         if isinstance(self.class_weight, str):
             raise ValueError(
-                f"class_weight={self.class_weight!r} needs all labels, and partial_fit "
-                "sees some at a time. Pass the weight of each class: "
+                f"class_weight={written(self.class_weight)} needs all labels, and "
+                "partial_fit sees some at a time. Pass the weight of each class: "
                 "set_params(class_weight={label: weight})."
             )
         data = FitData(X, y, sample_weight=sample_weight, classes=classes)
@@ -261,8 +261,8 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, SequenceEstimator)
             return LabelCodec("y", classes.classes)
         if given and not np.array_equal(given.classes, known.classes):
             raise ValueError(
-                f"classes were {known.classes.tolist()!r:.60} at first and are "
-                f"{given.classes.tolist()!r:.60}. Leave them out, or fit anew."
+                f"classes were {written(known.classes.tolist())} at first and are "
+                f"{written(given.classes.tolist())}. Leave them out, or fit anew."
             )
         return known
 

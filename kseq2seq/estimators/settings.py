@@ -13,6 +13,7 @@ from kseq2seq.arguments import (
     check_flag,
     check_real,
     check_whole,
+    written,
 )
 from kseq2seq.builders.custom_parts import MakeAttention
 from kseq2seq.builders.settings import (
@@ -58,8 +59,9 @@ class SourceSettings:
     )
     unknown: str = setting(
         '{"unk", "error"}',
-        """What a source token that training never saw becomes at predict: UNK, or an
-        error.""",
+        """What a source token that training never saw becomes at predict, and what a
+        token of either side becomes that is not in a vocabulary given up front: UNK, or
+        an error.""",
         partial(check_choice, choices=("unk", "error")),
         default="unk",
     )
@@ -72,8 +74,9 @@ class SourceSettings:
     source_vocabulary: Sequence[Token] | Vocabulary | None = setting(
         "list or str",
         """The tokens, given up front: a list of strings or of integers, or the
-        characters of a string. Training raises for a token that is not among them.
-        Learned from the data when None, which a stream does not allow.""",
+        characters of a string. Training takes a token that is not among them as
+        `unknown` says, with a warning if that is UNK; one of integer answers is always
+        an error. Learned from the data when None, which a stream does not allow.""",
         default=None,
         from_files=False,
     )
@@ -161,7 +164,9 @@ def _check_class_weight(name: str, value: Any) -> Any:
     if not isinstance(value, Mapping):
         return check_choice(f"{name}, unless a dict,", value, ["balanced"])
     for label, weight in value.items():
-        check_real(f"{name}[{label!r}]", weight, exclusive=True, maximum=LARGEST_WEIGHT)
+        check_real(
+            f"{name}[{written(label)}]", weight, exclusive=True, maximum=LARGEST_WEIGHT
+        )
     return value
 
 

@@ -14,6 +14,7 @@ from kseq2seq.layers.fixed_shape import FixedShapeModel
 from kseq2seq.layers.generators import FixedShapeGenerator, Generator
 from kseq2seq.layers.masks import EveryFrame, PaddingMask, RepeatAlong, Unmasked
 from kseq2seq.layers.recurrent import CELL_KINDS, GRU, LSTM, CellKind, SimpleRNN
+from kseq2seq.layers.training_model import TrainingModel
 
 __all__ = [
     "ATTENTION_KINDS",
@@ -39,6 +40,7 @@ __all__ = [
     "SimpleRNN",
     "StepCell",
     "TiedEmbedding",
+    "TrainingModel",
     "Unmasked",
     "WordDropout",
     "random_uniform",

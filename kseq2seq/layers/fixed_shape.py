@@ -8,6 +8,8 @@ from typing import Any
 
 import keras
 
+from kseq2seq.arguments import check_numbers
+
 _register = keras.saving.register_keras_serializable(package="kseq2seq")
 _wraps: Any = functools.wraps  # typed, it would make of a method an attribute
 
@@ -31,19 +33,26 @@ class FixedShapeModel(keras.Model):
         return super().__call__(inputs, *args, **kwargs)
 
     @_wraps(keras.Model.fit)
-    def fit(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
+    def fit(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         self._check_shape(x)
-        return super().fit(x, *args, **kwargs)
+        self._check_values(x, y)
+        return super().fit(x, y, *args, **kwargs)
 
     @_wraps(keras.Model.evaluate)
-    def evaluate(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
+    def evaluate(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         self._check_shape(x)
-        return super().evaluate(x, *args, **kwargs)
+        self._check_values(x, y)
+        return super().evaluate(x, y, *args, **kwargs)
 
     @_wraps(keras.Model.predict)
     def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         self._check_shape(x)
         return super().predict(x, *args, **kwargs)
+
+    def _check_values(self, x: Any, y: Any) -> None:
+        """Raise unless arrays to train with hold finite numbers."""
+        check_numbers(self.inputs[0].name, x)
+        check_numbers("y", y)
 
     def _check_shape(self, inputs: Any) -> None:
         """Raise unless the input is of its shape, as far as the shape is known."""

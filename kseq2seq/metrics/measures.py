@@ -14,12 +14,16 @@ from rapidfuzz.distance import Levenshtein
 from kseq2seq.arguments import (
     check_choice,
     check_sample_weight,
+    check_unmasked,
     quoted_choices,
     shown,
+    written,
 )
 
 
 def _check_pairs(y_true: Sequence[Any], y_pred: Sequence[Any]) -> None:
+    check_unmasked("y_true", y_true)
+    check_unmasked("y_pred", y_pred)
     if len(y_true) != len(y_pred) or not len(y_true):
         raise ValueError(
             "metrics need at least one answer and as many predictions as answers; got "
@@ -170,7 +174,10 @@ def bleu(
 ) -> float:
     """Return sacreBLEU's corpus BLEU, 0 to 100 (needs the ``text`` extra).
 
-    A corpus score counts a pair or not: weights must be 0, or all alike.
+    Where no right answer has four tokens, words and punctuation as sacreBLEU splits
+    them, runs of tokens longer than the predictions do not count (sacreBLEU's effective
+    order): perfect answers of one word have 100, and not 0. A corpus score counts a
+    pair or not: weights must be 0, or all alike.
     """
     return _corpus_score("bleu", y_true, y_pred, sample_weight)
 
@@ -233,7 +240,8 @@ def sacrebleu_score(
     Returns
     -------
     score, signature : float and str
-        The score is from 0 to 100.
+        The score is from 0 to 100. The signature of BLEU has ``eff:yes`` where no right
+        answer has four tokens, and runs that are longer than predictions do not count.
 
     Raises
     ------
@@ -248,22 +256,49 @@ def sacrebleu_score(
     >>> round(score, 2), signature.split("|")[:2]
     (100.0, ['nrefs:1', 'case:lc'])
     """
-    check_choice("metric", metric, TEXT_METRICS)
     _check_pairs(y_true, y_pred)
-    _check_sacrebleu()
-    for text in (*y_true, *y_pred):
-        if not isinstance(text, str):
-            raise TypeError(f"{metric} is of texts; got {shown(text)}.")
-    import sacrebleu.metrics
-
-    scorer = getattr(sacrebleu.metrics, metric.upper())(lowercase=lowercase)
+    scorer = _scorer(metric, y_true, lowercase=lowercase)
+    for text in y_pred:
+        _check_text(metric, text)
     score = float(scorer.corpus_score(list(y_pred), [list(y_true)]).score)
     return score, str(scorer.get_signature())
 
 
-def signature(metric: str, *, lowercase: bool = False) -> str:
-    """Return what sacreBLEU says of how a metric is made; see `sacrebleu_score`."""
-    return sacrebleu_score(metric, ["a"], ["a"], lowercase=lowercase)[1]
+def signature(metric: str, y_true: Sequence[str], *, lowercase: bool = False) -> str:
+    """Return what sacreBLEU says of how it scores predictions of these answers.
+
+    See :func:`sacrebleu_score` for the parameters, and for what is raised.
+    """
+    _check_pairs(y_true, y_true)
+    sample = list(y_true[:1])
+    scorer = _scorer(metric, y_true, lowercase=lowercase)
+    scorer.corpus_score(sample, [sample])  # it does not know its references before
+    return str(scorer.get_signature())
+
+
+_LONGEST_RUN = 4
+"""BLEU counts runs of so many tokens at most."""
+
+
+def _scorer(metric: str, y_true: Sequence[str], *, lowercase: bool) -> Any:
+    """Return sacreBLEU's scorer for predictions of these answers."""
+    check_choice("metric", metric, TEXT_METRICS)
+    _check_sacrebleu()
+    for text in y_true:
+        _check_text(metric, text)
+    from sacrebleu.metrics import BLEU, CHRF
+
+    if metric == "chrf":
+        return CHRF(lowercase=lowercase)
+    scorer = BLEU(lowercase=lowercase, max_ngram_order=_LONGEST_RUN)
+    num_tokens = (len(scorer.tokenizer(text).split()) for text in y_true)
+    scorer.effective_order = not any(num >= _LONGEST_RUN for num in num_tokens)
+    return scorer
+
+
+def _check_text(metric: str, text: Any) -> None:
+    if not isinstance(text, str):
+        raise TypeError(f"{metric} is of texts; got {shown(text)}.")
 
 
 _ON_TEXTS: dict[str, Callable[..., float]] = {
@@ -289,7 +324,8 @@ def check_metrics(metrics: Sequence[str]) -> tuple[str, ...]:
     """Return the names as a tuple, or raise unless each is known and can be had."""
     if isinstance(metrics, str) or not isinstance(metrics, Sequence) or not metrics:
         raise TypeError(
-            f"metrics must be a list of {quoted_choices(METRICS)}; got {metrics!r}."
+            f"metrics must be a list of {quoted_choices(METRICS)}; got "
+            f"{written(metrics)}."
         )
     for name in metrics:
         check_choice("metrics", name, METRICS)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kseq2seq.arguments import nearest, quoted_choices
+from kseq2seq.arguments import nearest, quoted_choices, written
 from kseq2seq.metrics import accuracy_by_position
 from kseq2seq.plotting.axes import axes_or_new
 from kseq2seq.plotting.shares import check_shares
@@ -71,7 +71,7 @@ def _curves(
         raise TypeError(
             "history must be a mapping of names to a value an epoch, such as "
             "estimator.history_ or the .history of what Keras's fit returns, and "
-            f"metric a name; got {type(history).__name__} and {metric!r}."
+            f"metric a name; got {type(history).__name__} and {written(metric)}."
         )
     names = {"training": metric, "validation": f"val_{metric}"}
     if metric.startswith("val_"):
@@ -80,11 +80,11 @@ def _curves(
     if not found:
         raise ValueError(
             f"metric must be one of the history's, {quoted_choices(history)}; got "
-            f"{metric!r}.{nearest(metric, history)}"
+            f"{written(metric)}.{nearest(metric, history)}"
         )
     curves = {label: values for label, values in found.items() if len(values)}
     if not curves:
-        raise ValueError(f"there is nothing to draw: {metric!r} has no epoch.")
+        raise ValueError(f"there is nothing to draw: {written(metric)} has no epoch.")
     return curves
 
 

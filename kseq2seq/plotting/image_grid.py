@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kseq2seq.arguments import written
 from kseq2seq.plotting.axes import (
     LARGEST,
     as_labels,
@@ -74,7 +75,7 @@ def _check_row_labels(row_labels: Sequence[str] | None, rows: int) -> list[str]:
     if isinstance(row_labels, str) or len(row_labels) != rows:
         raise ValueError(
             f"row_labels must be {rows} labels, one for each row of images; got "
-            f"{row_labels!r:.60}."
+            f"{written(row_labels)}."
         )
     return as_labels(row_labels)
 

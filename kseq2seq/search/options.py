@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from kseq2seq.arguments import check_flag, check_real, check_whole, shown
+from kseq2seq.arguments import check_flag, check_real, check_whole, shown, written
 from kseq2seq.declarations import checked, documented, setting, settings
 from kseq2seq.vocabulary import END, PAD, START
 
@@ -28,7 +28,7 @@ def _check_share(name: str, value: Any) -> float:
     """Return a share above 0 and at most 1, or raise."""
     share = check_real(name, value, maximum=1.0)
     if not share:
-        raise ValueError(f"{name} must be above 0 and at most 1; got {value!r}.")
+        raise ValueError(f"{name} must be above 0 and at most 1; got {written(value)}.")
     return share
 
 
@@ -250,7 +250,7 @@ def _checked_ids(name: str, ids: Any, num_ids: int) -> list[int]:
         isinstance(ids, np.ndarray) and ids.ndim == 1
     )
     if not is_list:
-        raise TypeError(f"{name} must be a list of ids; got {ids!r}.")
+        raise TypeError(f"{name} must be a list of ids; got {written(ids)}.")
     return [check_whole(name, i, minimum=0, maximum=num_ids - 1) for i in ids]
 
 

@@ -13,7 +13,7 @@ from keras.losses import Loss
 from keras.metrics import Metric
 from keras.ops import convert_to_numpy
 
-from kseq2seq.arguments import shown
+from kseq2seq.arguments import shown, written
 
 
 def check_callbacks(name: str, callbacks: Any) -> Any:
@@ -22,7 +22,7 @@ def check_callbacks(name: str, callbacks: Any) -> Any:
     if not all(isinstance(item, Callback) or callable(item) for item in listed):
         raise TypeError(
             f"{name} must be a list of keras.callbacks.Callback objects, or of "
-            f"functions that make one; got {callbacks!r:.200}."
+            f"functions that make one; got {written(callbacks, 200)}."
         )
     return callbacks
 

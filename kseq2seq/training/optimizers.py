@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from kseq2seq.arguments import check_choice, check_real, check_whole
+from kseq2seq.arguments import check_choice, check_real, check_whole, written
 
 _WRAPPERS = ("optimizer", "lossscaleoptimizer", "multioptimizer")
 OPTIMIZERS = {
@@ -179,7 +179,7 @@ def check_optimizer(name: str, optimizer: Any) -> Any:
     elif not isinstance(optimizer, keras.optimizers.Optimizer):
         raise TypeError(
             f"{name} must be the name of a Keras optimizer or a "
-            f"keras.optimizers.Optimizer; got {optimizer!r}."
+            f"keras.optimizers.Optimizer; got {written(optimizer)}."
         )
     return optimizer
 

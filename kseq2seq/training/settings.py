@@ -15,6 +15,7 @@ from kseq2seq.arguments import (
     check_rate,
     check_real,
     check_whole,
+    written,
 )
 from kseq2seq.declarations import checked, one_of, setting, settings
 from kseq2seq.metrics import METRICS, check_metrics
@@ -26,7 +27,7 @@ from kseq2seq.training.teacher_forcing import SCHEDULES
 def _check_verbose(name: str, value: Any) -> Any:
     """Return how much is shown, or raise."""
     if value not in (0, 1, 2, "auto"):
-        raise ValueError(f"{name} must be 0, 1, 2 or 'auto'; got {value!r}.")
+        raise ValueError(f"{name} must be 0, 1, 2 or 'auto'; got {written(value)}.")
     return value
 
 
@@ -156,6 +157,7 @@ class TrainingSettings(RunSettings):
         `epochs`.""",
         check_flag,
         default=False,
+        from_files=False,
     )
     validation_fraction: float = setting(
         "float",

@@ -9,6 +9,7 @@ import keras
 
 from kseq2seq.arguments import check_choice, check_real, check_whole, make_rng
 from kseq2seq.builders import Seq2SeqModels, check_seq2seq_models
+from kseq2seq.layers import TrainingModel
 from kseq2seq.search import ScheduledSampling
 
 SCHEDULES = ("constant", "linear", "exponential", "inverse_sigmoid")
@@ -134,7 +135,7 @@ def with_teacher_forcing(
         name="scheduled_sampling",
     )
     (outputs,) = decoder([*memory, sampling(gold, memory)])
-    return keras.Model([source, gold], outputs, name="training")
+    return TrainingModel([source, gold], outputs, name="training")
 
 
 class TeacherForcing(keras.callbacks.Callback):

@@ -1,0 +1,59 @@
+"""What a model answers, sequences or classes, each answer with its score."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from kseq2seq.answering import Hypothesis
+from kseq2seq.answering.answer_stream import answer_stream
+from kseq2seq.arguments import check_whole
+from kseq2seq.cli.models import is_classifier
+from kseq2seq.search import SearchSettings
+
+_OF_BEAMS = ("beam_size", "length_penalty", "coverage_penalty")
+_OF_DRAWING = ("temperature", "top_k", "top_p")
+
+
+def leave_out_other_search(estimator: Any, **given: Any) -> None:
+    """Set back what a model says of its search that means nothing beside options.
+
+    A temperature goes with no beam, and what is for beams with no temperature. Where
+    options are given for both, the model says so when it is asked.
+    """
+    if is_classifier(estimator):
+        return
+    options = {name for name, value in given.items() if value is not None}
+    other = _OF_BEAMS if "temperature" in options else _OF_DRAWING
+    plain = vars(SearchSettings())
+    if options:
+        estimator.set_params(**{n: plain[n] for n in other if n not in options})
+
+
+def answers_of(
+    estimator: Any, X: Iterator[str], n_best: int | None = None
+) -> Iterator[list[Hypothesis]]:
+    """Yield the answers to each source, one or the best ones, as sources come."""
+    if is_classifier(estimator):
+        n = 1 if n_best is None else n_best
+        check_whole("--n-best", n, maximum=len(estimator.classes_))
+        return answer_stream(X, lambda block, **_: best_classes(estimator, block, n))
+    if n_best is None:
+        return ([found] for found in estimator.predict_with_scores(X))
+    return estimator.predict_n_best(X, n_best)
+
+
+def best_classes(classifier: Any, X: list[str], n: int = 1) -> list[list[Hypothesis]]:
+    """Return the n most probable classes of each source; scores are log-probabilities.
+
+    A class is a string, a number or a flag, as Python has it.
+    """
+    labels = classifier.classes_.tolist()
+    log_probs = classifier.predict_log_proba(X)
+    order = np.argsort(-log_probs, axis=1, kind="stable")[:, :n]
+    return [
+        [Hypothesis(labels[i], float(row[i])) for i in best]
+        for row, best in zip(log_probs, order, strict=True)
+    ]

@@ -1,0 +1,55 @@
+"""A fitted model that a training goes on from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kseq2seq.arguments import shown
+from kseq2seq.cli.models import is_classifier, load_text_model
+
+_OF_GROWTH = ("extend_vocabulary", "max_length", "max_size", "min_frequency")
+"""Parameters of the data that may change where a training goes on."""
+
+
+def fitted_estimator(path: Path, chosen: Mapping[str, Any]) -> Any:
+    """Return the estimator of a model file, set to learn more.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    chosen : mapping of str to object
+        The parameters that take the place of the model's.
+
+    Raises
+    ------
+    ValueError
+        When the file holds a classifier, or a model that is not of texts, or when a
+        parameter would make another model of it.
+    """
+    estimator = load_text_model(path)
+    if is_classifier(estimator):
+        raise ValueError(
+            f"{path} holds a {type(estimator).__name__}, which train is not for."
+        )
+    fixed = _fixed()
+    for name, value in chosen.items():
+        own = getattr(estimator, name)
+        if name in fixed and not np.array_equal(own, value):
+            raise ValueError(
+                f"{name} is {shown(own)} in {path}, and must stay so where training "
+                f"goes on from it; got {shown(value)}. Leave it out, or --from."
+            )
+    return estimator.set_params(**chosen, warm_start=True)
+
+
+def _fixed() -> set[str]:
+    """Return the parameters that a fitted model cannot change."""
+    from kseq2seq.declarations import names
+    from kseq2seq.estimators.settings import ModelSettings, TargetSettings
+
+    of_model = {*names(ModelSettings), *names(TargetSettings)}
+    return of_model.difference(_OF_GROWTH)

@@ -1,0 +1,62 @@
+"""The command that describes a model file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kseq2seq.cli.config import config_lines
+from kseq2seq.cli.models import described
+from kseq2seq.cli.options import Json, ModelFile
+
+
+def info(
+    model: ModelFile,
+    config: Annotated[
+        bool, typer.Option("--config", help="Print only what train --config takes.")
+    ] = False,
+    json_line: Json = False,
+) -> None:
+    """Describe a model file: its settings as TOML."""
+    report = _report(model)
+    if not config:
+        for name, value in report.items():
+            if name != "settings":
+                typer.echo(f"# {name.replace('_', ' '):>14}  {value}")
+    elif report["estimator"] != "Seq2SeqEstimator":
+        raise ValueError(
+            f"{model} holds a {report['estimator']}, which train is not for."
+        )
+    for line in config_lines(report["settings"]):
+        typer.echo(line)
+    if json_line:
+        typer.echo(json.dumps(report))
+
+
+def _report(model: Path) -> dict[str, Any]:
+    """Return what there is to say of a model file, by name."""
+    description = described(model)
+    return {
+        "model": str(model),
+        "format_version": description["format_version"],
+        "estimator": description["estimator"],
+        "parameters": description["num_weights"],
+        **{
+            side: _side(description[side])
+            for side in ("source", "target")
+            if side in description
+        },
+        "epochs": len(description["history"].get("loss", ())),
+        "settings": description["parameters"],
+    }
+
+
+def _side(side: dict[str, Any]) -> str:
+    how = side["tokenizer"]
+    tokenizer = (
+        f" split by {how if isinstance(how, str) else 'subwords'}" if how else ""
+    )
+    return f"{side['kind']}{tokenizer}, {len(side['tokens'])} tokens"

@@ -1,0 +1,59 @@
+"""Model files as the command line opens them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from kseq2seq.cli.backend import load_backend
+
+
+def described(model: Path) -> dict[str, Any]:
+    """Return what a model file says of itself, its values checked."""
+    from kseq2seq.descriptions import check_description
+    from kseq2seq.persistence import read_description
+
+    description = read_description(model)
+    try:
+        check_description(description)
+    except ValueError as error:
+        raise ValueError(
+            f"{model} is damaged: {error}. Train or copy the model again."
+        ) from error
+    return description
+
+
+def load_text_model(path: Path, **search: Any) -> Any:
+    """Load a model that answers text with text, or with classes.
+
+    The parameters of the search that are not None take the place of the model's.
+    """
+    description = described(path)
+    sides = [description[side] for side in ("source", "target") if side in description]
+    if {side["kind"] for side in sides} != {"text"}:
+        raise ValueError(
+            f"{path} does not answer text with text; use it from Python: "
+            f"kseq2seq.load({str(path)!r})."
+        )
+    return load_model(path, **search)
+
+
+def load_model(path: Path, **search: Any) -> Any:
+    """Load a model of any kind; for the search see :func:`load_text_model`."""
+    load_backend()
+    from kseq2seq.estimators import load
+
+    given = {name: value for name, value in search.items() if value is not None}
+    estimator = load(path)
+    for name in given:
+        if name not in estimator.get_params():
+            raise ValueError(
+                f"--{name.replace('_', '-')} is for models that answer with sequences, "
+                f"and {path} holds a {type(estimator).__name__}. Leave it out."
+            )
+    return estimator.set_params(**given)
+
+
+def is_classifier(estimator: Any) -> bool:
+    """Whether a model answers with classes."""
+    return hasattr(estimator, "classes_")

@@ -1,0 +1,201 @@
+"""Training models say what is wrong with arrays, losses and metrics."""
+
+import warnings
+
+import keras
+import numpy as np
+import pytest
+
+from kseq2seq import (
+    build_attention_seq2seq,
+    build_masked_autoencoder,
+    build_seq2seq,
+    build_sequence_classifier,
+)
+from kseq2seq.batching import shift, shift_values
+from kseq2seq.training import MaskedCrossentropy, TeacherForcedAccuracy
+
+rng = np.random.default_rng(0)
+PAST, FUTURE = rng.normal(size=(6, 5, 1)), rng.normal(size=(6, 3, 1))
+SHIFTED = shift_values(FUTURE)
+IDS = np.array([[4, 5, 3], [5, 3, 0]])
+
+
+def broken(array, value, place=(2, 1, 0)):
+    array = array.copy()
+    array[place] = value
+    return array
+
+
+@pytest.fixture(scope="module")
+def forecaster():
+    models = build_seq2seq(source_features=1, target_features=1, units=2)
+    models.training.compile("sgd", loss="mse")
+    return models.training
+
+
+@pytest.mark.parametrize(
+    ("past", "inputs", "future", "message"),
+    [
+        (
+            PAST.repeat(2, -1),
+            SHIFTED,
+            FUTURE,
+            r"source_values must be .* \(batch, sourc",
+        ),
+        (PAST.repeat(2, -1), SHIFTED, FUTURE, "models with source_features=2"),
+        (PAST[..., None], SHIFTED, FUTURE, r"source_len, 1\), .* got \(6, 5, 1, 1\)"),
+        (PAST[..., 0], SHIFTED, FUTURE, r"last axis: source_values\[..., None\]"),
+        (
+            PAST,
+            SHIFTED[..., 0],
+            FUTURE,
+            r"_len, 1\), .*decoder_input_values\[..., None",
+        ),
+        (PAST, SHIFTED, FUTURE[..., 0], r"got \(6, 3\). .* last axis: y\[..., None\]"),
+        (PAST[:, :0], SHIFTED, FUTURE, r"none of them 0; got \(6, 0, 1\)"),
+        (PAST, SHIFTED.repeat(3, -1), FUTURE, "models with target_features=3"),
+        (PAST, SHIFTED, FUTURE[:, :2], r"y must be of shape \(6, 3, 1\).*\(6, 2, 1\)"),
+        (PAST, SHIFTED, FUTURE[:, :1], r"a target for each decoder input; got \(6, 1"),
+        (PAST, SHIFTED, FUTURE[:4], r"y must be of shape \(6, 3, 1\)"),
+        (PAST, SHIFTED, FUTURE.repeat(2, -1), r"y must be of shape \(6, 3, 1\)"),
+        (PAST, SHIFTED, None, r"y is missing: pass fit\(x, y\)"),
+        (
+            broken(PAST, np.nan),
+            SHIFTED,
+            FUTURE,
+            r"finite; source_values\[2, 1, 0\] is n",
+        ),
+        (PAST, broken(SHIFTED, np.inf), FUTURE, r"_values\[2, 1, 0\] is inf"),
+        (
+            PAST,
+            SHIFTED,
+            broken(FUTURE, -np.inf),
+            r"y must be finite; y\[2, 1, 0\] is -i",
+        ),
+        (PAST.astype(str), SHIFTED, FUTURE, "source_values must hold numbers; got"),
+        (PAST.astype(object), SHIFTED, FUTURE, "source_values must hold numbers; got"),
+        (
+            np.ma.masked_array(PAST, broken(np.zeros(PAST.shape), 1)),
+            SHIFTED,
+            FUTURE,
+            r"source_values\[2, 1, 0\] is masked",
+        ),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused_before_anything_is_traced(
+    forecaster, past, inputs, future, message
+):
+    with pytest.raises((ValueError, TypeError), match=message):
+        forecaster.fit([past, inputs], future, verbose=0)
+    for measure in (forecaster.evaluate, forecaster.train_on_batch):
+        with pytest.raises((ValueError, TypeError), match=message):
+            measure([past, inputs], future)
+    if future is not None:
+        with pytest.raises((ValueError, TypeError), match=message):
+            forecaster.fit(
+                [PAST, SHIFTED], FUTURE, validation_data=([past, inputs], future)
+            )
+
+
+def test_arrays_that_fit_come_as_a_list_or_by_name_of_any_type(forecaster):
+    named = {"source_values": PAST, "decoder_input_values": SHIFTED}
+    pair = keras.ops.convert_to_tensor(PAST.astype("float32")), SHIFTED
+    losses = [
+        forecaster.evaluate(x, FUTURE, verbose=0)
+        for x in ([PAST, SHIFTED], named, pair)
+    ]
+    assert losses == pytest.approx([losses[0]] * 3)
+
+
+def test_a_loss_of_ones_own_may_compare_other_targets():
+    models = build_seq2seq(source_features=1, target_features=2, units=2)
+
+    def likelihood(y, outputs):
+        mean, log_scale = outputs[..., :1], outputs[..., 1:]
+        return keras.ops.mean(log_scale + ((y - mean) / keras.ops.exp(log_scale)) ** 2)
+
+    models.training.compile("sgd", loss=likelihood)
+    loss = models.training.evaluate([PAST, SHIFTED.repeat(2, -1)], FUTURE, verbose=0)
+    assert np.isfinite(loss)
+
+
+def test_targets_of_ids_are_as_many_as_decoder_inputs():
+    training = build_seq2seq(8, 8, units=2).training
+    training.compile("sgd", loss=MaskedCrossentropy())
+    with pytest.raises(ValueError, match=r"y must be of shape \(2, 3\), a target for"):
+        training.fit([IDS, shift(IDS)], IDS[:, :2], verbose=0)
+    with pytest.raises(
+        ValueError, match=r"source_ids must be of shape \(batch, source"
+    ):
+        training.fit([IDS[..., None], shift(IDS)], IDS, verbose=0)
+
+
+def test_an_autoencoders_images_are_finite():
+    training = build_masked_autoencoder(4, 4, latent_units=2).training
+    training.compile("sgd", loss="mse")
+    images, wrong = np.zeros((2, 4)), broken(np.zeros((2, 4)), np.nan, (1, 2))
+    with pytest.raises(
+        ValueError, match=r"images must be finite; images\[1, 2\] is nan"
+    ):
+        training.fit(wrong, images, verbose=0)
+    with pytest.raises(ValueError, match=r"y must be finite; y\[1, 2\] is nan"):
+        training.fit(images, wrong, verbose=0)
+
+
+OF_PROBABILITIES = [
+    "sparse_categorical_crossentropy",
+    keras.losses.sparse_categorical_crossentropy,
+    keras.losses.SparseCategoricalCrossentropy(),
+]
+
+
+@pytest.mark.parametrize("loss", OF_PROBABILITIES, ids=["name", "function", "object"])
+def test_a_loss_that_takes_logits_for_probabilities_is_told(loss):
+    for model, ours in (
+        (build_attention_seq2seq(8, 8, units=2).training, "MaskedCrossentropy"),
+        (build_sequence_classifier(8, 2, units=2), "Crossentropy"),
+    ):
+        match = rf"logits for probabilities. Pass loss=kseq2seq.training.{ours}\(\)"
+        with pytest.warns(UserWarning, match=match):
+            model.compile("sgd", loss=loss)
+
+
+@pytest.mark.parametrize(
+    "metric", ["accuracy", keras.metrics.SparseCategoricalAccuracy()], ids=str
+)
+def test_a_metric_that_counts_padding_is_told(metric):
+    training = build_seq2seq(8, 8, units=2).training
+    with pytest.warns(
+        UserWarning, match="counts padding, too. Pass metrics=.*TeacherF"
+    ):
+        training.compile("sgd", loss=MaskedCrossentropy(), metrics=[metric])
+
+
+def test_what_is_right_is_compiled_in_silence():
+    of_logits = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        training = build_seq2seq(8, 8, units=2).training
+        training.compile(
+            "sgd", loss=MaskedCrossentropy(), metrics=[TeacherForcedAccuracy()]
+        )
+        training.compile("sgd", loss=of_logits, weighted_metrics=["accuracy"])
+        classifier = build_sequence_classifier(8, 2, units=2)
+        classifier.compile("sgd", loss=of_logits, metrics=["accuracy"])
+        values = build_seq2seq(source_features=1, target_features=1, units=2).training
+        values.compile("sgd", loss="mse", metrics=["mae"])
+
+
+def test_a_training_model_is_saved_and_loaded_with_its_compilation(tmp_path):
+    training = build_seq2seq(8, 8, units=2, random_state=0).training
+    training.compile(keras.optimizers.Adam(0.5), loss=MaskedCrossentropy())
+    training.fit([IDS, shift(IDS)], IDS, verbose=0)
+    training.save(tmp_path / "training.keras")
+    loaded = keras.models.load_model(tmp_path / "training.keras")
+    assert type(loaded) is type(training)
+    assert isinstance(loaded.loss, MaskedCrossentropy)
+    for model in (training, loaded):
+        model.fit([IDS, shift(IDS)], IDS, verbose=0, shuffle=False)
+    for ours, theirs in zip(training.weights, loaded.weights, strict=True):
+        np.testing.assert_allclose(np.asarray(ours), np.asarray(theirs), rtol=1e-6)
