@@ -90,8 +90,14 @@ def test_a_kept_matrix_is_the_embedding():
         ),
         ({"tol": -0.1}, "tol must be a number of at least 0; got -0.1"),
         ({"tol": 0.0}, "tol=0 can never be reached: with label_smoothing=0.1"),
-        ({"source_vocabulary": "a"}, r"X\[0\]: the token 'b' at position 1 is not in"),
-        ({"target_vocabulary": ["x"]}, r"y\[1\]: the token 'y' at position 0"),
+        (
+            {"source_vocabulary": "a", "unknown": "error"},
+            r"X\[0\]: the token 'b' at position 1 is not in",
+        ),
+        (
+            {"target_vocabulary": ["x"], "unknown": "error"},
+            r"y\[1\]: the token 'y' at position 0",
+        ),
         ({"lowercase": "yes"}, "lowercase must be True or False"),
         ({"unicode_normalization": "NFX"}, "must be 'NFC', .* or None; got 'NFX'"),
         ({"source_vocabulary": 5}, r"vocabulary of X must be a list .* got 5 \(int\)"),

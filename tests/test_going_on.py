@@ -273,7 +273,7 @@ def test_target_tokens_that_are_unknown_are_no_secret(going_on):
     estimator.fit(X, y)
     new = [answer.upper() + "a" for answer in y]
     share = sum(map(len, y)) / sum(map(len, new))
-    message = f"{share:.1%} of the tokens of y are unknown .* 'B', 'A', and"
+    message = f"{share:.1%} of the tokens of y, such as 'B', 'A', are unknown"
     with pytest.warns(UserWarning, match=message):
         getattr(estimator, going_on)(X, new)
     with warnings.catch_warnings():
