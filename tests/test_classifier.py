@@ -292,7 +292,10 @@ def test_an_unknown_token_raises_when_asked():
         ({"batch_size": 0}, "batch_size must be"),
         ({"tol": -1}, "tol must be a number of at least 0; got -1"),
         ({"tol": 0.1, "label_smoothing": 0.3}, "tol=0.1 can never be reached: with"),
-        ({"source_vocabulary": "bc"}, r"X\[0\]: the token 'a' at position 0 is not"),
+        (
+            {"source_vocabulary": "bc", "unknown": "error"},
+            r"X\[0\]: the token 'a' at position 0 is not",
+        ),
         ({"optimizer": "adma"}, "Did you mean 'adam'"),
         ({"callbacks": [print]}, "print> returned None"),
         ({"verbose": 5}, "verbose must be"),
