@@ -352,9 +352,7 @@ class StoredArrays(Mapping[str, np.ndarray]):
         try:
             yield
         except UNREADABLE as error:
-            raise ValueError(
-                f"{self._path} is damaged: {error}. Train or copy the model again."
-            ) from error
+            raise damaged(self._path, error) from error
 
 
 @dataclass(frozen=True)
@@ -368,6 +366,12 @@ class StoredArtifact(Artifact):
     """
 
     arrays: StoredArrays
+
+
+def damaged(path: str | Path, error: Exception) -> ValueError:
+    """Return the error of a model file in which something is not as it should be."""
+    said = str(error).rstrip(".")
+    return ValueError(f"{path} is damaged: {said}. Train or copy the model again.")
 
 
 def _not_a_model(path: str | Path) -> str:

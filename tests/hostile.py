@@ -15,6 +15,7 @@ import shutil
 import struct
 import sys
 import time
+import warnings
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -46,6 +47,13 @@ CLASSES = [
     *("Dense", "Lambda", "Sequential", "SGD", "Adam", "Constant", "Zeros", "Identity"),
     *("RandomNormal", "LossScaleOptimizer", "CosineDecay", "os", "__numpy__"),
 ]
+LAYER = {
+    "module": "keras.layers",
+    "class_name": "Dense",
+    "config": {"units": 10**9},
+    "registered_name": None,
+}
+"""What no configuration of an optimizer or an initializer may hold."""
 
 
 def interrupted(**parameters):
@@ -240,8 +248,6 @@ def odd_bytes(rng, contents):
 
 @contextlib.contextmanager
 def warnings_off():
-    import warnings
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -345,14 +351,7 @@ def odd_object(rng, contents):
             *({}, {"units": 10**9}, {"function": "os.system"}, {"value": [[1e30]]}),
             *({"learning_rate": value} for value in ODD),
             *({"stddev": value} for value in ODD),
-            {
-                "learning_rate": {
-                    "module": "keras.layers",
-                    "class_name": "Dense",
-                    "config": {"units": 10**9},
-                    "registered_name": None,
-                }
-            },
+            {"learning_rate": LAYER},
             {
                 "value": {
                     "class_name": "__numpy__",

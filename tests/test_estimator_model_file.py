@@ -8,6 +8,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+from hostile import LAYER
 from keras.optimizers import schedules
 from strategies import (
     LABELS,
@@ -172,14 +173,6 @@ def test_weights_that_are_not_finite_are_neither_saved_nor_exported(value, tmp_p
         with pytest.raises(FloatingPointError, match="logits/bias holds NaN or inf"):
             keep(tmp_path / "m")
     assert not list(tmp_path.iterdir())
-
-
-LAYER = {
-    "module": "keras.layers",
-    "class_name": "Dense",
-    "config": {"units": 4},
-    "registered_name": None,
-}
 
 
 @pytest.mark.parametrize(

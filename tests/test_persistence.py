@@ -5,6 +5,7 @@ import zipfile
 from functools import partial
 from pathlib import Path
 
+import hostile
 import numpy as np
 import pytest
 from formats import make
@@ -24,11 +25,9 @@ ARTIFACT = Artifact({"name": "é"}, {"weights/a": np.arange(6.0).reshape(2, 3)})
 
 def rewrite(path, change):
     """Rewrite a model file's members, each as ``change(name, content)`` gives it."""
-    with zipfile.ZipFile(path) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in members.items():
-            archive.writestr(name, change(name, content))
+    members = hostile.members(path).items()
+    changed = {name: change(name, content) for name, content in members}
+    path.write_bytes(hostile.packed(changed, zipfile.ZIP_STORED))
 
 
 def describe(path, **changes):

@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -135,32 +134,29 @@ class Answerer:
             self.check_attention("replace_unknown=True needs")
             check_same_tokens(self.source, self.target)
         options = self.options(search, attention_weights=search.replace_unknown)
-        answer = partial(
-            self._answer,
-            self.generator(options),
-            search=search,
-            with_scores=with_scores,
-        )
-        return answer_stream(X, answer) if isinstance(X, Iterator) else answer(X)
+        decode = self._scored if with_scores else self._decoded
+        return self._answer(X, self.generator(options), search, decode)
 
     def _answer(
         self,
-        generator: keras.Model,
         X: Any,
-        *,
+        generator: keras.Model,
         search: AnswerSettings,
-        with_scores: bool,
-        compiles: bool | None = None,
-        continues: bool = False,
+        decode: Callable[[dict[str, np.ndarray], Any, AnswerSettings], Any],
     ) -> Any:
-        """Return the answers to sources that are there as a whole."""
-        answers = self._generate(
-            generator, X, search=search, compiles=compiles, continues=continues
-        )
-        found = self._decoded(answers, X, search)
-        if not with_scores:
-            return found
-        scores = answers["scores"].tolist()
+        """Return what `decode` makes of a generator's answers; of an iterator one."""
+
+        def answer(block: Any, **how: Any) -> Any:
+            answers = self._generate(generator, block, search=search, **how)
+            return decode(answers, block, search)
+
+        return answer_stream(X, answer) if isinstance(X, Iterator) else answer(X)
+
+    def _scored(
+        self, answers: dict[str, np.ndarray], X: Any, search: AnswerSettings
+    ) -> list[Hypothesis]:
+        """Return the answers to X, each with its score."""
+        found, scores = self._decoded(answers, X, search), answers["scores"].tolist()
         return [*map(Hypothesis._make, zip(found, scores, strict=True))]
 
     def _decoded(
@@ -194,22 +190,12 @@ class Answerer:
         check_whole("n", n, maximum=usable)
         options.beam_size = max(check_whole("beam_size", search.beam_size), n)
         options.n_best = n
-        answer = partial(self._n_best, self.generator(options), search=search)
-        return answer_stream(X, answer) if isinstance(X, Iterator) else answer(X)
+        return self._answer(X, self.generator(options), search, self._n_best)
 
     def _n_best(
-        self,
-        generator: keras.Model,
-        X: Any,
-        *,
-        search: AnswerSettings,
-        compiles: bool | None = None,
-        continues: bool = False,
+        self, answers: dict[str, np.ndarray], _X: Any, _search: AnswerSettings
     ) -> list[list[Hypothesis]]:
-        """Return the best answers to sources that are there as a whole."""
-        answers = self._generate(
-            generator, X, search=search, compiles=compiles, continues=continues
-        )
+        """Return the best answers to each source, with their scores."""
         ids, scores = answers["ids"], answers["scores"]
         n = scores.shape[1]
         found = self.target.decode(ids.reshape(-1, ids.shape[-1]))

@@ -11,15 +11,13 @@ from kseq2seq.cli.backend import load_backend
 def described(model: Path) -> dict[str, Any]:
     """Return what a model file says of itself, its values checked."""
     from kseq2seq.descriptions import check_description
-    from kseq2seq.persistence import read_description
+    from kseq2seq.persistence import damaged, read_description
 
     description = read_description(model)
     try:
         check_description(description)
     except ValueError as error:
-        raise ValueError(
-            f"{model} is damaged: {error}. Train or copy the model again."
-        ) from error
+        raise damaged(model, error) from error
     return description
 
 

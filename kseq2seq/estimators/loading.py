@@ -76,10 +76,7 @@ def load(path: str | Path) -> Any:
         except _WRONG as error:
             if str(error).startswith(f"{path} is damaged"):
                 raise
-            raise ValueError(
-                f"{path} is damaged: {str(error).rstrip('.')}. Train or copy the model "
-                "again."
-            ) from error
+            raise persistence.damaged(path, error) from error
 
 
 def _from_artifact(kind: type[_E], artifact: persistence.StoredArtifact) -> _E:

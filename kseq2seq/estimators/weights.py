@@ -10,6 +10,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from kseq2seq.training.callbacks import not_finite
+
 WEIGHTS = "weights/"
 """What the names of weights begin with in a model file."""
 _SEEDS = "optimizer/seeds/"
@@ -101,6 +103,8 @@ def check_arrays(
         raise ValueError(f"the weights do not fit the parameters: {differing[:3]}")
     largest = max((math.prod(shape) for shape in expected.values()), default=0)
     for name, shape in given.items():
+        if name in parameters:
+            continue
         if name in expected:
             if shape != expected[name] or dtypes[name].kind != "f":
                 raise ValueError(
@@ -110,11 +114,9 @@ def check_arrays(
         elif _BESIDE_WEIGHTS.fullmatch(name):
             if math.prod(shape) > max(largest, _SEED_SIZE):
                 raise ValueError(f"{name} is larger than the weights: {shape}")
-        elif name in parameters:
-            continue
         elif not name.startswith("training/callbacks/"):
             raise ValueError(f"{name} is no array of a model")
-        if name not in parameters and dtypes[name].kind not in "biuf":
+        if dtypes[name].kind not in "biuf":
             raise ValueError(f"{name} must be numbers; got {dtypes[name]}")
 
 
@@ -126,14 +128,12 @@ def check_finite(network: keras.Model) -> None:
     FloatingPointError
         The message names the first that holds NaN or infinity.
     """
-    for variable in network.weights:
-        array = keras.ops.convert_to_numpy(keras.ops.isfinite(variable))
-        if not array.all():
-            raise FloatingPointError(
-                f"{variable.path} holds NaN or infinity in {np.sum(~array):,} of "
-                f"{array.size:,} places: training has diverged, and a file would keep "
-                "it. Fit again with a lower learning_rate."
-            )
+    for variable, count in not_finite(network):
+        raise FloatingPointError(
+            f"{variable.path} holds NaN or infinity in {count:,} of "
+            f"{math.prod(variable.shape):,} places: training has diverged, and a file "
+            "would keep it. Fit again with a lower learning_rate."
+        )
 
 
 def frozen_in(models: Any) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Self
 
@@ -258,10 +258,18 @@ class StopAtLoss(keras.callbacks.Callback):
             self.model.stop_training = True
 
 
+def not_finite(model: keras.Model) -> Iterator[tuple[Any, int]]:
+    """Yield each weight that holds NaN or infinity, and in how many places."""
+    for variable in model.weights:
+        array = keras.ops.convert_to_numpy(variable)
+        count = array.size - int(np.count_nonzero(np.isfinite(array)))
+        if count:
+            yield variable, count
+
+
 def is_finite(model: keras.Model) -> bool:
     """Whether all weights of a model are finite numbers."""
-    arrays = map(keras.ops.convert_to_numpy, model.weights)
-    return all(bool(np.isfinite(array).all()) for array in arrays)
+    return next(not_finite(model), None) is None
 
 
 class RefuseDivergence(keras.callbacks.Callback):
