@@ -159,8 +159,20 @@ _SIDE: dict[str, Check] = {
 }
 
 
+_FEATURES: dict[str, Check] = {
+    "tokens": _list_of(str),
+    "ids": _list_of(int),
+    "unknown_id": _whole,
+}
+
+
+def _features(path: str, value: Any) -> None:
+    _check_entries(path, value, _FEATURES, {})
+
+
 def _side(path: str, value: Any) -> None:
-    _check_entries(path, value, _SIDE, {"saw_empty": _flag})
+    optional = {"saw_empty": _flag, "features": _features}
+    _check_entries(path, value, _SIDE, optional)
 
 
 def _remembered(path: str, value: Any) -> None:

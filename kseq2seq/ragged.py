@@ -98,6 +98,24 @@ class RaggedIds(Sequence):
         mirrors = np.repeat(2 * self.starts + self.lengths - 1, self.lengths)
         return RaggedIds(self.ids[mirrors - np.arange(len(self.ids))], self.lengths)
 
+    def joined(self, others: RaggedIds) -> RaggedIds:
+        """Return the sequences, each followed by the other one of its place."""
+        lengths = self.lengths + others.lengths
+        joined = RaggedIds(np.empty(int(lengths.sum()), np.int32), lengths)
+        for part, starts in (
+            (self, joined.starts),
+            (others, joined.starts + self.lengths),
+        ):
+            shifts = np.repeat(starts - part.starts, part.lengths)
+            joined.ids[np.arange(len(part.ids)) + shifts] = part.ids
+        return joined
+
+    def keep(self, kept: np.ndarray) -> RaggedIds:
+        """Return the sequences with those ids alone where a mask of all ids is True."""
+        before = np.concatenate([[0], np.cumsum(kept)])
+        lengths = before[self.starts + self.lengths] - before[self.starts]
+        return RaggedIds(self.ids[kept], lengths)
+
     def padded(
         self, rows: Any = slice(None), width: int | None = None, *, closed: bool = False
     ) -> np.ndarray:

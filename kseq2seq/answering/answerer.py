@@ -145,9 +145,11 @@ class Answerer:
         decode: Callable[[dict[str, np.ndarray], Any, AnswerSettings], Any],
     ) -> Any:
         """Return what `decode` makes of a generator's answers; of an iterator one."""
+        told: set[str] = set()  # of unknown features a call warns once
 
         def answer(block: Any, **how: Any) -> Any:
-            answers = self._generate(generator, block, search=search, **how)
+            how |= {"search": search, "told": told}
+            answers = self._generate(generator, block, **how)
             return decode(answers, block, search)
 
         return answer_stream(X, answer) if isinstance(X, Iterator) else answer(X)
@@ -219,6 +221,7 @@ class Answerer:
             answers["attention_weights"],
             sources,
             answers["ids"].tolist(),
+            features=self.source.feature_lists(X),
             vocabulary=self.target.vocabulary,
             reverse=self.source.reverse,
         )
@@ -267,14 +270,16 @@ class Answerer:
         search: AnswerSettings,
         compiles: bool | None = None,
         continues: bool = False,
+        told: set[str] | None = None,
     ) -> dict[str, np.ndarray]:
         """Return what a generator answers; what is drawn starts from the seed.
 
         Unless it continues what it drew before.
         """
-        sources = self.source.encode(X)
-        if len(sources.ids) and (sources.ids == UNK).all():
-            first = shown(next(iter(X)))
+        sources = self.source.encode(X, told=told)
+        tokens = self.source.without_features(sources)
+        if len(tokens.ids) and (tokens.ids == UNK).all():
+            first = shown(self.source.sequences(X)[0])
             warnings.warn(
                 f"no token of {first}, nor of any other source, was seen in "
                 "training: the answers say nothing about them. Is it the right model, "
@@ -288,7 +293,7 @@ class Answerer:
             restarts=search.random_state is not None and not continues,
             verbose=search.verbose in (1, "auto"),
         )
-        empty = np.flatnonzero(sources.lengths == 0)
+        empty = np.flatnonzero(tokens.lengths == 0)
         if len(empty) and not (self.source.saw_empty or self.target.width):
             _say_nothing(answers, empty)
         return answers

@@ -21,7 +21,7 @@ class AttentionMap(NamedTuple):
     weights : numpy.ndarray
         ``(len(target_tokens), len(source_tokens))``, each row summing to 1.
     source_tokens : list of str or int
-        The source's tokens and ``"<end>"``.
+        The source's tokens, its features in brackets, as ``"[V]"``, and ``"<end>"``.
     target_tokens : list of str or int
         The answer's tokens and, where it ended, ``"<end>"``.
     """
@@ -40,6 +40,7 @@ def attention_maps(
     sources: Sequence[list[Token]],
     answers: Sequence[list[int]],
     *,
+    features: Sequence[list[str]],
     vocabulary: Vocabulary,
     reverse: bool,
 ) -> list[AttentionMap]:
@@ -52,21 +53,26 @@ def attention_maps(
     sources : sequence of token lists
     answers : sequence of id lists
         With END where an answer has ended.
+    features : sequence of lists of str
+        Those that stand beside each source; the model has read them after its tokens.
     vocabulary : Vocabulary
         Of the answers.
     reverse : bool
         Whether the model has read the sources from their end.
     """
     maps = []
-    for tokens, ids, looked in zip(sources, answers, weights, strict=True):
-        columns = [*_columns(tokens, reverse), len(tokens)]  # END stays last
+    for tokens, beside, ids, looked in zip(
+        sources, features, answers, weights, strict=True
+    ):
+        end = len(tokens) + len(beside)
+        columns = [*_columns(tokens, reverse), *range(len(tokens), end + 1)]
         answer = vocabulary.decode(ids)
         if END in ids:
             answer.append(SPECIAL_TOKENS[END])
         maps.append(
             AttentionMap(
                 looked[: len(answer), columns],
-                [*tokens, SPECIAL_TOKENS[END]],
+                [*tokens, *map("[{}]".format, beside), SPECIAL_TOKENS[END]],
                 answer,
             )
         )
@@ -81,6 +87,8 @@ def tokens_looked_at(
     reverse: bool,
 ) -> list[list[Token]]:
     """Return, for each UNK of each answer, the source token that it looked at most.
+
+    A feature is no token of the source.
 
     Parameters
     ----------
@@ -102,6 +110,6 @@ def tokens_looked_at(
 
 
 def _columns(tokens: Sequence[Token], reverse: bool) -> np.ndarray:
-    """Return the column of each token of a source, without its END."""
+    """Return the column of each token of a source, without its features and END."""
     columns = np.arange(len(tokens))
     return columns[::-1] if reverse else columns

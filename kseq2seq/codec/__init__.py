@@ -1,5 +1,6 @@
 """Sequences as users have them (texts, token lists, integer arrays) to ids and back."""
 
+from kseq2seq.codec.features import FEATURE, split_features, with_features
 from kseq2seq.codec.labels import LabelCodec, as_labels
 from kseq2seq.codec.sequence_codec import SequenceCodec
 from kseq2seq.codec.sequences import (
@@ -10,11 +11,14 @@ from kseq2seq.codec.sequences import (
 )
 
 __all__ = [
+    "FEATURE",
     "KINDS",
     "LabelCodec",
     "SequenceCodec",
     "as_labels",
     "as_sequences",
     "as_vocabulary",
+    "split_features",
+    "with_features",
     "without_tensor",
 ]

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import repeat
 from typing import Any
 
 import numpy as np
 
-from kseq2seq.arguments import check_choice, check_unmasked, place, shown
-from kseq2seq.codec.numbering import is_integer_array, number_rows, number_tokens
+from kseq2seq.arguments import check_choice, check_unmasked, place
+from kseq2seq.codec.features import Features, split_features
+from kseq2seq.codec.numbering import (
+    Numbered,
+    is_integer_array,
+    number_rows,
+    number_tokens,
+)
 from kseq2seq.codec.sequences import (
-    KINDS,
     as_sequences,
     as_vocabulary,
     too_wide,
     wide_integer,
 )
 from kseq2seq.codec.texts import check_unicode, join, prepared, tokenize
+from kseq2seq.codec.to_ids import SequencesToIds
 from kseq2seq.ragged import RaggedIds
 from kseq2seq.tokenizer_files import tokenizer_from_json, tokenizer_to_json
 from kseq2seq.tokenizers import (
@@ -28,63 +34,18 @@ from kseq2seq.tokenizers import (
     is_trained,
     train_tokenizer,
 )
-from kseq2seq.vocabulary import FIRST_TOKEN, UNK, Token, Vocabulary
+from kseq2seq.vocabulary import FIRST_TOKEN, Token, Vocabulary
 
 _TOKEN_TYPES = {"text": {str}, "tokens": {str, int}, "integers": {int}}
 _WIDEST = 100_000
 """Integers in a row of a model file at most."""
 
 
-class SequenceCodec:
-    """The sequences of one side, source or target: their kind, tokens and ids.
+class SequenceCodec(SequencesToIds):
+    """The sequences of one side: what `fit` learns of them, and ids to answers.
 
-    Parameters
-    ----------
-    name : str
-        What to call the sequences in errors, ``"X"`` or ``"y"``.
-    kind : {"text", "tokens", "integers"}
-    tokenizer : str, pair of functions, or Tokenizer
-        Splits texts; not used for the other kinds.
-    vocabulary : Vocabulary
-    unknown : {"unk", "error"}, default "unk"
-    width : int, optional
-        How many integers a row has, where decoded rows make an array.
-    reverse : bool, default False
-        Whether ids stand in reversed order.
-    lowercase, unicode_normalization
-        How texts are prepared; see :func:`kseq2seq.tokenizers.prepare_text`.
-    saw_empty : bool, default True
-        Whether a sequence of training was empty; kept up to date by :meth:`note_empty`.
+    Parameters are those of :class:`SequencesToIds`.
     """
-
-    def __init__(
-        self,
-        name: str,
-        kind: str,
-        tokenizer: Any,
-        vocabulary: Vocabulary,
-        *,
-        unknown: str = "unk",
-        width: int | None = None,
-        reverse: bool = False,
-        lowercase: bool = False,
-        unicode_normalization: str | None = None,
-        saw_empty: bool = True,
-    ) -> None:
-        check_choice("kind", kind, KINDS)
-        check_choice("unknown", unknown, ("unk", "error"))
-        self.name = name
-        self.kind = kind
-        self.tokenizer = tokenizer
-        self.vocabulary = vocabulary
-        self.unknown = unknown
-        self.width = width
-        self.reverse = reverse
-        self.saw_empty = saw_empty
-        self.preparation: dict[str, Any] = {
-            "lowercase": lowercase,
-            "unicode_normalization": unicode_normalization,
-        }
 
     @classmethod
     def learn(
@@ -97,13 +58,15 @@ class SequenceCodec:
         min_frequency: int = 1,
         max_size: int | None = None,
         vocabulary: Sequence[Token] | Vocabulary | None = None,
+        features: Sequence[str] | Vocabulary | None = None,
         reverse: bool = False,
         **preparation: Any,
     ) -> tuple[SequenceCodec, RaggedIds]:
         """Return a codec for the values, and the ids that it gives them.
 
         Tokens outside a vocabulary that is given are UNK, with a warning, or raise, as
-        `unknown` says. A tokenizer that is named with a size is trained on the values.
+        `unknown` says; so are features. A tokenizer that is named with a size is
+        trained on the values.
 
         Raises
         ------
@@ -112,30 +75,22 @@ class SequenceCodec:
             in the vocabulary that is given.
         """
         check_unmasked(name, values)
+        lists = None
         if is_integer_array(values):
-            kind, (numbers, tokens) = "integers", number_rows(values)
+            kind, numbered = "integers", number_rows(values)
         else:
-            sequences, kind = as_sequences(name, values)
+            alone, lists = split_features(name, values)
+            sequences, kind = as_sequences(name, alone, values)
             if kind == "text":
                 sequences = prepared(sequences, preparation)
                 if is_trained(tokenizer):
                     check_unicode(name, sequences)
                 tokenizer = train_tokenizer(tokenizer, sequences)
-            numbers, tokens = number_tokens(tokenize(sequences, kind, tokenizer))
-        _check_64_bits(name, values, numbers, tokens)
+            numbered = number_tokens(tokenize(sequences, kind, tokenizer))
+        _check_64_bits(name, values, numbered)
         given = vocabulary
         if given is None:
-            counts = np.bincount(numbers.ids, minlength=len(tokens)).tolist()
-            vocabulary = Vocabulary.from_counts(
-                dict(zip(tokens, counts, strict=True)),
-                min_frequency=min_frequency,
-                max_size=max_size,
-            )
-            if tokens and not vocabulary.tokens:
-                raise ValueError(
-                    f"min_frequency={min_frequency} leaves no token of {name}, whose "
-                    f"most frequent one comes {max(counts)} times. Pass a lower one."
-                )
+            vocabulary = _learned(name, numbered, min_frequency, max_size)
         else:
             vocabulary = as_vocabulary(name, given)
         codec = cls(
@@ -144,13 +99,31 @@ class SequenceCodec:
             tokenizer,
             vocabulary,
             unknown=unknown,
-            width=int(numbers.lengths[0]) if kind == "integers" else None,
+            width=int(numbered.sequences.lengths[0]) if kind == "integers" else None,
             reverse=reverse,
             saw_empty=False,
             **preparation,
         )
-        takes = "unk" if given is None else codec._taken_in(numbers, tokens)
-        return codec, codec.note_empty(codec._ids(values, numbers, tokens, takes))
+        takes = "unk" if given is None else codec._taken_in(numbered)
+        ids = codec._ids(values, numbered, takes)
+        if lists is not None:
+            ids = ids.joined(codec._learn_features(values, lists, features))
+        elif features is not None:
+            raise ValueError(
+                f"feature_vocabulary is given, and {name} holds sequences alone. Pass "
+                "pairs (source, features), or leave it out."
+            )
+        return codec, codec.note_empty(ids)
+
+    def _learn_features(
+        self, values: Any, lists: list[list[str]], given: Any
+    ) -> RaggedIds:
+        """Take on features, those given or all that there are; return their ids."""
+        numbered = number_tokens(lists)
+        self.features = Features.learn(numbered, len(self.vocabulary), given)
+        known = set(numbered.tokens) & set(self.features.vocabulary)
+        unknown = self.unknown if known or not numbered.tokens else "error"
+        return self.features.encode(numbered, values, unknown=unknown)
 
     def take_up(
         self,
@@ -178,13 +151,13 @@ class SequenceCodec:
         ValueError
             When y holds rows of integers, and one is new or a row is not as wide.
         """
-        numbers, tokens = self._numbered(values)
-        _check_64_bits(self.name, values, numbers, tokens)
+        numbered, features = self._numbered(values)
+        _check_64_bits(self.name, values, numbered)
         all_known = self.name == "y" and self.has_integer_tokens
         if all_known:
-            self._check_width(numbers)
+            self._check_width(numbered)
         codec = copy.copy(self)  # or a fit that fails would have changed it
-        counts = self._unknown_counts(numbers, tokens)
+        counts = numbered.unknown_counts(self.vocabulary)
         if counts and extends:
             more = Vocabulary.from_counts(counts, min_frequency=min_frequency).tokens
             everything = [*self.vocabulary.tokens, *more]
@@ -192,132 +165,40 @@ class SequenceCodec:
             codec.vocabulary = Vocabulary(everything[:largest])
         elif counts and warns and not all_known:
             warnings.warn(
-                f"{self._share(counts, numbers)} are unknown to the fitted model and "
-                "are learned as unknown. Pass extend_vocabulary=True to give them "
+                f"{numbered.share(counts, self.name)} are unknown to the fitted model "
+                "and are learned as unknown. Pass extend_vocabulary=True to give them "
                 "places in it, or fit with warm_start=False to learn anew.",
                 stacklevel=2,
             )
-        unknown = "error" if all_known else "unk"
-        return codec, codec.note_empty(codec._ids(values, numbers, tokens, unknown))
+        ids = codec._ids(values, numbered, "error" if all_known else "unk")
+        if codec.features is not None and features is not None:
+            if extends:
+                codec.features = codec.features.grown(features, codec.num_ids)
+            ids = ids.joined(codec.features.encode(features, values, unknown="unk"))
+        return codec, codec.note_empty(ids)
 
-    def _taken_in(self, numbers: RaggedIds, tokens: list[Token]) -> str:
+    def _taken_in(self, numbered: Numbered) -> str:
         """Return what becomes of tokens outside a given vocabulary: "unk" or "error".
 
         Where they are learned as unknown, a warning says so; all of them never are.
         """
-        counts = self._unknown_counts(numbers, tokens)
-        if self._unknown_in_training == "error" or len(counts) == len(tokens):
+        counts = numbered.unknown_counts(self.vocabulary)
+        if self._unknown_in_training == "error" or len(counts) == len(numbered.tokens):
             return "error"
         if counts:
             warnings.warn(
-                f"{self._share(counts, numbers)} are not in the vocabulary that is "
-                "given and are learned as unknown. Add them to it, or pass "
+                f"{numbered.share(counts, self.name)} are not in the vocabulary that "
+                "is given and are learned as unknown. Add them to it, or pass "
                 "unknown='error' to be told where they are.",
                 stacklevel=2,
             )
         return "unk"
 
-    def _unknown_counts(
-        self, numbers: RaggedIds, tokens: list[Token]
-    ) -> dict[Token, int]:
-        """Return how often each token occurs that is not in the vocabulary."""
-        occurs = np.bincount(numbers.ids, minlength=len(tokens)).tolist()
-        counts = zip(tokens, occurs, strict=True)
-        return {t: count for t, count in counts if t not in self.vocabulary}
-
-    def _share(self, counts: Mapping[Token, int], numbers: RaggedIds) -> str:
-        """Return what part of the tokens these are, and the first of them."""
-        share = sum(counts.values()) / len(numbers.ids)
-        first = ", ".join(repr(token) for token in list(counts)[:3])
-        return f"{share:.1%} of the tokens of {self.name}, such as {first},"
-
-    @property
-    def _unknown_in_training(self) -> str:
-        """What becomes of tokens outside the vocabulary; none is an integer answer."""
-        is_integer_answer = self.name == "y" and self.has_integer_tokens
-        return "error" if is_integer_answer else self.unknown
-
     def note_empty(self, trained: RaggedIds) -> RaggedIds:
-        """Note whether a sequence that is trained on is empty; return the same."""
-        self.saw_empty = self.saw_empty or bool((trained.lengths == 0).any())
+        """Note whether a sequence that is trained on has no token; return the same."""
+        lengths = self.without_features(trained).lengths
+        self.saw_empty = self.saw_empty or bool((lengths == 0).any())
         return trained
-
-    def sequences(self, values: Any) -> list[Any]:
-        """Return the sequences as strings, prepared, or as token lists.
-
-        Raises
-        ------
-        TypeError
-            When the values are of another kind than those that were learned.
-        """
-        sequences, kind = as_sequences(self.name, values)
-        if (kind == "text") != (self.kind == "text"):
-            raise TypeError(
-                f"{self.name} held {KINDS[self.kind]} when the model was fitted; got "
-                f"{KINDS[kind]}: {shown(sequences[0])}."
-            )
-        learned = {type(token) for token in self.vocabulary.tokens[:1]}
-        for i, sequence in enumerate(sequences):
-            if learned and sequence and type(sequence[0]) not in learned:
-                raise TypeError(
-                    f"{self.name} held tokens of type {learned.pop().__name__} when "
-                    f"the model was fitted; {place(self.name, i, values)} is "
-                    f"{shown(sequence)}."
-                )
-        return prepared(sequences, self.preparation) if kind == "text" else sequences
-
-    def tokens(self, values: Any) -> list[list[Token]]:
-        """Return the tokens of each sequence, which must be as for `sequences`."""
-        return list(tokenize(self.sequences(values), self.kind, self.tokenizer))
-
-    def encode(self, values: Any, *, unknown: str | None = None) -> RaggedIds:
-        """Return the ids of each sequence.
-
-        Unknown tokens become UNK, or raise an error, as `unknown` says; when it is
-        None, as the codec's own `unknown` says.
-        """
-        return self._ids(values, *self._numbered(values), unknown or self.unknown)
-
-    def encode_streamed(self, values: Any) -> RaggedIds:
-        """Return the ids of more sequences to train on, of the learned width."""
-        numbers, tokens = self._numbered(values)
-        self._check_width(numbers)
-        return self._ids(values, numbers, tokens, self._unknown_in_training)
-
-    def _check_width(self, numbers: RaggedIds) -> None:
-        """Raise unless rows of integers are as wide as those that were learned."""
-        others = np.flatnonzero(numbers.lengths != self.width)
-        if self.width is not None and len(others):
-            i = int(others[0])
-            raise ValueError(
-                f"the rows of {self.name} were {self.width} wide at first; "
-                f"{self.name}[{i}] has {numbers.lengths[i]} integers."
-            )
-
-    def _numbered(self, values: Any) -> tuple[RaggedIds, list[Token]]:
-        """Return sequences of numbers for tokens, and the token of each number."""
-        check_unmasked(self.name, values)
-        if self.has_integer_tokens and is_integer_array(values):
-            return number_rows(values)
-        sequences = self.sequences(values)
-        return number_tokens(tokenize(sequences, self.kind, self.tokenizer))
-
-    def _ids(
-        self, values: Any, numbers: RaggedIds, tokens: list[Token], unknown: str
-    ) -> RaggedIds:
-        """Return the ids of numbered tokens, which are those of the values."""
-        ids = np.array(self.vocabulary.encode(tokens), dtype=np.int32)[numbers.ids]
-        if unknown == "error" and UNK in ids:
-            row = _row_of(numbers, int(np.argmax(ids == UNK)))
-            try:
-                self.vocabulary.encode(
-                    [tokens[n] for n in numbers[row]], unknown="error"
-                )
-            except ValueError as error:
-                where = place(self.name, row, values)
-                raise ValueError(f"{where}: {error}") from None
-        encoded = RaggedIds(ids, numbers.lengths)
-        return encoded.backwards() if self.reverse else encoded
 
     def decode(
         self,
@@ -342,29 +223,10 @@ class SequenceCodec:
         decode = get_tokenizer(self.tokenizer).decode
         return [join(decode, [str(t) for t in tokens]) for tokens in token_lists]
 
-    @property
-    def num_ids(self) -> int:
-        """How many ids there are, the four special ones included."""
-        return len(self.vocabulary)
-
-    @property
-    def kind_of_tokens(self) -> str:
-        """A name for the tokens; codecs with the same one have tokens of one kind."""
-        if self.kind != "text":
-            return "integers" if self.has_integer_tokens else "strings"
-        if isinstance(self.tokenizer, str):
-            return f"{self.tokenizer!r} tokens"
-        model = getattr(self.tokenizer, "model", self.tokenizer)
-        return f"{type(model).__name__} tokens"
-
-    @property
-    def has_integer_tokens(self) -> bool:
-        """Whether tokens are integers, none of which can be written for UNK."""
-        return any(isinstance(token, int) for token in self.vocabulary.tokens[:1])
-
     def to_json(self) -> dict[str, Any]:
         """Return the codec as JSON values; without code, so without functions."""
         is_text = self.kind == "text"
+        features = self.features
         return {
             "kind": self.kind,
             "tokenizer": tokenizer_to_json(self.tokenizer) if is_text else None,
@@ -373,6 +235,7 @@ class SequenceCodec:
             "width": self.width,
             "reverse": self.reverse,
             "saw_empty": self.saw_empty,
+            **({} if features is None else {"features": features.to_json()}),
             **self.preparation,
         }
 
@@ -388,6 +251,7 @@ class SequenceCodec:
         kind, tokenizer, width = value["kind"], value["tokenizer"], value["width"]
         types = {type(token) for token in value["tokens"]}
         integers = [t for t in value["tokens"] if isinstance(t, int)]
+        features = value.get("features")
         fits = (
             (kind == "text") == (tokenizer is not None)
             and (kind == "integers") == (width is not None)
@@ -396,40 +260,55 @@ class SequenceCodec:
             and not (kind == "text" and integers)
             and all(abs(token) < 2**63 for token in integers)
             and (width is None or 0 < width <= _WIDEST)
+            and (features is None or name == "X")
         )
         if not fits:
             raise ValueError(
-                f"{name} of kind {kind!r:.20} cannot have these tokens, this tokenizer "
-                f"and width {width!r:.20}"
+                f"{name} of kind {kind!r:.20} cannot have these tokens, this "
+                f"tokenizer, width {width!r:.20} or features"
             )
         check_choice(
             "unicode_normalization",
             value["unicode_normalization"],
             UNICODE_NORMALIZATIONS,
         )
+        vocabulary = Vocabulary(value["tokens"])
         return cls(
             name,
             kind,
             None if tokenizer is None else tokenizer_from_json(tokenizer),
-            Vocabulary(value["tokens"]),
+            vocabulary,
             unknown=value["unknown"],
             width=width,
             reverse=value["reverse"],
+            features=None
+            if features is None
+            else Features.from_json(features, len(vocabulary)),
             lowercase=value["lowercase"],
             unicode_normalization=value["unicode_normalization"],
             saw_empty=value.get("saw_empty", True),  # the first files did not say
         )
 
 
-def _check_64_bits(
-    name: str, values: Any, numbers: RaggedIds, tokens: list[Token]
-) -> None:
+def _learned(
+    name: str, numbered: Numbered, min_frequency: int, max_size: int | None
+) -> Vocabulary:
+    """Return the vocabulary of the tokens that there are; raise if none is left."""
+    counts = numbered.counts()
+    vocabulary = Vocabulary.from_counts(
+        counts, min_frequency=min_frequency, max_size=max_size
+    )
+    if counts and not vocabulary.tokens:
+        raise ValueError(
+            f"min_frequency={min_frequency} leaves no token of {name}, whose most "
+            f"frequent one comes {max(counts.values())} times. Pass a lower one."
+        )
+    return vocabulary
+
+
+def _check_64_bits(name: str, values: Any, numbered: Numbered) -> None:
     """Raise for a token that is a larger integer than arrays of answers can hold."""
-    if (token := too_wide(tokens)) is not None:
-        row = _row_of(numbers, int(np.argmax(numbers.ids == tokens.index(token))))
+    if (token := too_wide(numbered.tokens)) is not None:
+        number = numbered.tokens.index(token)
+        row = numbered.row_of(int(np.argmax(numbered.sequences.ids == number)))
         raise ValueError(f"{place(name, row, values)} holds {wide_integer(token)}")
-
-
-def _row_of(numbers: RaggedIds, position: int) -> int:
-    """Return in which sequence the token at a position of all tokens is."""
-    return int(np.searchsorted(numbers.starts, position, side="right")) - 1

@@ -23,7 +23,7 @@ KINDS = {
 """The kinds of sequences, and what messages call them."""
 
 
-def as_sequences(name: str, values: Any) -> tuple[list[Any], str]:
+def as_sequences(name: str, values: Any, origin: Any = None) -> tuple[list[Any], str]:
     """Return the sequences as a list, and their kind.
 
     Parameters
@@ -32,6 +32,8 @@ def as_sequences(name: str, values: Any) -> tuple[list[Any], str]:
         What to call the values in an error.
     values : iterable of str, iterable of token lists, or integers ``(n, len)``
         Bytes are UTF-8; an eager tensor stands for what it holds.
+    origin : object, optional
+        What the values are a part of; its rows name places in errors.
 
     Returns
     -------
@@ -59,7 +61,8 @@ def as_sequences(name: str, values: Any) -> tuple[list[Any], str]:
             f"{name} must hold strings, token lists or rows of integers; got "
             f"{shown(values)}, a table. Pass one of its columns: {name}[column]."
         )
-    sequences = [_as_sequence(name, i, v, values) for i, v in enumerate(values)]
+    origin = values if origin is None else origin
+    sequences = [_as_sequence(name, i, v, origin) for i, v in enumerate(values)]
     if not sequences:
         raise ValueError(f"{name} is empty; expected at least one sequence.")
     kinds = [_kind(sequence) for sequence in sequences]
@@ -69,8 +72,8 @@ def as_sequences(name: str, values: Any) -> tuple[list[Any], str]:
         if other not in (kind, "empty") or (other == "empty" and kind == "text"):
             first = kinds.index(kind)
             raise TypeError(
-                f"{name} must hold one kind of sequence; {place(name, first, values)} "
-                f"is {shown(sequences[first])} and {place(name, i, values)} is "
+                f"{name} must hold one kind of sequence; {place(name, first, origin)} "
+                f"is {shown(sequences[first])} and {place(name, i, origin)} is "
                 f"{shown(sequences[i])}."
             )
     if kind == "integers" and len({len(sequence) for sequence in sequences}) > 1:

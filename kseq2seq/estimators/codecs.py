@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from kseq2seq.arguments import shown, written
-from kseq2seq.codec import KINDS, SequenceCodec, as_sequences
+from kseq2seq.codec import (
+    KINDS,
+    SequenceCodec,
+    as_sequences,
+    split_features,
+    with_features,
+)
 from kseq2seq.estimators.settings import SourceSettings, TargetSettings
 from kseq2seq.ragged import RaggedIds
 from kseq2seq.tokenizers import is_trained
@@ -35,6 +43,7 @@ def source_ids(
         min_frequency=settings.min_frequency,
         max_size=settings.max_size,
         vocabulary=settings.source_vocabulary,
+        features=settings.feature_vocabulary,
         reverse=reverse,
         lowercase=settings.lowercase,
         unicode_normalization=settings.unicode_normalization,
@@ -75,8 +84,13 @@ def _growth(settings: SourceSettings, *, continues: bool) -> dict[str, Any]:
 
 
 def shared_ids(settings: TargetSettings, X: Any, y: Any) -> list[Encoded]:
-    """Return new codecs of one vocabulary, and the ids of each side."""
-    (sources, kind), (targets, other) = as_sequences("X", X), as_sequences("y", y)
+    """Return new codecs of one vocabulary, and the ids of each side.
+
+    Features are of the sources alone.
+    """
+    (alone, lists), (answers, _) = split_features("X", X), split_features("y", y)
+    sources, kind = as_sequences("X", alone, X)
+    targets, other = as_sequences("y", answers, y)
     mixed = _have_integers(sources) != _have_integers(targets)
     if kind != other or kind == "integers" or mixed:
         raise TypeError(
@@ -84,11 +98,13 @@ def shared_ids(settings: TargetSettings, X: Any, y: Any) -> list[Encoded]:
             f"kind, on both sides; got {KINDS[kind]} in X and {KINDS[other]} in "
             f"y, such as {shown(sources[0])} and {shown(targets[0])}."
         )
-    both, _ = source_ids(settings, sources + targets)
+    nothing = None if lists is None else [*lists, *([] for _ in targets)]
+    both, _ = source_ids(settings, with_features(sources + targets, nothing))
     encoded = []
-    for name, values in (("X", sources), ("y", targets)):
+    for name, values in (("X", with_features(sources, lists)), ("y", targets)):
         codec = copy.copy(both)
         codec.name, codec.reverse = name, name == "X" and settings.reverse_source
+        codec.features = both.features if name == "X" else None
         codec.saw_empty = False
         ids = codec.note_empty(codec.encode(values, unknown="unk"))
         encoded.append((codec, ids))
@@ -115,6 +131,30 @@ def check_shared_vocabulary(settings: TargetSettings) -> None:
                 f"{name} is given, and shared_vocabulary=True learns one for both "
                 "sides. Leave one of the two out."
             )
+
+
+def check_source_embedding(settings: Mapping[str, Any], source: SequenceCodec) -> None:
+    """Raise unless rows of embeddings that are given are there for features, too."""
+    embedding = settings["source_embedding"]
+    if source.features is None or not isinstance(embedding, np.ndarray):
+        return
+    if len(embedding) != source.num_ids:
+        raise ValueError(
+            f"source_embedding must have {source.num_ids} rows: 4 for PAD, UNK, START "
+            f"and END, {len(source.vocabulary.tokens)} for the tokens of X, 1 for an "
+            f"unknown feature and {len(source.features.ids) - 1} for the features; got "
+            f"{len(embedding)}. Pass source_vocabulary and feature_vocabulary, whose "
+            "order that of the rows is then."
+        )
+
+
+def check_given_features(settings: SourceSettings, X: Any) -> None:
+    """Raise where sources of a stream have features, and these are not given."""
+    if settings.feature_vocabulary is None and split_features("X", X)[1] is not None:
+        raise ValueError(
+            "a stream does not tell all its features: pass feature_vocabulary, a list "
+            "of them."
+        )
 
 
 def check_given_vocabularies(settings: TargetSettings) -> None:

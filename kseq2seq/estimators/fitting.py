@@ -32,6 +32,7 @@ from kseq2seq.declarations import checked
 from kseq2seq.estimators.base import SequenceEstimator
 from kseq2seq.estimators.checkpoint_file import Checkpoint
 from kseq2seq.estimators.checkpoint_lock import CheckpointLock
+from kseq2seq.estimators.codecs import check_source_embedding
 from kseq2seq.estimators.examples import (
     Examples,
     FitData,
@@ -139,6 +140,7 @@ def _fit(
         else:
             task = _read_examples(estimator, data, known, trainer, rng)
         trainer.check_tol(task.target.num_ids)
+        check_source_embedding(estimator._model_settings(), task.source)
         estimator._check_task(task, settings)
         if file is not None:
             file.check_data(task)
@@ -295,7 +297,8 @@ def _take_models(
 def _grow(estimator: SequenceEstimator, rng: np.random.Generator) -> None:
     """Build models for vocabularies that have grown, and keep all that was learned.
 
-    New tokens have the last ids, so what was learned stands first along each axis.
+    New tokens and features have the last ids, so what was learned stands first along
+    each axis.
     """
     learned, frozen = estimator._network.get_weights(), frozen_in(estimator._models)
     estimator._adopt(estimator._build(rng))

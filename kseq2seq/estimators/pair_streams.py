@@ -14,7 +14,11 @@ from kseq2seq.arguments import is_pair, shown
 from kseq2seq.batching.stream import check_steps
 from kseq2seq.codec import SequenceCodec, without_tensor
 from kseq2seq.datasets.pairs import Pairs
-from kseq2seq.estimators.codecs import Encoded, check_given_vocabularies
+from kseq2seq.estimators.codecs import (
+    Encoded,
+    check_given_features,
+    check_given_vocabularies,
+)
 from kseq2seq.estimators.examples import Examples, FitData, StreamedExamples, Task
 from kseq2seq.estimators.fitting import encode_validation
 from kseq2seq.estimators.settings import Seq2SeqSettings
@@ -56,6 +60,8 @@ def read_stream(
     _check_stream(settings, data, is_new=is_new)
     stream = PairStream(data.X, settings.batch_size, data.steps_per_epoch)
     X, y = stream.first
+    if is_new:
+        check_given_features(settings, X)
     (source, _), (target, targets) = encode(
         FitData(X, y, continues=data.continues), known
     )
@@ -107,9 +113,11 @@ def encoded_stream(
 ) -> Iterator[tuple[RaggedIds, RaggedIds]]:
     """Yield the stream's batches as ids; say which batch holds what is wrong."""
     told: set[str] = set()
+    features: set[str] = set()
     for number, (X, y) in enumerate(stream, 1):
         try:
-            sources, targets = source.encode_streamed(X), target.encode_streamed(y)
+            sources = source.encode_streamed(X, told=features)
+            targets = target.encode_streamed(y)
             for name, ids in (("X", sources), ("y", targets)):
                 if UNK in ids.ids and name not in told:
                     told.add(name)

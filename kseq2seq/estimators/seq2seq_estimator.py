@@ -95,6 +95,7 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
 
     models_: Seq2SeqModels
     source_vocabulary_: Vocabulary
+    feature_ids_: dict[str, int] | None
     target_vocabulary_: Vocabulary
     max_length_: int
     _target: SequenceCodec
@@ -307,6 +308,7 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
         self.models_ = models
         self.source_vocabulary_ = self._source.vocabulary
         self.target_vocabulary_ = self._target.vocabulary
+        self.feature_ids_ = self._source.feature_ids
         self.source_tokenizer_ = self._source.tokenizer
         self.target_tokenizer_ = self._target.tokenizer
         self._answerer = Answerer(

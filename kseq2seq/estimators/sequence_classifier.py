@@ -73,6 +73,7 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, SequenceEstimator)
     model_: keras.Model
     classes_: np.ndarray
     source_vocabulary_: Vocabulary
+    feature_ids_: dict[str, int] | None
     _target: LabelCodec
     _probability_model: keras.Model
 
@@ -284,6 +285,7 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, SequenceEstimator)
         self.model_ = models
         self.classes_ = self._target.classes
         self.source_vocabulary_ = self._source.vocabulary
+        self.feature_ids_ = self._source.feature_ids
         probabilities = keras.layers.Softmax(dtype="float32")(models.output)
         self._probability_model = keras.Model(
             models.inputs[0], {"probabilities": probabilities}

@@ -42,7 +42,7 @@ def tell_of_series(
 
 def _integers(codec: SequenceCodec, ids: RaggedIds) -> np.ndarray:
     """Return the integers of a side, ``(n, width)`` float64; none if one is unknown."""
-    width = codec.width or 0
+    width, ids = codec.width or 0, codec.without_features(ids)
     if UNK in ids.ids:
         return np.zeros((0, width))
     integers = np.array(codec.vocabulary.tokens, dtype=np.float64)

@@ -80,13 +80,21 @@ class SourceSettings:
         default=None,
         from_files=False,
     )
+    feature_vocabulary: Sequence[str] | Vocabulary | None = setting(
+        "list of str",
+        """The features, given up front, where X holds pairs (source, features); one
+        that is not among them is treated as `unknown` says. All features of training
+        when None, however rare they are, which a stream does not allow.""",
+        default=None,
+        from_files=False,
+    )
 
     extend_vocabulary: bool = setting(
         "bool",
         """Whether a fit that continues with a fitted model (`warm_start`,
-        `partial_fit`) gives places to tokens that are new, in vocabularies, embeddings
-        and logits; what was learned stays. Else they are unknown. Not for a stream, nor
-        for rows of embeddings that were given.""",
+        `partial_fit`) gives places to tokens and features that are new, in
+        vocabularies, embeddings and logits; what was learned stays. Else they are
+        unknown. Not for a stream, nor for rows of embeddings that were given.""",
         check_flag,
         default=False,
     )
