@@ -105,7 +105,7 @@ def test_help_loads_no_backend():
 def test_train_has_an_option_for_every_parameter(run):
     shown = run("train", "--help")
     names = set(inspect.signature(Seq2SeqEstimator).parameters)
-    vocabularies = {"source_vocabulary", "target_vocabulary"}
+    vocabularies = {f"{of}_vocabulary" for of in ("source", "target", "feature")}
     python_only = {"callbacks", "loss", "metrics", "verbose", "warm_start"}
     for name in names - vocabularies - python_only:
         # long options are cut at the terminal's width

@@ -33,7 +33,7 @@ def leave_out_other_search(estimator: Any, **given: Any) -> None:
 
 
 def answers_of(
-    estimator: Any, X: Iterator[str], n_best: int | None = None
+    estimator: Any, X: Iterator[Any], n_best: int | None = None
 ) -> Iterator[list[Hypothesis]]:
     """Yield the answers to each source, one or the best ones, as sources come."""
     if is_classifier(estimator):
@@ -45,7 +45,7 @@ def answers_of(
     return estimator.predict_n_best(X, n_best)
 
 
-def best_classes(classifier: Any, X: list[str], n: int = 1) -> list[list[Hypothesis]]:
+def best_classes(classifier: Any, X: list[Any], n: int = 1) -> list[list[Hypothesis]]:
     """Return the n most probable classes of each source; scores are log-probabilities.
 
     A class is a string, a number or a flag, as Python has it.

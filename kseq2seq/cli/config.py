@@ -27,7 +27,7 @@ _NAMES = {
     NoneType: repr(NONE),
 }
 NOT_IN_CONFIGS = (
-    *("source_vocabulary", "target_vocabulary"),
+    *("source_vocabulary", "target_vocabulary", "feature_vocabulary"),
     *("callbacks", "loss", "metrics", "verbose", "warm_start"),
 )
 """The parameters that are declared to be no options.

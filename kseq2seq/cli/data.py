@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -12,7 +13,7 @@ import typer
 
 from kseq2seq.arguments import check_whole
 from kseq2seq.datasets.columns import Columns, has_header
-from kseq2seq.datasets.pairs import Pairs
+from kseq2seq.datasets.pairs import Pairs, Source
 
 if TYPE_CHECKING:
     from kseq2seq.tokenizers import Tokenizer
@@ -34,17 +35,49 @@ def check_file(path: Path) -> None:
         raise IsADirectoryError(f"{path} is a folder; expected a file.")
 
 
-def parse_columns(text: str, *, fewest: int = 2) -> Columns:
-    """Return the columns that an option names, one or two, numbers as such."""
+def parse_columns(text: str, *forms: str, features: str | None = None) -> Columns:
+    """Return the columns that an option names, numbers as such.
+
+    Parameters
+    ----------
+    text : str
+        The option.
+    *forms : str
+        What it may name, as ``"SOURCE,TARGET"``; with a column of features only where
+        the option `features` is given.
+    features : str, optional
+    """
     parts = [part.strip() for part in text.split(",")]
     columns = [int(part) if part.isdecimal() else part for part in parts]
-    if not fewest <= len(columns) <= 2 or {0, ""} & {*columns}:
-        expected = "SOURCE,TARGET" if fewest == 2 else "SOURCE"
+    taken = [form for form in forms if ("FEATURES" in form) == (features is not None)]
+    if {0, ""} & {*columns} or len(columns) not in _numbers_of_columns(taken):
+        others = set(_numbers_of_columns(forms)) - set(_numbers_of_columns(taken))
+        hint = ""
+        if features is None and len(columns) in others:
+            hint = " Of a column of features say what separates them (--features ';')."
         raise ValueError(
-            f"--columns must be {expected}, by number from 1 or by name in the header; "
-            f"got {text!r}."
+            f"--columns must be {taken[0]}{' with --features' * (features is not None)}"
+            f", by number from 1 or by name in the header; got {text!r}.{hint}"
         )
     return columns
+
+
+def _numbers_of_columns(forms: Sequence[str]) -> list[int]:
+    return [1 + form.count(",") for form in forms]
+
+
+def as_text(source: Source) -> str:
+    """Return a source as a line shows it, its features in brackets."""
+    if isinstance(source, str):
+        return source
+    text, features = source
+    return " ".join([text, *map("[{}]".format, features)])
+
+
+def check_separator(features: str | None) -> None:
+    """Raise for an option that separates nothing."""
+    if features == "":
+        raise ValueError("--features must be what separates features, such as ';'.")
 
 
 @dataclass(frozen=True)
@@ -58,6 +91,8 @@ class PairFiles:
         What the options of these files begin with, ``"validation"`` or nothing.
     columns : str, optional
         Those of the one file, as the option has them.
+    features : str, optional
+        What separates features in a column of the one file.
     """
 
     pairs: Path | None
@@ -65,6 +100,7 @@ class PairFiles:
     target: Path | None
     prefix: str = ""
     columns: str | None = None
+    features: str | None = None
 
     @property
     def is_given(self) -> bool:
@@ -82,9 +118,11 @@ class PairFiles:
         if (self.pairs is None) == (self.source is None):
             came = "both" if self.pairs else "neither"
             raise ValueError(f"expected pairs as {one}, or as {both}; got {came}.")
-        if self._columns and self.pairs is None:
+        check_separator(self.features)
+        if self.pairs is None and (self._columns or self.features is not None):
+            option = "--columns" if self._columns else "--features"
             raise ValueError(
-                f"--columns is for pairs as {one}; got {both}. Leave it out."
+                f"{option} is for pairs as {one}; got {both}. Leave it out."
             )
         for path in (self.pairs, self.source, self.target):
             if path is not None:
@@ -97,7 +135,10 @@ class PairFiles:
 
     @property
     def _columns(self) -> Columns | None:
-        return None if self.columns is None else parse_columns(self.columns)
+        if self.columns is None:
+            return None
+        forms = "SOURCE,TARGET", "SOURCE,TARGET,FEATURES"
+        return parse_columns(self.columns, *forms, features=self.features)
 
     def load(self) -> Pairs:
         """Return sources and targets, at least one of each."""
@@ -105,7 +146,7 @@ class PairFiles:
 
         self.check()
         files = [f for f in (self.pairs, self.source, self.target) if f is not None]
-        X, y = load_pairs(*files, columns=self._columns)
+        X, y = load_pairs(*files, columns=self._columns, features=self.features)
         if not X:
             raise ValueError(f"{files[0]} is empty; expected at least one pair.")
         return X, y
@@ -113,19 +154,24 @@ class PairFiles:
     def load_filled(self) -> Pairs:
         """Return the pairs with text on both sides, and say how many have not."""
         X, y = self.load()
-        kept = [row for row in range(len(X)) if X[row] and y[row]]
+        kept = [row for row in range(len(X)) if _text_of(X[row]) and y[row]]
         if not kept:
             raise ValueError(
                 f"{self.place(0)}: every pair is empty on one side; expected text on "
                 "both. Are these the right files?"
             )
         if len(kept) < len(X):
-            first = next(row for row in range(len(X)) if not (X[row] and y[row]))
+            first = min({*range(len(X))} - {*kept})
             typer.echo(
                 f"{_pairs(len(X) - len(kept))} with an empty side (the first: "
                 f"{self.place(first)}): dropped"
             )
         return [X[row] for row in kept], [y[row] for row in kept]
+
+
+def _text_of(source: Source) -> str:
+    """Return a source without its features."""
+    return source if isinstance(source, str) else source[0]
 
 
 @dataclass(frozen=True)
@@ -144,10 +190,12 @@ class Limit:
         if self.most is not None:
             check_whole(f"max_{self.side}_length", self.most)
 
-    def cut(self, text: str) -> str:
-        """Return the text, no longer than the limit."""
+    def cut(self, text: Source) -> Source:
+        """Return the text, no longer than the limit; its features stay."""
         if self.most is None:
             return text
+        if not isinstance(text, str):
+            return (str(self.cut(text[0])), text[1])
         split = self._split
         tokens = split.encode(text)
         return text if len(tokens) <= self.most else split.decode(tokens[: self.most])
@@ -169,7 +217,7 @@ def limit_lengths(
 ) -> Pairs:
     """Cut or drop pairs over the limits and say how many, or raise for the first."""
     (X, y), (source, target) = pairs, limits
-    cut_X, cut_y = [source.cut(text) for text in X], [target.cut(text) for text in y]
+    cut_X, cut_y = [source.cut(text) for text in X], [str(target.cut(t)) for t in y]
     over = [
         row for row in range(len(X)) if (X[row], y[row]) != (cut_X[row], cut_y[row])
     ]
@@ -179,8 +227,8 @@ def limit_lengths(
     counted = f"{_pairs(len(over))} with {said}"
     if too_long is TooLong.error:
         raise ValueError(
-            f"{counted}; the first: {X[over[0]][:60]!r}. Pass --too-long drop or cut, "
-            "or a higher limit."
+            f"{counted}; the first: {_text_of(X[over[0]])[:60]!r}. Pass --too-long "
+            "drop or cut, or a higher limit."
         )
     if too_long is TooLong.drop and len(over) == len(X):
         raise ValueError(f"no pair is left: {counted}. Pass a higher limit.")

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from kseq2seq.cli.data import PairFiles
+from kseq2seq.cli.data import PairFiles, as_text
 from kseq2seq.cli.models import is_classifier, load_text_model
 from kseq2seq.cli.options import (
     BeamSize,
     Columns,
+    Features,
     Json,
     LengthPenalty,
     ModelFile,
@@ -35,6 +36,7 @@ def evaluate(
     source: Source = None,
     target: Target = None,
     columns: Columns = None,
+    features: Features = None,
     errors: Annotated[
         Path | None,
         typer.Option(
@@ -56,9 +58,10 @@ def evaluate(
 
     if errors is not None:
         check_can_write(errors, overwrite=overwrite, name="--errors")
-    X, y = PairFiles(pairs, source, target, columns=columns).load()
+    files = PairFiles(pairs, source, target, columns=columns, features=features)
+    X, y = files.load()
     estimator = load_text_model(
-        model, beam_size=beam_size, length_penalty=length_penalty
+        model, features=features, beam_size=beam_size, length_penalty=length_penalty
     )
     from kseq2seq.cli.answers import best_classes
 
@@ -136,6 +139,7 @@ class Mistake(NamedTuple):
     Attributes
     ----------
     source, expected, got : str
+        Of a source with features, these stand after it, in brackets.
     score : float
     edits : int
         Between the tokens of sequences; 1 between classes.
@@ -154,7 +158,7 @@ class Mistake(NamedTuple):
 
 
 def _mistakes(
-    estimator: Any, X: list[str], y: list[str], found: Sequence[Hypothesis]
+    estimator: Any, X: list[Any], y: list[str], found: Sequence[Hypothesis]
 ) -> list[Mistake]:
     """Return the wrong answers, the worst first."""
     wrong = []
@@ -167,7 +171,7 @@ def _mistakes(
             judged = estimator.judge([expected], [got], [*judged])
         if not judged["exact_match"]:
             edits = int(judged["edit_distance"])
-            wrong.append(Mistake(source, expected, got, score, edits))
+            wrong.append(Mistake(as_text(source), expected, got, score, edits))
     return sorted(wrong, key=lambda mistake: mistake.rank)
 
 

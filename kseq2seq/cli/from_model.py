@@ -15,7 +15,9 @@ _OF_GROWTH = ("extend_vocabulary", "max_length", "max_size", "min_frequency")
 """Parameters of the data that may change where a training goes on."""
 
 
-def fitted_estimator(path: Path, chosen: Mapping[str, Any]) -> Any:
+def fitted_estimator(
+    path: Path, chosen: Mapping[str, Any], *, features: str | None = None
+) -> Any:
     """Return the estimator of a model file, set to learn more.
 
     Parameters
@@ -23,6 +25,8 @@ def fitted_estimator(path: Path, chosen: Mapping[str, Any]) -> Any:
     path : pathlib.Path
     chosen : mapping of str to object
         The parameters that take the place of the model's.
+    features : str, optional
+        What separates features in the new pairs.
 
     Raises
     ------
@@ -30,7 +34,7 @@ def fitted_estimator(path: Path, chosen: Mapping[str, Any]) -> Any:
         When the file holds a classifier, or a model that is not of texts, or when a
         parameter would make another model of it.
     """
-    estimator = load_text_model(path)
+    estimator = load_text_model(path, features=features)
     if is_classifier(estimator):
         raise ValueError(
             f"{path} holds a {type(estimator).__name__}, which train is not for."

@@ -59,4 +59,6 @@ def _side(side: dict[str, Any]) -> str:
     tokenizer = (
         f" split by {how if isinstance(how, str) else 'subwords'}" if how else ""
     )
-    return f"{side['kind']}{tokenizer}, {len(side['tokens'])} tokens"
+    features = side.get("features")
+    beside = f", {len(features['tokens'])} features" if features else ""
+    return f"{side['kind']}{tokenizer}, {len(side['tokens'])} tokens{beside}"

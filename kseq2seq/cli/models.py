@@ -21,10 +21,11 @@ def described(model: Path) -> dict[str, Any]:
     return description
 
 
-def load_text_model(path: Path, **search: Any) -> Any:
+def load_text_model(path: Path, *, features: str | None, **search: Any) -> Any:
     """Load a model that answers text with text, or with classes.
 
-    The parameters of the search that are not None take the place of the model's.
+    The parameters of the search that are not None take the place of the model's. What
+    separates features must be given for a model that reads some, and for no other.
     """
     description = described(path)
     sides = [description[side] for side in ("source", "target") if side in description]
@@ -32,6 +33,17 @@ def load_text_model(path: Path, **search: Any) -> Any:
         raise ValueError(
             f"{path} does not answer text with text; use it from Python: "
             f"kseq2seq.load({str(path)!r})."
+        )
+    reads_features = "features" in description.get("source", {})
+    if reads_features and features is None:
+        raise ValueError(
+            f"{path} reads features beside its sources: pass --features SEPARATOR, "
+            "what separates them in their column, such as ';'."
+        )
+    if features is not None and not reads_features:
+        raise ValueError(
+            f"--features is for models that read features, and {path} reads sources "
+            "alone. Leave it out."
         )
     return load_model(path, **search)
 

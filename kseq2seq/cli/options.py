@@ -27,8 +27,17 @@ Columns = Annotated[
     str | None,
     typer.Option(
         metavar="SOURCE,TARGET",
-        help="Where a file of pairs has more columns: those of source and target, by "
-        "number from 1, or by name in its header, which is then left out.",
+        help="Where a file of pairs has more columns: those of source and target (and "
+        "features), by number from 1, or by name in its header, which is then left "
+        "out.",
+    ),
+]
+Features = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SEPARATOR",
+        help="What separates the features of a source, such as ';', in a third column "
+        "of the pairs; --columns then names three.",
     ),
 ]
 BeamSize = Annotated[

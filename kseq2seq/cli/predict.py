@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kseq2seq.cli.data import check_file, parse_columns
+from kseq2seq.cli.data import check_file, check_separator, parse_columns
 from kseq2seq.cli.models import load_text_model
 from kseq2seq.cli.options import BeamSize, LengthPenalty, ModelFile
+from kseq2seq.datasets.columns import Columns
+from kseq2seq.datasets.pairs import Source
 
 if TYPE_CHECKING:
     from kseq2seq.answering import Hypothesis
@@ -29,8 +31,18 @@ def predict(
         str | None,
         typer.Option(
             metavar="SOURCE",
-            help="Where the lines have columns, as pairs do: that of the source, by "
-            "number from 1, or by name in the header, which is then left out.",
+            help="Where the lines have columns, as pairs do: that of the source (and "
+            "features), by number from 1, or by name in the header, which is then left "
+            "out.",
+        ),
+    ] = None,
+    features: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SEPARATOR",
+            help="What separates the features of a source, such as ';', in a second "
+            "column. --columns then names SOURCE,FEATURES, or those of pairs, "
+            "SOURCE,TARGET,FEATURES.",
         ),
     ] = None,
     n_best: Annotated[
@@ -69,7 +81,8 @@ def predict(
     With --n-best and --scores a line is NUMBER, SCORE and ANSWER, a TAB between them.
     Lines with a TAB are refused, unless --columns is given or training had them.
     """
-    column = None if columns is None else parse_columns(columns, fewest=1)[0]
+    check_separator(features)
+    chosen = None if columns is None else _columns(columns, features)
     if file is not None:  # before a backend is loaded
         check_file(file)
     if n_best is not None and temperature is not None:
@@ -82,12 +95,13 @@ def predict(
         "beam_size": beam_size,
         "length_penalty": length_penalty,
     }
-    estimator = load_text_model(model, **given)
+    estimator = load_text_model(model, features=features, **given)
     from kseq2seq.cli.answers import answers_of, leave_out_other_search
 
     leave_out_other_search(estimator, **given, n_best=n_best)
     takes_tabs = any("\t" in token for token in estimator.source_vocabulary_.tokens)
-    sources, asked = tee(_read_sources(file, column, takes_tabs=takes_tabs))
+    read = _read_sources(file, chosen, features, takes_tabs=takes_tabs)
+    sources, asked = tee(read)
     found = answers_of(estimator, asked, n_best)
     for number, answers, source in zip(count(1), found, sources, strict=False):
         if json_lines:
@@ -98,11 +112,28 @@ def predict(
             typer.echo("\t".join([*parts, _one_line(answer)]))
 
 
+def _columns(text: str, features: str | None) -> Columns:
+    """Return the column of the source and, with features, theirs."""
+    forms = "SOURCE", "SOURCE,TARGET", "SOURCE,FEATURES", "SOURCE,TARGET,FEATURES"
+    source, *others = parse_columns(text, *forms, features=features)
+    return [source] if features is None else [source, others[-1]]
+
+
 def _read_sources(
-    file: Path | None, column: int | str | None, *, takes_tabs: bool
-) -> Iterator[str]:
-    """Yield the sources of a file, or of standard input."""
-    from kseq2seq.datasets import decode_lines, read_lines, take_columns
+    file: Path | None,
+    columns: Columns | None,
+    features: str | None,
+    *,
+    takes_tabs: bool,
+) -> Iterator[Source]:
+    """Yield the sources of a file, or of standard input, with features if asked."""
+    from kseq2seq.datasets import (
+        decode_lines,
+        exact_columns,
+        read_lines,
+        take_columns,
+        take_features,
+    )
 
     if file is None:
         name = "standard input"
@@ -110,8 +141,13 @@ def _read_sources(
     else:
         name = str(file)
         lines = read_lines(file, strip=False)
-    if column is not None:
-        return (source for (source,) in take_columns(lines, [column], name))
+    if features is not None:
+        if columns is None:
+            lines = exact_columns(lines, "source TAB features", name)
+        taken = take_columns(lines, columns or [1, 2], name)
+        return ((source, take_features(text, features)) for source, text in taken)
+    if columns is not None:
+        return (source for (source,) in take_columns(lines, columns, name))
     return _whole_lines(lines, name, takes_tabs=takes_tabs)
 
 
@@ -127,12 +163,15 @@ def _whole_lines(lines: Iterable[str], name: str, *, takes_tabs: bool) -> Iterat
         yield line.strip()
 
 
-def _as_json(source: str, answers: list[Hypothesis], *, several: bool) -> str:
+def _as_json(source: Source, answers: list[Hypothesis], *, several: bool) -> str:
     listed: list[dict[str, Any]] = [
         {"answer": answer, "score": round(score, 6)} for answer, score in answers
     ]
     found: dict[str, Any] = {"answers": listed} if several else listed[0]
-    return json.dumps({"source": source, **found}, ensure_ascii=False)
+    asked: dict[str, Any] = {"source": source}
+    if not isinstance(source, str):
+        asked = dict(zip(("source", "features"), source, strict=True))
+    return json.dumps({**asked, **found}, ensure_ascii=False)
 
 
 def _one_line(answer: Any) -> str:

@@ -13,7 +13,15 @@ import typer
 from kseq2seq.cli.data import Limit, PairFiles, TooLong, limit_lengths
 from kseq2seq.cli.evaluate import judge_answers
 from kseq2seq.cli.from_model import fitted_estimator
-from kseq2seq.cli.options import Columns, Json, Overwrite, PairsFile, Source, Target
+from kseq2seq.cli.options import (
+    Columns,
+    Features,
+    Json,
+    Overwrite,
+    PairsFile,
+    Source,
+    Target,
+)
 from kseq2seq.datasets.pairs import Pairs
 
 _INTERRUPTED = 130
@@ -27,6 +35,7 @@ def train(
     source: Source = None,
     target: Target = None,
     columns: Columns = None,
+    features: Features = None,
     validation: Annotated[
         Path | None,
         typer.Option(
@@ -96,7 +105,7 @@ def train(
             f"--model and --checkpoint are both {model}; pass two files, as the one is "
             "written when training has ended and the other after each epoch."
         )
-    files = PairFiles(pairs, source, target, columns=columns)
+    files = PairFiles(pairs, source, target, columns=columns, features=features)
     files.check()
     validation_data = _load_validation(
         PairFiles(
@@ -105,9 +114,10 @@ def train(
             validation_target,
             "validation",
             columns=columns if validation else None,
+            features=features if validation else None,
         )
     )
-    estimator = _estimator(parameters, chosen, from_model)
+    estimator = _estimator(parameters, chosen, from_model, features)
     limits = (
         Limit("source", max_source_length, estimator.source_tokenizer),
         Limit("target", max_target_length, estimator.target_tokenizer),
@@ -145,11 +155,15 @@ def _load_validation(files: PairFiles) -> Pairs | None:
 
 
 def _estimator(
-    parameters: dict[str, Any], chosen: Collection[str], from_model: Path | None
+    parameters: dict[str, Any],
+    chosen: Collection[str],
+    from_model: Path | None,
+    features: str | None,
 ) -> Any:
     """Return what is to be fitted: a new estimator, or one that a file holds."""
     if from_model is not None:
-        return fitted_estimator(from_model, {n: parameters[n] for n in chosen})
+        own = {name: parameters[name] for name in chosen}
+        return fitted_estimator(from_model, own, features=features)
     from kseq2seq.estimators import Seq2SeqEstimator
 
     return Seq2SeqEstimator(**parameters)
@@ -171,7 +185,7 @@ def _is_unfinished(estimator: Any, checkpoint: Path) -> bool:
 
 def _fit(
     estimator: Any,
-    X: list[str],
+    X: list[Any],
     y: list[str],
     validation_data: Pairs | None,
     checkpoint: Path | None,
@@ -203,7 +217,7 @@ def _metrics(early_stopping_metric: str) -> list[str]:
     return list(dict.fromkeys([*names, *([early_stopping_metric] if known else [])]))
 
 
-def timed_fit(estimator: Any, X: list[str], y: list[str], **options: Any) -> float:
+def timed_fit(estimator: Any, X: list[Any], y: list[str], **options: Any) -> float:
     """Fit, and return the seconds that it took."""
     start = time.perf_counter()
     estimator.fit(X, y, **options)

@@ -5,8 +5,10 @@ from kseq2seq.datasets.arithmetic import OPERATORS, make_arithmetic
 from kseq2seq.datasets.columns import (
     Columns,
     check_columns,
+    exact_columns,
     has_header,
     take_columns,
+    take_features,
 )
 from kseq2seq.datasets.dates import FIRST_DATE, LAST_DATE, make_dates
 from kseq2seq.datasets.echo import make_echo
@@ -23,6 +25,7 @@ __all__ = [
     "Pairs",
     "check_columns",
     "decode_lines",
+    "exact_columns",
     "has_header",
     "load_pairs",
     "make_add_two_digits",
@@ -34,4 +37,5 @@ __all__ = [
     "read_lines",
     "stream_number_words",
     "take_columns",
+    "take_features",
 ]

@@ -83,6 +83,45 @@ def take_columns(
         yield [texts[column - 1].strip() for column in numbers]
 
 
+def exact_columns(lines: Iterable[str], expected: str, name: str) -> Iterator[str]:
+    """Yield lines that have as many TABs as what is expected of them, or raise.
+
+    Parameters
+    ----------
+    lines : iterable of str
+    expected : str
+        What a line has, as ``"source TAB target"``.
+    name : str
+        What to call the file in an error.
+    """
+    most = expected.count("TAB")
+    for number, line in enumerate(lines, 1):
+        tabs = line.count("\t")
+        if tabs != most:
+            hint = _choose(most) if tabs > most else hint_at_marks(line, number)
+            raise ValueError(
+                f"{name}, line {number}: expected {expected}; got {tabs} "
+                f"tab{'s' * (tabs != 1)} in {line[:60]!r}.{hint}"
+            )
+        yield line
+
+
+def _choose(most: int) -> str:
+    """Return what to do where there are more columns than are read."""
+    numbers = [str(number) for number in range(1, most + 2)]
+    return (
+        f" Choose those to read, such as columns=({', '.join(numbers)}) (--columns "
+        f"{','.join(numbers)}); of a third with features say what separates these "
+        "(features=';', --features ';')."
+    )
+
+
+def take_features(text: str, separator: str) -> list[str]:
+    """Return the features of a column, without spaces around them and empty ones."""
+    parts = (part.strip() for part in text.split(separator))
+    return [part for part in parts if part]
+
+
 def _number(column: int | str, header: str, place: str) -> int:
     """Return the number of a column, which may be a name of the header."""
     if not isinstance(column, str):

@@ -7,16 +7,16 @@ import os
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from kseq2seq.datasets.columns import (
     Columns,
     check_columns,
-    hint_at_marks,
+    exact_columns,
     take_columns,
+    take_features,
 )
 from kseq2seq.datasets.pairs import Pairs
-
-_CHOOSE = " Choose those of source and target, such as columns=(1, 2) (--columns 1,2)."
 
 
 def load_pairs(
@@ -24,6 +24,7 @@ def load_pairs(
     target_path: str | Path | None = None,
     *,
     columns: Columns | None = None,
+    features: str | None = None,
 ) -> Pairs:
     r"""Read pairs from a TSV file, or from two parallel files.
 
@@ -38,7 +39,10 @@ def load_pairs(
         Lines of targets, as many as there are sources.
     columns : pair of int or str, optional
         Where a TSV file has more columns: those of source and target, by number from 1,
-        or by name; with a name, the first line is the header.
+        or by name; with a name, the first line is the header. With `features` three.
+    features : str, optional
+        What separates the features of a source in a third column, such as ``";"``. The
+        sources are then pairs ``(source, features)``, which estimators take as X.
 
     Returns
     -------
@@ -47,9 +51,9 @@ def load_pairs(
     Raises
     ------
     ValueError
-        When a line has no tab, or more than one and no columns are chosen; when it is
-        not UTF-8, or the two files differ in length; the message names the file and the
-        line.
+        When a line has another number of tabs than one, or two with `features`, and no
+        columns are chosen, or lacks a column that is chosen; when it is not UTF-8, or
+        the two files differ in length; the message names the file and the line.
     TypeError
         When an argument is of another type, or columns are given for two files.
     OSError
@@ -72,14 +76,27 @@ def load_pairs(
     ...     _ = path.write_text("id\tdigits\twords\n7\t12\tone two\n")
     ...     load_pairs(path, columns=("words", "digits"))
     (['one two'], ['12'])
+
+    And sources with features:
+
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder) / "forms.tsv"
+    ...     _ = path.write_text("gehen\tging\tV;PST;3\n")
+    ...     load_pairs(path, features=";")
+    ([('gehen', ['V', 'PST', '3'])], ['ging'])
     """
-    if target_path is None:
-        return _read_tsv(path, columns)
-    if columns is not None:
+    if features is not None and not (isinstance(features, str) and features):
         raise TypeError(
-            "columns are those of one TSV file, and with target_path each file has "
-            f"one; got {columns!r:.60}. Leave out one of the two."
+            f"features must be what separates features, such as ';'; got {features!r}."
         )
+    if target_path is None:
+        return _read_tsv(path, columns, features)
+    for name, given in (("columns", columns), ("features", features)):
+        if given is not None:
+            raise TypeError(
+                f"{name} are those of one TSV file, and with target_path each file has "
+                f"one; got {given!r:.60}. Leave out one of the two."
+            )
     sources, targets = list(read_lines(path)), list(read_lines(target_path))
     if len(sources) != len(targets):
         shorter, longer = sorted((len(sources), len(targets)))
@@ -91,31 +108,21 @@ def load_pairs(
     return sources, targets
 
 
-def _read_tsv(path: str | Path, columns: Columns | None) -> Pairs:
+def _read_tsv(path: str | Path, columns: Columns | None, features: str | None) -> Pairs:
+    lines = read_lines(path, strip=False)
     if columns is None:
-        lines = _of_two_columns(path)
-        columns = 1, 2
+        expected = "source TAB target" + " TAB features" * (features is not None)
+        lines = exact_columns(lines, expected, str(path))
+        columns = range(1, 2 + expected.count("TAB"))
     else:
-        columns = check_columns(columns, 2)
-        lines = read_lines(path, strip=False)
-    sources, targets = [], []
-    for source, target in take_columns(lines, columns, str(path)):
-        sources.append(source)
+        columns = check_columns(columns, 2 if features is None else 3)
+    sources: list[Any] = []
+    targets = []
+    for source, target, *more in take_columns(lines, columns, str(path)):
+        listed = [take_features(text, features or "") for text in more]
+        sources.append((source, *listed) if listed else source)
         targets.append(target)
     return sources, targets
-
-
-def _of_two_columns(path: str | Path) -> Iterator[str]:
-    """Yield a file's lines, each with one TAB."""
-    for number, line in enumerate(read_lines(path, strip=False), 1):
-        tabs = line.count("\t")
-        if tabs != 1:
-            hint = _CHOOSE if tabs else hint_at_marks(line, number)
-            raise ValueError(
-                f"{path}, line {number}: expected source TAB target; got {tabs} tabs "
-                f"in {line[:60]!r}.{hint}"
-            )
-        yield line
 
 
 def read_lines(path: str | Path, *, strip: bool = True) -> Iterator[str]:

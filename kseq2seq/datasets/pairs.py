@@ -2,5 +2,9 @@
 
 from __future__ import annotations
 
-Pairs = tuple[list[str], list[str]]
+from typing import Any
+
+Source = str | tuple[str, list[str]]
+"""A text, or one with its features."""
+Pairs = tuple[list[Any], list[str]]
 """Sources and targets, as many of the one as of the other."""
