@@ -100,9 +100,17 @@ def check_numbers(name: str, values: Any) -> None:
 
 
 def has_order(values: Any) -> bool:
-    """Whether these are values one after the other: no text, set or mapping."""
+    """Whether these are values one after the other.
+
+    Texts, sets, mappings and sparse matrices are not.
+    """
     unordered = isinstance(values, str | bytes | Set | Mapping)
-    return isinstance(values, Iterable) and not unordered
+    return isinstance(values, Iterable) and not (unordered or is_sparse(values))
+
+
+def is_sparse(values: Any) -> bool:
+    """Whether this is a sparse matrix or array of SciPy's."""
+    return hasattr(values, "tocsr")
 
 
 def is_pair(value: Any) -> bool:
@@ -256,7 +264,11 @@ def check_sample_weight(
         return np.ones(num_pairs, dtype=np.float32)
     check_unmasked("sample_weight", sample_weight)
     try:
-        weights = np.asarray(sample_weight, dtype=np.float32)
+        given = np.asarray(sample_weight)
+        if given.dtype.kind not in "biufO":
+            raise TypeError(given.dtype)  # NumPy would convert texts and times
+        with np.errstate(over="ignore"):
+            weights = given.astype(np.float32)
     except (TypeError, ValueError, OverflowError):
         raise TypeError(
             "sample_weight must be numbers, one for each pair; got "

@@ -152,7 +152,7 @@ def write_artifact(
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        temporary.unlink(missing_ok=True)  # not there if it was just put in place
         raise
     finally:
         if held is not None:

@@ -5,6 +5,7 @@ import pickle
 import keras
 import numpy as np
 import pytest
+from scipy.sparse import eye_array
 from sklearn.base import clone
 from strategies import X, Y, small_estimator
 
@@ -106,6 +107,20 @@ def test_zero_weight_pairs_teach_nothing():
         (["a"], ["b"], {"sample_weight": [-1.0]}, "sample_weight must be from 0"),
         (["a"], ["b"], {"sample_weight": ["x"]}, "sample_weight must be"),
         (["a"], ["b"], {"sample_weight": [3e38]}, "sample_weight must be from 0 to"),
+        (["a"], ["b"], {"sample_weight": ["1"]}, "sample_weight must be numbers"),
+        (["a"], ["b"], {"sample_weight": np.ones(1) + 1j}, "weight must be numbers"),
+        (
+            eye_array(1),
+            ["b"],
+            {"sample_weight": [1.0]},
+            "got a sparse dia_array. Pass X.toarray",
+        ),
+        (
+            ["a"],
+            eye_array(1),
+            {"sample_weight": [1.0]},
+            "got a sparse dia_array. Pass y.toarray",
+        ),
         (
             ["a", "b"],
             ["b", "c"],

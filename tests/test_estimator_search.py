@@ -4,7 +4,9 @@ import copy
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+import numpy as np
 import pytest
+from strategies import small_estimator
 
 from kseq2seq.answering import answerer
 
@@ -86,6 +88,15 @@ def test_the_best_answers_to_a_stream_come_one_by_one(fitted):
     assert len(answers) == 2
     with pytest.raises(ValueError, match="^n must be a whole number"):
         fitted.predict_n_best(iter(["ab"]), 50)
+
+
+def test_of_rows_there_may_be_fewer_answers_than_asked_for():
+    rows = np.array([[1, 2], [2, 1], [1, 1]])
+    estimator = small_estimator(forbidden_tokens=[1]).fit(rows, rows)
+    for found in estimator.predict_n_best(rows, 2):
+        assert [(list(answer), score < 0) for answer, score in found] == [
+            ([2, 2], True)
+        ]
 
 
 def test_the_best_answers_need_a_beam(fitted):

@@ -6,10 +6,11 @@ import warnings
 import keras
 import numpy as np
 import pytest
-from strategies import LABELS, X, Y, small_classifier, small_estimator
+from strategies import LABELS, X, Y, scatter_weights, small_classifier, small_estimator
 
 import kseq2seq
 from kseq2seq import Seq2SeqEstimator, SequenceClassifier, load
+from kseq2seq.training.optimizer_state import OptimizerState
 
 SIZES = {"batch_size": len(X), "epochs": 2, "dropout": 0.0}
 
@@ -200,6 +201,22 @@ def test_another_optimizer_begins_anew(changes, one_pass):
     assert_same(weights(with_it), weights(without))
 
 
+def test_an_optimizers_state_of_another_precision_is_taken_up():
+    weight = keras.Variable(np.ones(2, np.float32))
+    first, second = keras.optimizers.Adam(0.1), keras.optimizers.Adam(0.1)
+    first.build([weight])
+    first.apply([keras.ops.ones(2)], [weight])
+    state = OptimizerState.of(first)
+    wide = {
+        name: a.astype("float64") if a.dtype.kind == "f" else a
+        for name, a in state.arrays.items()
+    }
+    OptimizerState(state.kind, wide).give_to(second, [weight])
+    for name, array in OptimizerState.of(second).arrays.items():
+        np.testing.assert_array_equal(array, state.arrays[name])
+        assert array.dtype == state.arrays[name].dtype
+
+
 @pytest.fixture(scope="module")
 def one_pass(tmp_path_factory):
     """The files of an estimator after a pass, with its optimizer and without."""
@@ -279,6 +296,23 @@ def test_target_tokens_that_are_unknown_are_no_secret(going_on):
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         getattr(estimator, going_on)(X, y)
+
+
+def test_what_is_fed_beside_one_hot_tokens_stays_where_tokens_are_new():
+    """It stands behind the tokens in the decoder's kernel, whose rows then move."""
+    settings = {"input_feeding": True, "target_embedding": "one_hot", "dropout": 0.0}
+    estimator = small_estimator(**settings, batch_size=8).fit(X, Y)
+    scatter_weights(estimator.models_.training)
+    inputs = {
+        "source_ids": np.array([[4, 5, 3]]),
+        "decoder_input_ids": np.array([[2, 4, 5]]),
+    }
+    before = np.array(estimator.models_.training(inputs))
+    estimator.set_params(extend_vocabulary=True, learning_rate=1e-30)
+    estimator.partial_fit(["abz"] * 8, ["xyz"] * 8)
+    after = np.array(estimator.models_.training(inputs))
+    assert after.shape[-1] == before.shape[-1] + 1
+    np.testing.assert_allclose(after[..., :-1], before, rtol=1e-5)
 
 
 def test_a_classifier_gives_places_to_new_tokens_too():

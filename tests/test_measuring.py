@@ -155,6 +155,9 @@ def test_answers_of_another_number_or_kind_are_refused(estimator):
         estimator.measure(X, Y[:1])
     with pytest.raises(TypeError, match="y held strings"):
         estimator.measure(X, [["éins"]] * len(X))
+    with pytest.raises(TypeError, match=r"answers\[1\] is None"):
+        estimator.judge(Y[:2], ["a", None])
+    assert estimator.judge(["a"], [b"a"])["exact_match"] == 1
     with pytest.raises(ValueError, match="bleu"):
         estimator.measure(X, Y, ["blue"])
     with pytest.raises(ValueError, match="metric must be .*Did you mean 'bleu'"):

@@ -172,6 +172,26 @@ def test_a_metric_that_counts_padding_is_told(metric):
         training.compile("sgd", loss=MaskedCrossentropy(), metrics=[metric])
 
 
+def test_a_loss_that_counts_padding_is_told_where_there_is_padding():
+    training = build_seq2seq(8, 8, units=2).training
+    padded, whole = ([IDS, shift(IDS)], IDS), ([IDS[:1], shift(IDS[:1])], IDS[:1])
+    of_logits = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    training.compile("sgd", loss=of_logits)
+    with pytest.warns(UserWarning, match="counts padding, the zeros in y, .*Masked"):
+        training.fit(*padded, verbose=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        training.fit(*padded, sample_weight=(IDS != 0).astype("float32"), verbose=0)
+        training.fit(*whole, verbose=0)
+        training.compile(
+            "sgd",
+            loss=keras.losses.SparseCategoricalCrossentropy(
+                from_logits=True, ignore_class=0
+            ),
+        )
+        training.fit(*padded, verbose=0)
+
+
 def test_what_is_right_is_compiled_in_silence():
     of_logits = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     with warnings.catch_warnings():

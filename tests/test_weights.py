@@ -30,6 +30,10 @@ def as_rows(texts):
     return np.array([[ord(c) for c in (text + "zz")[:3]] for text in texts])
 
 
+def as_dict_values(texts):
+    return dict(enumerate(texts)).values()
+
+
 def check_same(one, other):
     assert one.history_ == other.history_
     weights = one._network.get_weights(), other._network.get_weights()
@@ -37,7 +41,7 @@ def check_same(one, other):
 
 
 @pytest.mark.parametrize(
-    ("kind", "fit"), [(tuple, "fit"), (as_rows, "fit"), (list, "partial_fit")]
+    ("kind", "fit"), [(as_dict_values, "fit"), (as_rows, "fit"), (list, "partial_fit")]
 )
 def test_a_pair_of_weight_zero_might_as_well_not_be_there(kind, fit):
     settings = {**SMALL, "epochs": 3, "patience": 1, "validation_fraction": 0.3}

@@ -30,7 +30,7 @@ from kseq2seq.arguments import (
     written,
 )
 from kseq2seq.builders import Seq2SeqModels
-from kseq2seq.codec import SequenceCodec
+from kseq2seq.codec import SequenceCodec, as_sequences
 from kseq2seq.declarations import checked, taken
 from kseq2seq.generation import build_generator
 from kseq2seq.metrics import measure
@@ -199,15 +199,11 @@ class Answerer:
     ) -> list[list[Hypothesis]]:
         """Return the best answers to each source, with their scores."""
         ids, scores = answers["ids"], answers["scores"]
-        n = scores.shape[1]
-        found = self.target.decode(ids.reshape(-1, ids.shape[-1]))
+        stands = np.isfinite(scores)  # where there are fewer than n, the rest is PAD
+        found = iter(self.target.decode(ids[stands]))
         return [
-            [
-                Hypothesis(found[row * n + i], float(score))
-                for i, score in enumerate(row_scores)
-                if np.isfinite(score)
-            ]
-            for row, row_scores in enumerate(scores)
+            [Hypothesis(next(found), score) for score in row[there].tolist()]
+            for row, there in zip(scores, stands, strict=True)
         ]
 
     def attention(self, X: Any, search: AnswerSettings) -> list[AttentionMap]:
@@ -244,11 +240,11 @@ class Answerer:
                 "answers must be a list or an array, as predict returns them; got "
                 f"{shown(answers)}."
             )
-        right = self.target.sequences(y)
-        check_lengths(len(answers), len(right))
+        right, (given, _) = self.target.sequences(y), as_sequences("answers", answers)
+        check_lengths(len(given), len(right))
         return measure(
             right,
-            answers,
+            given,
             metrics,
             tokens=self.target.tokens,
             sample_weight=sample_weight,

@@ -10,7 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from kseq2seq.arguments import check_unmasked, has_order, place, shown, written
+from kseq2seq.arguments import (
+    check_unmasked,
+    has_order,
+    is_sparse,
+    place,
+    shown,
+    written,
+)
 from kseq2seq.vocabulary import Token, Vocabulary
 
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
@@ -51,6 +58,11 @@ def as_sequences(name: str, values: Any, origin: Any = None) -> tuple[list[Any],
     check_unmasked(name, values)
     if isinstance(values, np.ndarray) and values.ndim == 0:
         values = values.item()
+    if is_sparse(values):
+        raise TypeError(
+            f"{name} must hold strings, token lists or rows of integers; got a sparse "
+            f"{type(values).__name__}. Pass {name}.toarray(), if rows are sequences."
+        )
     if not has_order(values):
         raise TypeError(
             f"{name} must hold strings, token lists or rows of integers; got "

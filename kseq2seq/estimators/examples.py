@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence, Sized
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -68,8 +68,13 @@ class FitData:
 
 def _can_be_taken_from(values: Any) -> bool:
     """Whether some of the values can be taken by their places."""
-    is_sized = isinstance(values, Sized) and getattr(values, "ndim", 1) > 0
-    return is_sized and has_order(values)
+    if not has_order(values):
+        return False
+    try:
+        len(values)
+    except TypeError:  # an iterator's, a sparse matrix's, an array's without axes
+        return False
+    return True
 
 
 def _take(values: Any, rows: np.ndarray) -> Any:
@@ -78,7 +83,8 @@ def _take(values: Any, rows: np.ndarray) -> Any:
         return values.iloc[rows]
     if isinstance(values, np.ndarray):
         return values[rows]
-    return [values[i] for i in rows]
+    listed = values if isinstance(values, Sequence) else list(values)
+    return [listed[i] for i in rows]
 
 
 @dataclass(frozen=True)

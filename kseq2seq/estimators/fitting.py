@@ -279,32 +279,48 @@ def _take_models(
 ) -> None:
     """Build models for the task, or keep the fitted ones, if they are as asked for."""
     estimator.history_ = {}
-    grows = False
+    grows, num_target_ids = False, 0
     if continues:
         _check_same_models(estimator)
         sides = (estimator._source, task.source), (estimator._target, task.target)
         grows = any(then.num_ids != now.num_ids for then, now in sides)
+        num_target_ids = estimator._target.num_ids
     else:
         estimator._settings = estimator._model_settings()
     estimator._source, estimator._target = task.source, task.target
     estimator._limit(task, continues=continues)
     if grows:
-        _grow(estimator, rng)
+        _grow(estimator, rng, num_target_ids=num_target_ids)
     else:
         estimator._adopt(estimator._models if continues else estimator._build(rng))
 
 
-def _grow(estimator: SequenceEstimator, rng: np.random.Generator) -> None:
+def _grow(
+    estimator: SequenceEstimator, rng: np.random.Generator, *, num_target_ids: int
+) -> None:
     """Build models for vocabularies that have grown, and keep all that was learned.
 
     New tokens and features have the last ids, so what was learned stands first along
-    each axis.
+    each axis; but what a decoder with input feeding reads beside one-hot ids stands
+    behind them all.
+
+    Parameters
+    ----------
+    estimator : SequenceEstimator
+    rng : numpy.random.Generator
+    num_target_ids : int
+        How many ids the targets had.
     """
     learned, frozen = estimator._network.get_weights(), frozen_in(estimator._models)
     estimator._adopt(estimator._build(rng))
     for variable, values in zip(estimator._network.weights, learned, strict=True):
         grown = np.array(keras.ops.convert_to_numpy(variable))
-        grown[tuple(map(slice, values.shape))] = values
+        places = []
+        for size, new_size in zip(values.shape, grown.shape, strict=True):
+            reads_ids = variable.path.startswith("decoder_")
+            first = min(num_target_ids, size) if reads_ids else size
+            places.append(np.r_[:first, first + new_size - size : new_size])
+        grown[np.ix_(*places)] = values
         variable.assign(grown)
     set_frozen(estimator._models, frozen)
 

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
+import numpy as np
 
 from kseq2seq.arguments import check_numbers, written
+from kseq2seq.vocabulary import PAD
 
 _register = keras.saving.register_keras_serializable(package="kseq2seq")
 _wraps: Any = functools.wraps  # typed, it would make of a method an attribute
@@ -54,6 +56,8 @@ class TrainingModel(keras.Model):
     @_wraps(keras.Model.fit)
     def fit(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         self._check_arrays(x, y)
+        if kwargs.get("sample_weight") is None and not self._has_real_values:
+            self._tell_of_padded_loss(y)
         validation = kwargs.get("validation_data")
         if isinstance(validation, tuple | list) and len(validation) > 1:
             self._check_arrays(*validation[:2])
@@ -123,6 +127,20 @@ class TrainingModel(keras.Model):
                 warnings.warn(
                     f"the metric {written(one)} counts padding, too. Pass metrics="
                     "[kseq2seq.training.TeacherForcedAccuracy()], which leaves it out.",
+                    stacklevel=3,
+                )
+
+    def _tell_of_padded_loss(self, y: Any) -> None:
+        """Warn where targets are padded and the loss counts padding as tokens."""
+        if self._target_input is None or _shape(y) is None:
+            return
+        for one in keras.tree.flatten(self.loss):
+            sparse = isinstance(one, keras.losses.SparseCategoricalCrossentropy)
+            if sparse and one.ignore_class is None and (np.asarray(y) == PAD).any():
+                warnings.warn(
+                    f"the loss {one.name!r} counts padding, the zeros in y, too. Pass "
+                    "loss=kseq2seq.training.MaskedCrossentropy(), which leaves it out, "
+                    "or ignore_class=0 or a sample_weight of each token.",
                     stacklevel=3,
                 )
 

@@ -61,6 +61,8 @@ class OptimizerState:
     ) -> None:
         """Set the variables of a new optimizer of the same kind; leave another alone.
 
+        Numbers of another precision are converted, as those of weights are.
+
         Parameters
         ----------
         optimizer : keras.optimizers.Optimizer
@@ -74,7 +76,7 @@ class OptimizerState:
         own = OptimizerState.of(optimizer).arrays
         for name, array in own.items():
             given = self.arrays.get(name, np.empty(0, "str"))
-            if (given.shape, given.dtype) != (array.shape, array.dtype):
+            if (given.shape, given.dtype.kind) != (array.shape, array.dtype.kind):
                 return
         for i, variable in enumerate(optimizer.variables):
             if variable is not optimizer.learning_rate:
