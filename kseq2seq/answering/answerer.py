@@ -132,7 +132,7 @@ class Answerer:
         search = taken(AnswerSettings, search)
         if check_flag("replace_unknown", search.replace_unknown):
             self.check_attention("replace_unknown=True needs")
-            check_same_tokens(self.source, self.target)
+            check_same_tokens(self.source, self.target, "replace_unknown")
         options = self.options(search, attention_weights=search.replace_unknown)
         decode = self._scored if with_scores else self._decoded
         return self._answer(X, self.generator(options), search, decode)
@@ -303,12 +303,14 @@ def _say_nothing(answers: dict[str, np.ndarray], rows: np.ndarray) -> None:
             array[rows, 1:] = -np.inf  # there is no second best
 
 
-def check_same_tokens(source: SequenceCodec, target: SequenceCodec) -> None:
-    """Raise unless a source's tokens can stand in an answer."""
+def check_same_tokens(
+    source: SequenceCodec, target: SequenceCodec, parameter: str
+) -> None:
+    """Raise unless a source's tokens can stand in an answer, as a parameter asks."""
     sides = source.kind_of_tokens, target.kind_of_tokens
     if sides[0] != sides[1]:
         raise ValueError(
-            "replace_unknown=True writes source tokens into answers, and those of X "
+            f"{parameter}=True writes source tokens into answers, and those of X "
             f"are {sides[0]} and those of y {sides[1]}. Split both sides alike, or "
             "leave it out."
         )
