@@ -203,6 +203,7 @@ _OPTIONAL: dict[str, Check] = {
     "classes_dtype": _text,
     "max_length": _whole,
     "forbidden_ids": _list_of(int),
+    "calibration_temperature": _number,
     "optimizer": _dict,
     "frozen": _list_of(str),
     "training": _dict,

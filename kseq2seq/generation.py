@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import keras
+from keras import ops
 
 from kseq2seq.arguments import check_whole
 from kseq2seq.builders import Seq2SeqModels, build_ensemble
 from kseq2seq.declarations import documented
-from kseq2seq.layers import FixedShapeGenerator, Generator
+from kseq2seq.layers import FixedShapeGenerator, Generator, TokenLogProbs
 from kseq2seq.search import LONGEST, Rollout, SearchOptions, TokenSearch, make_search
 from kseq2seq.vocabulary import PAD, START
 
@@ -29,6 +30,7 @@ def build_generator(
     seed: int | None = None,
     min_length: int = 0,
     forced_prefix: Sequence[int] = (),
+    prefix_input: bool = False,
     no_repeat_ngram_size: int = 0,
     forbidden_ids: Sequence[int] = (PAD, START),
     attention_weights: bool = True,
@@ -67,7 +69,8 @@ def build_generator(
     Returns
     -------
     keras.Model
-        ``source_ids (batch, source_len)`` int32, closed by END and padded, to a dict:
+        ``source_ids (batch, source_len)`` int32, closed by END and padded (with
+        `prefix_input` a list of these and ``prefix_ids``), to a dict:
         ``ids (batch, max_length)`` int32, the answer, END, then PAD; ``scores
         (batch,)``, the sum of the model's own log-probabilities of these ids (of an
         ensemble, the logarithms of its averaged probabilities), or with a penalty what
@@ -117,9 +120,43 @@ def build_generator(
     memory = _unshared(models.encoder)(source)
     if not isinstance(memory, list):
         memory = [memory]  # some of Keras's paths unpack a list of one
+    inputs = source
+    if options.prefix_input:
+        prefix_ids = keras.Input((None,), name="prefix_ids", dtype="int32")
+        inputs, memory = [source, prefix_ids], [*memory, prefix_ids]
     # Frames of another width would fail in the depths of a backend.
     model = Generator if source.dtype == "int32" else FixedShapeGenerator
-    return model(source, search(memory), name="generator")
+    return model(inputs, search(memory), name="generator")
+
+
+def build_scorer(models: Seq2SeqModels, temperature: float = 1.0) -> keras.Model:
+    """Build a model from sources and answers to the answers' log-probabilities.
+
+    It feeds the decoder the answers' own ids (teacher forcing), all steps at once.
+
+    Parameters
+    ----------
+    models : Seq2SeqModels
+        Of ids; those of an ensemble too.
+    temperature : float, default 1
+        The probabilities are ``softmax(logits / temperature)``.
+
+    Returns
+    -------
+    keras.Model
+        ``[source_ids (batch, source_len), target_ids (batch, target_len)]``, both
+        closed by END and padded, to ``log_probs (batch, target_len)`` in a dict: the
+        natural logarithm of each id's probability, 0 on padding.
+    """
+    source = models.training.inputs[0]
+    source = keras.Input(source.shape[1:], name=source.name, dtype=source.dtype)
+    target_ids = keras.Input((None,), name="target_ids", dtype="int32")
+    first = ops.full_like(target_ids[:, :1], START)
+    decoder_input_ids = ops.concatenate([first, target_ids[:, :-1]], axis=1)
+    inputs = [source, decoder_input_ids]
+    (logits,) = keras.tree.flatten(_unshared(models.training)(inputs))
+    log_probs = TokenLogProbs(temperature, name="log_probs")(logits, target_ids)
+    return Generator([source, target_ids], {"log_probs": log_probs}, name="scorer")
 
 
 def _unshared(model: keras.Model) -> keras.Model:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from strategies import small_estimator
 
-from kseq2seq.answering import answerer
+from kseq2seq.answering import answerer, kept_models
 
 
 def test_parameters_of_the_search_shape_answers_after_a_fit(fitted):
@@ -169,16 +169,16 @@ def test_settings_that_alternate_build_a_generator_each_once(fitted, monkeypatch
 
 
 def test_the_generators_asked_for_last_are_kept(fitted, monkeypatch):
-    monkeypatch.setattr(answerer, "MOST_GENERATORS", 2)
+    monkeypatch.setattr(kept_models, "MOST_MODELS", 2)
     estimator, built = copy.deepcopy(fitted), count_builds(monkeypatch)
     for beam_size in (2, 3, 2, 4, 2, 3):  # 4 takes the place of 3, and 3 that of 4
         _ = estimator.set_params(beam_size=beam_size).generator_
     assert built == [2, 3, 4, 3]
-    assert len(estimator._answerer._generators) == 2
+    assert len(estimator._answerer._kept) == 2
 
 
 def test_threads_that_alternate_settings_get_their_answers(fitted, monkeypatch):
-    monkeypatch.setattr(answerer, "MOST_GENERATORS", 1)
+    monkeypatch.setattr(kept_models, "MOST_MODELS", 1)
     estimator = copy.deepcopy(fitted)
     sizes = [1, 2] * 3
     expected = {n: fitted.predict_n_best(["abcd", "b"], n) for n in set(sizes)}

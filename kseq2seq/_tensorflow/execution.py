@@ -102,16 +102,19 @@ def run_function(
 
 
 def predict_function(model: Any, *, jit_compile: bool) -> Callable[[Any], Any]:
-    """Return a function for ``model.predict_function``, for a model of one input.
+    """Return a function for ``model.predict_function``.
 
     It is traced once for all shapes; or once for each, if it is compiled for each.
     """
     import tensorflow as tf
 
-    source = model.inputs[0]
-    any_shape = [tf.TensorSpec((None, *source.shape[1:]), source.dtype)]
+    any_shape = [
+        tf.TensorSpec((None, *given.shape[1:]), given.dtype) for given in model.inputs
+    ]
     traced = tf.function(
-        lambda source: model(source, training=False),
+        lambda *inputs: model(
+            inputs[0] if len(inputs) == 1 else [*inputs], training=False
+        ),
         input_signature=None if jit_compile else any_shape,
         jit_compile=jit_compile,
         autograph=False,
@@ -120,6 +123,7 @@ def predict_function(model: Any, *, jit_compile: bool) -> Callable[[Any], Any]:
     def function(data: Any) -> Any:
         # Batches come as ``[(inputs,)]`` from predict_on_batch, and as ``[inputs]``
         # from predict.
-        return traced(tf.cast(tf.nest.flatten(data)[0], source.dtype))
+        given = zip(tf.nest.flatten(data), model.inputs, strict=True)
+        return traced(*(tf.cast(array, spec.dtype) for array, spec in given))
 
     return function

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from itertools import islice, zip_longest
 from typing import Any
 
 from kseq2seq.answering.source_batches import BATCH_SIZE, SOURCES_WORTH_COMPILING
 
 SOURCES_A_BLOCK = 32 * BATCH_SIZE
 """This many sources of a stream are answered at once, sorted by length."""
+
+
+def side_by_side(X: Iterator[Any], prefixes: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield each source of a stream with its prefix, or raise where one ends early."""
+    missing = object()
+    for i, pair in enumerate(zip_longest(X, prefixes, fillvalue=missing)):
+        if missing in pair:
+            ended, other = ("X", "prefixes")[:: 1 if pair[0] is missing else -1]
+            raise ValueError(
+                "X and prefixes must be as long, one prefix for each source; "
+                f"{ended} ended after {i}, and {other} goes on."
+            )
+        yield pair
 
 
 def answer_stream(

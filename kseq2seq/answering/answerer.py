@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import threading
 import warnings
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
-from kseq2seq.answering.answer_stream import answer_stream
+from kseq2seq.answering.answer_stream import answer_stream, side_by_side
 from kseq2seq.answering.attention_maps import (
     AttentionMap,
     attention_maps,
     tokens_looked_at,
 )
+from kseq2seq.answering.kept_models import KeptModels
+from kseq2seq.answering.scoring import Scoring, summed
 from kseq2seq.answering.settings import AnswerSettings
-from kseq2seq.answering.source_batches import generate_seeded
-from kseq2seq.answering.tokens import prefix_ids, token_ids
+from kseq2seq.answering.source_batches import Side, generate_seeded
+from kseq2seq.answering.tokens import own_prefix_ids, prefix_ids, token_ids
 from kseq2seq.arguments import (
     check_flag,
     check_lengths,
@@ -33,12 +34,10 @@ from kseq2seq.builders import Seq2SeqModels
 from kseq2seq.codec import SequenceCodec, as_sequences
 from kseq2seq.declarations import checked, taken
 from kseq2seq.generation import build_generator
-from kseq2seq.metrics import measure
+from kseq2seq.metrics import References, measure
+from kseq2seq.ragged import RaggedIds
 from kseq2seq.search import SearchOptions, SearchSettings
 from kseq2seq.vocabulary import UNK
-
-MOST_GENERATORS = 16
-"""The generators of this many settings of the search are kept, some MB each."""
 
 
 class Hypothesis(NamedTuple):
@@ -50,7 +49,8 @@ class Hypothesis(NamedTuple):
         In the kind that y had.
     score : float
         The sum of the log-probabilities of its tokens and of its end; with a length or
-        coverage penalty, what ranks it.
+        coverage penalty, what ranks it. Where probabilities were asked for, its
+        probability, 0 to 1.
     """
 
     answer: Any
@@ -68,6 +68,11 @@ class Answerer:
         How many ids an answer has at most, END included.
     forbidden_ids : list of int
         Ids that no answer has, whatever the settings say.
+
+    Attributes
+    ----------
+    calibration_temperature : float
+        The probabilities of answers are those at this temperature; 1 at first.
     """
 
     def __init__(
@@ -81,8 +86,9 @@ class Answerer:
     ) -> None:
         self.models, self.source, self.target = models, source, target
         self.max_length, self.forbidden_ids = max_length, forbidden_ids
-        self._generators: OrderedDict[str, keras.Model] = OrderedDict()
-        self._generators_lock = threading.Lock()
+        self.calibration_temperature = 1.0
+        self._kept = KeptModels()
+        self._scoring = Scoring(models, target.num_ids, self._kept)
 
     def options(self, search: AnswerSettings, **changes: Any) -> SearchOptions:
         """Return the options of the search that settings ask for, tokens as ids.
@@ -111,18 +117,17 @@ class Answerer:
         Those that were asked for last are kept. Threads wait for one that is built.
         """
         key = repr(sorted(vars(options).items()))
-        kept = self._generators
-        with self._generators_lock:
-            if key not in kept:
-                built = build_generator(self.models, self.max_length, **vars(options))
-                kept[key] = built
-            kept.move_to_end(key)
-            if len(kept) > MOST_GENERATORS:
-                kept.popitem(last=False)
-            return kept[key]
+        build = partial(build_generator, self.models, self.max_length, **vars(options))
+        return self._kept.get(key, build)
 
     def predict(
-        self, X: Any, search: AnswerSettings, *, with_scores: bool = False
+        self,
+        X: Any,
+        search: AnswerSettings,
+        *,
+        prefixes: Any = None,
+        with_scores: bool = False,
+        probabilities: bool = False,
     ) -> Any:
         """Return the answers, in the kind that y had; of an iterator an iterator.
 
@@ -130,9 +135,19 @@ class Answerer:
         With scores, each answer is a Hypothesis.
         """
         search = taken(AnswerSettings, search)
-        options = self.options(search, attention_weights=self._replaces(search))
-        decode = self._scored if with_scores else self._decoded
-        return self._answer(X, self.generator(options), search, decode)
+        options = self.options(
+            search,
+            attention_weights=self._replaces(search),
+            **_prefix_options(prefixes),
+        )
+        return self._answer(
+            X,
+            prefixes,
+            options,
+            search,
+            self._scored if with_scores else self._decoded,
+            probabilities=probabilities,
+        )
 
     def _replaces(self, search: AnswerSettings) -> bool:
         """Return whether UNK in answers is replaced, or raise where it cannot be."""
@@ -144,19 +159,81 @@ class Answerer:
     def _answer(
         self,
         X: Any,
-        generator: keras.Model,
+        prefixes: Any,
+        options: SearchOptions,
         search: AnswerSettings,
         decode: Callable[[dict[str, np.ndarray], Any, AnswerSettings], Any],
+        *,
+        probabilities: bool,
     ) -> Any:
         """Return what `decode` makes of a generator's answers; of an iterator one."""
+        check_flag("probabilities", probabilities)
+        generator, temperature = self.generator(options), self.calibration_temperature
         told: set[str] = set()  # of unknown features a call warns once
 
-        def answer(block: Any, **how: Any) -> Any:
-            how |= {"search": search, "told": told}
-            answers = self._generate(generator, block, **how)
+        def answer(block: Any, own: Any = None, **how: Any) -> Any:
+            sources = self._encode(block, told)
+            ids = None
+            if own is not None:
+                ids = own_prefix_ids(
+                    self.target,
+                    own,
+                    len(sources),
+                    max_length=self.max_length,
+                    forbidden_ids=options.forbidden_ids,
+                )
+            answers = self._generate(
+                generator, sources, prefixes=ids, search=search, **how
+            )
+            if probabilities:
+                found = self._scoring.probabilities(
+                    sources,
+                    answers["ids"],
+                    temperature=temperature,
+                    compiles=how.get("compiles"),
+                )
+                stands = np.isfinite(answers["scores"])  # there may be fewer than n
+                answers["scores"] = np.where(stands, found, -np.inf)
             return decode(answers, block, search)
 
-        return answer_stream(X, answer) if isinstance(X, Iterator) else answer(X)
+        if not isinstance(X, Iterator):
+            return answer(X, prefixes)
+        if prefixes is None:
+            return answer_stream(X, answer)
+        return answer_stream(
+            side_by_side(X, prefixes),
+            lambda block, **how: answer(*map(list, zip(*block, strict=True)), **how),
+        )
+
+    def log_prob(
+        self,
+        X: Any,
+        y: Any,
+        search: AnswerSettings,
+        *,
+        per_token: bool = False,
+        calibrated: bool = False,
+    ) -> Any:
+        """Return the log-probability of each answer of y, or of each of its tokens."""
+        check_flag("per_token", per_token)
+        check_flag("calibrated", calibrated)
+        X, y = (list(side) if isinstance(side, Iterator) else side for side in (X, y))
+        sources, answers = self._encode(X), self.target.encode(y)
+        check_lengths(len(sources), len(answers))
+        self.target.check_width(answers)
+        found = self._scoring.token_log_probs(
+            sources,
+            # Rows of integers are all of one width: nothing ends them.
+            Side(answers, closed=self.target.width is None),
+            temperature=self.calibration_temperature if calibrated else 1.0,
+            verbose=search.verbose in (1, "auto"),
+        )
+        for row in np.flatnonzero(self._have_no_answer(sources)):
+            found[row][:] = -np.inf if answers.lengths[row] else 0.0
+        if np.isin(answers.ids, self.forbidden_ids).any():
+            for log_probs, ids in zip(found, answers, strict=True):
+                log_probs[: len(ids)][np.isin(ids, self.forbidden_ids)] = -np.inf
+        return found if per_token else summed(found)
 
     def _scored(
         self, answers: dict[str, np.ndarray], X: Any, search: AnswerSettings
@@ -195,7 +272,15 @@ class Answerer:
         )
         return self.target.decode(ids, unknown=unknown)
 
-    def predict_n_best(self, X: Any, n: int, search: AnswerSettings) -> Any:
+    def predict_n_best(
+        self,
+        X: Any,
+        n: int,
+        search: AnswerSettings,
+        *,
+        prefixes: Any = None,
+        probabilities: bool = False,
+    ) -> Any:
         """Return the n best answers to each source, found by a beam.
 
         Of an iterator it returns an iterator, as :meth:`predict`.
@@ -207,12 +292,18 @@ class Answerer:
                 f"{written(search.temperature)} draws answers. "
                 "set_params(temperature=None)."
             )
-        options = self.options(search, attention_weights=self._replaces(search))
+        options = self.options(
+            search,
+            attention_weights=self._replaces(search),
+            **_prefix_options(prefixes),
+        )
         usable = len(self.target.vocabulary) - len(options.forbidden_ids)
         check_whole("n", n, maximum=usable)
         options.beam_size = max(check_whole("beam_size", search.beam_size), n)
         options.n_best = n
-        return self._answer(X, self.generator(options), search, self._n_best)
+        return self._answer(
+            X, prefixes, options, search, self._n_best, probabilities=probabilities
+        )
 
     def _n_best(
         self, answers: dict[str, np.ndarray], X: Any, search: AnswerSettings
@@ -232,7 +323,7 @@ class Answerer:
         X = list(X) if isinstance(X, Iterator) else X
         sources = self.source.tokens(X)
         generator = self.generator(self.options(search))
-        answers = self._generate(generator, X, search=search)
+        answers = self._generate(generator, self._encode(X), search=search)
         return attention_maps(
             answers["attention_weights"],
             sources,
@@ -260,7 +351,10 @@ class Answerer:
                 "answers must be a list or an array, as predict returns them; got "
                 f"{shown(answers)}."
             )
-        right, (given, _) = self.target.sequences(y), as_sequences("answers", answers)
+        y = list(y) if isinstance(y, Iterator) else y
+        right = References(y, of_texts=self.target.kind == "text")
+        right = right.mapped(self.target.sequences)
+        given, _ = as_sequences("answers", answers)
         check_lengths(len(given), len(right))
         return measure(
             right,
@@ -278,20 +372,8 @@ class Answerer:
                 "attention_kind='dot'."
             )
 
-    def _generate(
-        self,
-        generator: keras.Model,
-        X: Any,
-        *,
-        search: AnswerSettings,
-        compiles: bool | None = None,
-        continues: bool = False,
-        told: set[str] | None = None,
-    ) -> dict[str, np.ndarray]:
-        """Return what a generator answers; what is drawn starts from the seed.
-
-        Unless it continues what it drew before.
-        """
+    def _encode(self, X: Any, told: set[str] | None = None) -> RaggedIds:
+        """Return the ids of sources; tell where nothing of them is known."""
         sources = self.source.encode(X, told=told)
         tokens = self.source.without_features(sources)
         if len(tokens.ids) and (tokens.ids == UNK).all():
@@ -302,17 +384,42 @@ class Answerer:
                 "and the right side of the pairs?",
                 stacklevel=3,
             )
+        return sources
+
+    def _generate(
+        self,
+        generator: keras.Model,
+        sources: RaggedIds,
+        *,
+        prefixes: RaggedIds | None = None,
+        search: AnswerSettings,
+        compiles: bool | None = None,
+        continues: bool = False,
+    ) -> dict[str, np.ndarray]:
+        """Return what a generator answers; what is drawn starts from the seed.
+
+        Unless it continues what it drew before.
+        """
         answers = generate_seeded(
             generator,
             sources,
+            prefixes=prefixes,
             compiles=compiles,
             restarts=search.random_state is not None and not continues,
             verbose=search.verbose in (1, "auto"),
         )
-        empty = np.flatnonzero(tokens.lengths == 0)
-        if len(empty) and not (self.source.saw_empty or self.target.width):
-            _say_nothing(answers, empty)
+        _say_nothing(answers, np.flatnonzero(self._have_no_answer(sources)))
         return answers
+
+    def _have_no_answer(self, sources: RaggedIds) -> np.ndarray:
+        """Return which sources are empty, where training knew none that are."""
+        knows_none = not (self.source.saw_empty or self.target.width)
+        return (self.source.without_features(sources).lengths == 0) & knows_none
+
+
+def _prefix_options(prefixes: Any) -> dict[str, Any]:
+    """Return the options of a search that takes prefixes, if any are given."""
+    return {} if prefixes is None else {"prefix_input": True, "forced_prefix": []}
 
 
 def _say_nothing(answers: dict[str, np.ndarray], rows: np.ndarray) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -37,10 +38,38 @@ _MAKING = threading.Lock()
 """Held while a generator gets what answers single sources."""
 
 
+class Side(NamedTuple):
+    """Sequences of ids that a model reads, one a row.
+
+    Attributes
+    ----------
+    sequences : RaggedIds
+    closed : bool
+        Whether END follows the ids of each.
+    """
+
+    sequences: RaggedIds
+    closed: bool = True
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """How many ids each row has, at least 1: no batch is of no width."""
+        return np.maximum(self.sequences.lengths + self.closed, 1)
+
+    def batch(self, rows: np.ndarray, size: int | None) -> np.ndarray:
+        """Return rows as an array; of few shapes, where a number of rows is given."""
+        width = int(self.lengths[rows].max())
+        if size is not None:
+            rows = np.concatenate([rows, np.repeat(rows[:1], size - len(rows))])
+            width = -(-width // WIDTH_STEP) * WIDTH_STEP
+        return self.sequences.padded(rows, width, closed=self.closed)
+
+
 def generate(
     generator: keras.Model,
     sources: Sequence[Sequence[int]],
     *,
+    prefixes: Sequence[Sequence[int]] | None = None,
     batch_size: int = BATCH_SIZE,
     compiles: bool | None = None,
     verbose: bool = False,
@@ -53,6 +82,8 @@ def generate(
         From :func:`kseq2seq.build_generator`.
     sources : sequence of sequences of int
         The ids of each source, without END.
+    prefixes : sequence of sequences of int, optional
+        What each answer starts with, for a generator with `prefix_input`.
     batch_size : int, default 512
         How many sources are answered side by side.
     compiles : bool, optional
@@ -83,31 +114,59 @@ def generate(
     sources = RaggedIds.of(sources)
     if not len(sources):
         raise ValueError("there are no sources; expected one at least.")
-    if len(sources) == 1 and compiles is None and _tensorflow.is_alone_on_cpu():
+    sides = [Side(sources)]
+    if prefixes is not None:
+        sides.append(Side(RaggedIds.of(prefixes), closed=False))
+    elif len(sources) == 1 and compiles is None and _tensorflow.is_alone_on_cpu():
         return _answer_one(generator, sources)
-    if compiles is None:
-        compiles = len(sources) >= SOURCES_WORTH_COMPILING
-    _prepare(generator, compiles=compiles)
-    order = np.argsort(sources.lengths, kind="stable")
-    groups = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
-    batches = (
-        _batch(sources, rows, _num_rows(len(rows), batch_size, compiles=compiles))
-        for rows in groups
+    runs = run_in_batches(
+        generator, sides, batch_size=batch_size, compiles=compiles, verbose=verbose
     )
-    shows = verbose and len(groups) >= LONG_RUN
-    bar = keras.utils.Progbar(len(sources), unit_name="source", verbose=int(shows))
-    parts = []
-    mapper = _mapper(generator, compiles=compiles)
-    with mapper as answer_all, _tensorflow.without_retracing_warnings():
-        for rows, answers in zip(groups, answer_all(batches), strict=True):
-            parts.append({name: array[: len(rows)] for name, array in answers.items()})
-            bar.add(len(rows))
+    groups, parts = zip(*runs, strict=True)
     widest = int(sources.lengths.max()) + 1
-    inverse = np.argsort(order)
+    inverse = np.argsort(np.concatenate(groups))
     return {
         name: _join([part[name] for part in parts], widest)[inverse]
         for name in parts[0]
     }
+
+
+def run_in_batches(
+    model: keras.Model,
+    sides: Sequence[Side],
+    *,
+    batch_size: int = BATCH_SIZE,
+    compiles: bool | None = None,
+    verbose: bool = False,
+) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
+    """Yield the numbers of the rows of each batch, and what a model makes of them.
+
+    The rows are sorted by their length, that of all sides together. Arguments as for
+    :func:`generate`.
+    """
+    lengths = np.sum([side.lengths for side in sides], axis=0)
+    if compiles is None:
+        compiles = len(lengths) >= SOURCES_WORTH_COMPILING
+    _prepare(model, compiles=compiles)
+    order = np.argsort(lengths, kind="stable")
+    groups = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
+    batches = (
+        _inputs(sides, rows, _num_rows(len(rows), batch_size, compiles=compiles))
+        for rows in groups
+    )
+    shows = verbose and len(groups) >= LONG_RUN
+    bar = keras.utils.Progbar(len(order), unit_name="source", verbose=int(shows))
+    mapper = _mapper(model, compiles=compiles)
+    with mapper as answer_all, _tensorflow.without_retracing_warnings():
+        for rows, answers in zip(groups, answer_all(batches), strict=True):
+            bar.add(len(rows))
+            yield rows, {name: array[: len(rows)] for name, array in answers.items()}
+
+
+def _inputs(sides: Sequence[Side], rows: np.ndarray, size: int | None) -> Any:
+    """Return what a model of one input or several is called with."""
+    arrays = [side.batch(rows, size) for side in sides]
+    return arrays[0] if len(arrays) == 1 else arrays
 
 
 def _answer_one(generator: keras.Model, source: RaggedIds) -> dict[str, np.ndarray]:
@@ -116,7 +175,7 @@ def _answer_one(generator: keras.Model, source: RaggedIds) -> dict[str, np.ndarr
         answer_one = getattr(generator, _ANSWER_ONE, None) or OneByOne(generator)
         setattr(generator, _ANSWER_ONE, answer_one)  # it goes when the generator goes
     width = len(source.ids) + 1
-    answers = answer_one(_batch(source, np.arange(1), 1))
+    answers = answer_one(Side(source).batch(np.arange(1), 1))
     return {
         name: array[..., :width] if name == "attention_weights" else array
         for name, array in answers.items()
@@ -173,6 +232,7 @@ def generate_seeded(
     generator: keras.Model,
     sources: Sequence[Sequence[int]],
     *,
+    prefixes: Sequence[Sequence[int]] | None = None,
     compiles: bool | None = None,
     restarts: bool = False,
     verbose: bool = False,
@@ -181,7 +241,14 @@ def generate_seeded(
 
     Threads that draw wait for each other, so that they do not share a seed's numbers.
     """
-    answer = partial(generate, generator, sources, compiles=compiles, verbose=verbose)
+    answer = partial(
+        generate,
+        generator,
+        sources,
+        prefixes=prefixes,
+        compiles=compiles,
+        verbose=verbose,
+    )
     layers = sampling_layers(generator)
     if not layers:
         return answer()
@@ -199,7 +266,7 @@ def sampling_layers(generator: keras.Model) -> list[SamplingSearch]:
 @contextmanager
 def _mapper(
     generator: keras.Model, *, compiles: bool
-) -> Iterator[Callable[[Iterable[np.ndarray]], Iterator[dict[str, np.ndarray]]]]:
+) -> Iterator[Callable[[Iterable[Any]], Iterator[dict[str, np.ndarray]]]]:
     """Return a ``map`` over batches: in turn, or in a thread for each core.
 
     Threads pay where XLA has compiled the search: it keeps one core busy, as its
@@ -223,15 +290,6 @@ def _num_rows(num_sources: int, batch_size: int, *, compiles: bool) -> int | Non
     if keras.backend.backend() == "jax":
         return min(1 << (num_sources - 1).bit_length(), batch_size)
     return None
-
-
-def _batch(sources: RaggedIds, rows: np.ndarray, size: int | None) -> np.ndarray:
-    """Return the sources' ids; of few shapes, where a size is given."""
-    if size is None:
-        return sources.padded(rows, closed=True)
-    width = int(sources.lengths[rows].max()) + 1
-    rows = np.concatenate([rows, np.repeat(rows[:1], size - len(rows))])
-    return sources.padded(rows, -(-width // WIDTH_STEP) * WIDTH_STEP, closed=True)
 
 
 def _prepare(generator: keras.Model, *, compiles: bool) -> None:

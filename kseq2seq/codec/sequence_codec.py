@@ -155,7 +155,7 @@ class SequenceCodec(SequencesToIds):
         _check_64_bits(self.name, values, numbered)
         all_known = self.name == "y" and self.has_integer_tokens
         if all_known:
-            self._check_width(numbered)
+            self.check_width(numbered.sequences)
         codec = copy.copy(self)  # or a fit that fails would have changed it
         counts = numbered.unknown_counts(self.vocabulary)
         if counts and extends:

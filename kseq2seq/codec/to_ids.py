@@ -161,13 +161,13 @@ class SequencesToIds:
     ) -> RaggedIds:
         """Return the ids of more sequences to train on, of the learned width."""
         numbered, features = self._numbered(values)
-        self._check_width(numbered)
+        self.check_width(numbered.sequences)
         unknown = self._unknown_in_training
         return self._encoded(values, numbered, features, unknown, told)
 
-    def _check_width(self, numbered: Numbered) -> None:
+    def check_width(self, sequences: RaggedIds) -> None:
         """Raise unless rows of integers are as wide as those that were learned."""
-        lengths = numbered.sequences.lengths
+        lengths = sequences.lengths
         others = np.flatnonzero(lengths != self.width)
         if self.width is not None and len(others):
             i = int(others[0])

@@ -135,6 +135,9 @@ class SequenceEstimator(TrainingSettings, SourceSettings, BaseEstimator):
         """Return the arguments `model`, `loss` and `metric` of the training."""
         raise NotImplementedError
 
+    def _calibrate(self, validation: Examples) -> None:
+        """Learn from validation examples how probable answers are, after training."""
+
     def _description(self) -> dict[str, Any]:
         """Return, as JSON values, what fit has learned beside the weights."""
         raise NotImplementedError

@@ -170,6 +170,7 @@ def _fit(
             state=state,
             on_interrupt=partial(_note_interrupt, estimator, task, began),
         )
+        estimator._calibrate(task.validation)
 
 
 @contextmanager

@@ -42,6 +42,7 @@ from kseq2seq.estimators.seq2seq_models import (
 )
 from kseq2seq.estimators.series import tell_of_series
 from kseq2seq.estimators.settings import ModelSettings, Seq2SeqSettings
+from kseq2seq.estimators.weights import kept_seeds
 from kseq2seq.metrics import METRICS, TEXT_METRICS
 from kseq2seq.training import (
     AnswerTrainingSettings,
@@ -50,6 +51,8 @@ from kseq2seq.training import (
     TeacherForcing,
     Trainer,
     TrainingSettings,
+    check_temperature,
+    fit_temperature,
     with_teacher_forcing,
 )
 from kseq2seq.vocabulary import Vocabulary
@@ -91,6 +94,10 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
         went, not how well the model answers: that is :meth:`score`.
     max_length_ : int
         How many ids an answer has at most, END included.
+    calibration_temperature_ : float
+        At this temperature the probabilities of answers come nearest to the share that
+        is right, on validation pairs; 1 where there were none. See `calibrate`, and
+        ``probabilities=True`` of :meth:`predict_with_scores`.
     interrupted_ : bool
         Whether an interrupt (Ctrl-C) ended the last `fit`.
     callbacks_ : list of keras.callbacks.Callback
@@ -119,6 +126,7 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
     feature_ids_: dict[str, int] | None
     target_vocabulary_: Vocabulary
     max_length_: int
+    calibration_temperature_: float
     _target: SequenceCodec
     _answerer: Answerer
     _forbidden_ids: list[int]
@@ -321,6 +329,8 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
             if self.max_length is None:
                 max_length = max(max_length, self.max_length_)
         self.max_length_, self._forbidden_ids = max_length, forbidden
+        if not continues:
+            self.calibration_temperature_ = 1.0
 
     def _build(self, random_state: Any = None) -> Seq2SeqModels:
         return build_models(*self._sides, self._settings, random_state)
@@ -346,7 +356,23 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
             max_length=self.max_length_,
             forbidden_ids=self._forbidden_ids,
         )
+        # The first pickles have none.
+        temperature = getattr(self, "calibration_temperature_", 1.0)
+        self._set_calibration(temperature)
         _ = self.generator_  # or a search that cannot be would be found late
+
+    def _set_calibration(self, temperature: float) -> None:
+        self.calibration_temperature_ = temperature
+        self._answerer.calibration_temperature = temperature
+
+    def _calibrate(self, validation: Examples) -> None:
+        """Fit the temperature; without validation pairs what there was stays."""
+        if not self.calibrate:
+            self._set_calibration(1.0)
+        elif len(validation):
+            pairs = validation.sources, validation.targets, validation.weights
+            with kept_seeds(self._network):  # Keras's recurrent dropout draws, too
+                self._set_calibration(fit_temperature(self._network, *pairs))
 
     @property
     def _models(self) -> Seq2SeqModels:
@@ -398,6 +424,7 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
             "target": self._target.to_json(),
             "max_length": self.max_length_,
             "forbidden_ids": self._forbidden_ids,
+            "calibration_temperature": self.calibration_temperature_,
         }
 
     def _read_description(self, description: Mapping[str, Any]) -> None:
@@ -406,6 +433,9 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
         self.max_length_ = description["max_length"]
         self._forbidden_ids = description["forbidden_ids"]
         check_limits(self._target, self.max_length_, self._forbidden_ids)
+        # The first files have none.
+        temperature = description.get("calibration_temperature", 1.0)
+        self.calibration_temperature_ = check_temperature(temperature)
 
     def _exported(self) -> tuple[keras.Model, dict[str, Any]]:
         if self.temperature is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Container, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -64,6 +65,14 @@ def set_seeds(network: keras.Model, arrays: Mapping[str, np.ndarray]) -> None:
         if seeds.shape != tuple(variable.shape) or seeds.dtype.kind not in "iu":
             raise ValueError(f"{_SEEDS}{i} holds no seeds.")
         variable.assign(seeds)
+
+
+@contextmanager
+def kept_seeds(network: keras.Model) -> Iterator[None]:
+    """Let dropout's random numbers stand afterwards where they stand before."""
+    seeds = seeds_of(network)
+    yield
+    set_seeds(network, seeds)
 
 
 def _seed_variables(network: keras.Model) -> list[Any]:

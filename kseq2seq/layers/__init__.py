@@ -15,6 +15,7 @@ from kseq2seq.layers.fixed_shape import FixedShapeModel
 from kseq2seq.layers.generators import FixedShapeGenerator, Generator
 from kseq2seq.layers.masks import EveryFrame, PaddingMask, RepeatAlong, Unmasked
 from kseq2seq.layers.recurrent import CELL_KINDS, GRU, LSTM, CellKind, SimpleRNN
+from kseq2seq.layers.token_log_probs import TokenLogProbs
 from kseq2seq.layers.training_model import TrainingModel
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "SimpleRNN",
     "StepCell",
     "TiedEmbedding",
+    "TokenLogProbs",
     "TrainingModel",
     "Unmasked",
     "WordDropout",

@@ -1,5 +1,6 @@
 """How good answers are: exact match, token accuracy, edit distance, BLEU, chrF."""
 
+from kseq2seq.metrics.calibration import expected_calibration_error
 from kseq2seq.metrics.measures import (
     DEFAULT_METRICS,
     FALLING_METRICS,
@@ -18,6 +19,7 @@ from kseq2seq.metrics.measures import (
     signature,
     token_accuracy,
 )
+from kseq2seq.metrics.references import References
 from kseq2seq.metrics.scorers import (
     AnswerScorer,
     bleu_scorer,
@@ -31,6 +33,7 @@ __all__ = [
     "METRICS",
     "TEXT_METRICS",
     "AnswerScorer",
+    "References",
     "accuracy_by_position",
     "bleu",
     "bleu_scorer",
@@ -39,6 +42,7 @@ __all__ = [
     "edit_distance",
     "exact_match",
     "exact_match_scorer",
+    "expected_calibration_error",
     "has_sacrebleu",
     "matches",
     "measure",

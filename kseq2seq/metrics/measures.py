@@ -19,9 +19,14 @@ from kseq2seq.arguments import (
     shown,
     written,
 )
+from kseq2seq.metrics.references import References
+
+Pairs = list[tuple[list[Any], Any]]
+"""The right answers to each source, one or several, and the prediction."""
 
 
-def _check_pairs(y_true: Sequence[Any], y_pred: Sequence[Any]) -> None:
+def _pairs(y_true: Sequence[Any] | References, y_pred: Sequence[Any]) -> Pairs:
+    """Return right answers and predictions side by side, or raise."""
     check_unmasked("y_true", y_true)
     check_unmasked("y_pred", y_pred)
     if len(y_true) != len(y_pred) or not len(y_true):
@@ -29,6 +34,7 @@ def _check_pairs(y_true: Sequence[Any], y_pred: Sequence[Any]) -> None:
             "metrics need at least one answer and as many predictions as answers; got "
             f"{len(y_true)} answers and {len(y_pred)} predictions."
         )
+    return list(zip(References.of(y_true, y_pred), y_pred, strict=True))
 
 
 def _as_tokens(sequence: Any) -> Sequence[Any]:
@@ -38,14 +44,19 @@ def _as_tokens(sequence: Any) -> Sequence[Any]:
 def matches(y_true: Sequence[Any], y_pred: Sequence[Any]) -> np.ndarray:
     """Return, for each prediction, whether it is right to the last token.
 
+    Parameters and errors as in :func:`exact_match`.
+
     Returns
     -------
     numpy.ndarray
         bool, ``(n,)``.
     """
-    _check_pairs(y_true, y_pred)
-    pairs = zip(y_true, y_pred, strict=True)
-    return np.array([_as_tokens(a) == _as_tokens(b) for a, b in pairs])
+    return np.array(
+        [
+            any(_as_tokens(answer) == _as_tokens(prediction) for answer in answers)
+            for answers, prediction in _pairs(y_true, y_pred)
+        ]
+    )
 
 
 def exact_match(
@@ -59,6 +70,7 @@ def exact_match(
     Parameters
     ----------
     y_true, y_pred : sequences of str, of token lists, or of integers ``(n, len)``
+        An item of `y_true` may be a list of several right answers; any of them will do.
     sample_weight : sequence of float, optional
         How much each pair counts.
 
@@ -66,6 +78,8 @@ def exact_match(
     --------
     >>> from kseq2seq.metrics import exact_match
     >>> exact_match(["ab", "c"], ["ab", "d"])
+    0.5
+    >>> exact_match([["ab", "ba"], "c"], ["ba", "d"])  # two right answers to the first
     0.5
     """
     right = matches(y_true, y_pred)
@@ -82,7 +96,8 @@ def token_accuracy(
     """Return the share of tokens that stand right at their position, 0 to 1.
 
     Each pair counts as many tokens as the longer of the two, times its weight; a
-    string's tokens are its characters.
+    string's tokens are its characters. Of several right answers the one with the
+    largest share counts.
 
     Examples
     --------
@@ -90,12 +105,25 @@ def token_accuracy(
     >>> token_accuracy(["abcd"], ["abxdx"])
     0.6
     """
-    _check_pairs(y_true, y_pred)
-    weights = check_sample_weight(sample_weight, len(y_true)).astype(float)
-    pairs = list(zip(y_true, y_pred, strict=True))
-    right = [sum(a == b for a, b in zip(*pair, strict=False)) for pair in pairs]
-    total = weights @ [max(map(len, pair)) for pair in pairs]
-    return float(weights @ right / total) if total else 1.0
+    pairs = _pairs(y_true, y_pred)
+    weights = check_sample_weight(sample_weight, len(pairs)).astype(float)
+    places = [_places(answers, prediction) for answers, prediction in pairs]
+    total = weights @ [len(same) for same in places]
+    return float(weights @ [sum(same) for same in places] / total) if total else 1.0
+
+
+def _places(answers: list[Any], prediction: Any) -> list[bool]:
+    """Return at which places a prediction is as the right answer is.
+
+    As many as the longer of the two has; of several right answers, of the one with the
+    largest share.
+    """
+    compared = []
+    for answer in answers:
+        same = [bool(a == b) for a, b in zip(answer, prediction, strict=False)]
+        longest = max(len(answer), len(prediction))
+        compared.append(same + [False] * (longest - len(same)))
+    return max(compared, key=lambda same: sum(same) / len(same) if same else 1.0)
 
 
 def accuracy_by_position(y_true: Sequence[Any], y_pred: Sequence[Any]) -> np.ndarray:
@@ -107,7 +135,8 @@ def accuracy_by_position(y_true: Sequence[Any], y_pred: Sequence[Any]) -> np.nda
     Parameters
     ----------
     y_true, y_pred : sequences of str, of token lists, or of integers ``(n, len)``
-        A string's tokens are its characters.
+        A string's tokens are its characters. Of several right answers the one counts
+        that has most in common with the prediction.
 
     Returns
     -------
@@ -120,14 +149,12 @@ def accuracy_by_position(y_true: Sequence[Any], y_pred: Sequence[Any]) -> np.nda
     >>> accuracy_by_position(["ab", "cd"], ["ab", "cxd"])
     array([1. , 0.5, 0. ])
     """
-    _check_pairs(y_true, y_pred)
-    pairs = list(zip(y_true, y_pred, strict=True))
-    longest = max(max(len(a), len(b)) for a, b in pairs)
+    places = [_places(*pair) for pair in _pairs(y_true, y_pred)]
+    longest = max(map(len, places))
     right, total = np.zeros(longest), np.zeros(longest)
-    for answer, prediction in pairs:
-        same = [a == b for a, b in zip(answer, prediction, strict=False)]
+    for same in places:
         right[: len(same)] += same
-        total[: max(len(answer), len(prediction))] += 1
+        total[: len(same)] += 1
     return right / total
 
 
@@ -143,6 +170,7 @@ def edit_distance(
     Parameters
     ----------
     y_true, y_pred : sequences of str or of token lists
+        Of several right answers the nearest counts.
     normalize : bool, default False
         Whether to divide the edits by the answers' tokens: the token error rate.
     sample_weight : sequence of float, optional
@@ -154,16 +182,22 @@ def edit_distance(
     >>> edit_distance(["kitten", "a"], ["sitting", "a"])
     1.5
     """
-    _check_pairs(y_true, y_pred)
-    weights = check_sample_weight(sample_weight, len(y_true)).astype(float)
-    edits = weights @ [
-        Levenshtein.distance(_as_tokens(a), _as_tokens(b))
-        for a, b in zip(y_true, y_pred, strict=True)
-    ]
+    pairs = _pairs(y_true, y_pred)
+    weights = check_sample_weight(sample_weight, len(pairs)).astype(float)
+    nearest = [_nearest(answers, prediction) for answers, prediction in pairs]
+    edits = weights @ [distance for distance, _ in nearest]
     if normalize:
-        tokens = weights @ [len(answer) for answer in y_true]
+        tokens = weights @ [length for _, length in nearest]
         return float(edits / (tokens or 1.0))
     return float(edits / weights.sum())
+
+
+def _nearest(answers: list[Any], prediction: Any) -> tuple[int, int]:
+    """Return the edits to the nearest right answer, and how many tokens it has."""
+    tokens = _as_tokens(prediction)
+    distances = [Levenshtein.distance(_as_tokens(answer), tokens) for answer in answers]
+    nearest = int(np.argmin(distances))
+    return distances[nearest], len(answers[nearest])
 
 
 def bleu(
@@ -177,7 +211,8 @@ def bleu(
     Where no right answer has four tokens, words and punctuation as sacreBLEU splits
     them, runs of tokens longer than the predictions do not count (sacreBLEU's effective
     order): perfect answers of one word have 100, and not 0. A corpus score counts a
-    pair or not: weights must be 0, or all alike.
+    pair or not: weights must be 0, or all alike. Of several right answers, which a list
+    in `y_true` holds, all count, as sacreBLEU counts them.
     """
     return _corpus_score("bleu", y_true, y_pred, sample_weight)
 
@@ -196,8 +231,8 @@ def _corpus_score(
     metric: str, y_true: Sequence[str], y_pred: Sequence[str], sample_weight: Any
 ) -> float:
     """Return the score of the pairs whose weight is above 0."""
-    _check_pairs(y_true, y_pred)
-    weights = check_sample_weight(sample_weight, len(y_true))
+    pairs = _pairs(y_true, y_pred)
+    weights = check_sample_weight(sample_weight, len(pairs))
     counts = weights > 0
     if len(set(weights[counts].tolist())) > 1:
         raise ValueError(
@@ -205,8 +240,8 @@ def _corpus_score(
             "all: expected sample_weight of 0 and one other value; got "
             f"{len(set(weights.tolist()))} values. Choose another metric."
         )
-    counted = (list(compress(side, counts)) for side in (y_true, y_pred))
-    return sacrebleu_score(metric, *counted)[0]
+    answers, predictions = zip(*compress(pairs, counts), strict=True)
+    return sacrebleu_score(metric, answers, predictions)[0]
 
 
 def has_sacrebleu() -> bool:
@@ -234,6 +269,7 @@ def sacrebleu_score(
     ----------
     metric : {"bleu", "chrf"}
     y_true, y_pred : sequences of str
+        An item of `y_true` may be a list of several right answers.
     lowercase : bool, default False
         Whether capitals count as small letters; the signature says so.
 
@@ -256,11 +292,12 @@ def sacrebleu_score(
     >>> round(score, 2), signature.split("|")[:2]
     (100.0, ['nrefs:1', 'case:lc'])
     """
-    _check_pairs(y_true, y_pred)
-    scorer = _scorer(metric, y_true, lowercase=lowercase)
+    pairs = _pairs(y_true, y_pred)
+    references = References([answers for answers, _ in pairs], of_texts=True)
+    scorer = _scorer(metric, references, lowercase=lowercase)
     for text in y_pred:
         _check_text(metric, text)
-    score = float(scorer.corpus_score(list(y_pred), [list(y_true)]).score)
+    score = float(scorer.corpus_score(list(y_pred), references.columns()).score)
     return score, str(scorer.get_signature())
 
 
@@ -269,10 +306,12 @@ def signature(metric: str, y_true: Sequence[str], *, lowercase: bool = False) ->
 
     See :func:`sacrebleu_score` for the parameters, and for what is raised.
     """
-    _check_pairs(y_true, y_true)
-    sample = list(y_true[:1])
-    scorer = _scorer(metric, y_true, lowercase=lowercase)
-    scorer.corpus_score(sample, [sample])  # it does not know its references before
+    references = References(y_true, of_texts=True, name="y_true")
+    scorer = _scorer(metric, references, lowercase=lowercase)
+    # It does not know the number of references before: two sources tell of all.
+    groups = sorted(references, key=len)
+    sample = References([groups[0], groups[-1]], of_texts=True)
+    scorer.corpus_score([group[0] for group in sample], sample.columns())
     return str(scorer.get_signature())
 
 
@@ -280,18 +319,18 @@ _LONGEST_RUN = 4
 """BLEU counts runs of so many tokens at most."""
 
 
-def _scorer(metric: str, y_true: Sequence[str], *, lowercase: bool) -> Any:
+def _scorer(metric: str, references: References, *, lowercase: bool) -> Any:
     """Return sacreBLEU's scorer for predictions of these answers."""
     check_choice("metric", metric, TEXT_METRICS)
     _check_sacrebleu()
-    for text in y_true:
+    for text in references.flat:
         _check_text(metric, text)
     from sacrebleu.metrics import BLEU, CHRF
 
     if metric == "chrf":
         return CHRF(lowercase=lowercase)
     scorer = BLEU(lowercase=lowercase, max_ngram_order=_LONGEST_RUN)
-    num_tokens = (len(scorer.tokenizer(text).split()) for text in y_true)
+    num_tokens = (len(scorer.tokenizer(text).split()) for text in references.flat)
     scorer.effective_order = not any(num >= _LONGEST_RUN for num in num_tokens)
     return scorer
 
@@ -335,7 +374,7 @@ def check_metrics(metrics: Sequence[str]) -> tuple[str, ...]:
 
 
 def measure(
-    y_true: Sequence[Any],
+    y_true: Sequence[Any] | References,
     y_pred: Sequence[Any],
     metrics: Sequence[str] = DEFAULT_METRICS,
     *,
@@ -347,6 +386,9 @@ def measure(
     Parameters
     ----------
     y_true, y_pred : sequences of str or of token lists
+        An item of `y_true` may hold several right answers: a list of strings, or of
+        token lists. Exact match takes any of them, edits are counted to the nearest,
+        token accuracy is that of the best, and BLEU and chrF count all.
     metrics : sequence of str
         Of ``"exact_match"``, ``"token_accuracy"``, ``"edit_distance"``,
         ``"token_error_rate"`` (edits over the answers' tokens), ``"bleu"``, ``"chrf"``.
@@ -366,13 +408,16 @@ def measure(
     >>> from kseq2seq.metrics import measure
     >>> measure(["ab", "c"], ["ab", "d"], ["exact_match", "edit_distance"])
     {'exact_match': 0.5, 'edit_distance': 0.5}
+    >>> measure([["ab", "ba"], "c"], ["ba", "d"], ["exact_match"])
+    {'exact_match': 0.5}
     """
     measured = {}
+    references = References.of(y_true, y_pred)
     for name in check_metrics(metrics):
         if name in _ON_TEXTS:
-            sides = y_true, y_pred
+            sides = references, y_pred
             measured[name] = _ON_TEXTS[name](*sides, sample_weight=sample_weight)
         else:
-            split = tokens(y_true), tokens(y_pred)
+            split = references.mapped(tokens), tokens(y_pred)
             measured[name] = _ON_TOKENS[name](*split, sample_weight=sample_weight)
     return measured

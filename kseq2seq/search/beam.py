@@ -56,6 +56,7 @@ class BeamSearch(TokenSearch):
 
     def call(self, memory: list[Any]) -> dict[str, Any]:
         rows = [ops.repeat(m, self.options.beam_size, axis=0) for m in memory]
+        rows, prefix_ids = self._without_prefix(rows)
         states, constants = self._split(rows)
         start = self._start(memory[0], constants)
         names = list(start)
@@ -66,7 +67,8 @@ class BeamSearch(TokenSearch):
         def advance(step: Any, is_open: Any, *values: Any) -> tuple[Any, ...]:
             carried = dict(zip(names, values, strict=False))
             states = list(values[len(names) :])
-            carried, states = self._advance(step, carried, states, constants)
+            fixed = constants, prefix_ids
+            carried, states = self._advance(step, carried, states, *fixed)
             is_open = self._is_open(carried, constants)
             return (step + 1, is_open, *(carried[name] for name in names), *states)
 
@@ -112,11 +114,12 @@ class BeamSearch(TokenSearch):
         carried: dict[str, Any],
         states: list[Any],
         constants: list[Any],
+        prefix_ids: Any,
     ) -> tuple[dict[str, Any], list[Any]]:
         """Take one step for all hypotheses, and keep the best continuations."""
         last_ids = carried["last_ids"]
         log_probs, states, weights = self._step(last_ids, states, constants)
-        allowed = self._constrain(log_probs, step, carried.get("history"))
+        allowed = self._constrain(log_probs, step, carried.get("history"), prefix_ids)
         allowed = _frozen(allowed, has_ended(last_ids))
         size = allowed.shape[-1]
         allowed = ops.reshape(allowed, (-1, self.options.beam_size, size))

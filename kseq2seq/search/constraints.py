@@ -44,6 +44,19 @@ def force_prefix(log_probs: Any, step: Any, prefix: Sequence[int]) -> Any:
     return ops.where(others & ops.less(step, len(prefix)), NEVER, log_probs)
 
 
+def force_own_prefix(log_probs: Any, step: Any, prefix_ids: Any) -> Any:
+    """Leave in each row the id that its own prefix has at this step, if any.
+
+    The prefixes are ``(rows, prefix_len)`` int32, PAD on the right.
+    """
+    last = ops.shape(prefix_ids)[1] - 1
+    here = ops.reshape(ops.minimum(step, last), (1,))
+    forced = ops.take(prefix_ids, here, axis=1)  # (rows, 1)
+    others = ops.not_equal(ops.arange(log_probs.shape[-1], dtype="int32"), forced)
+    is_forced = ops.not_equal(forced, PAD) & ops.less_equal(step, last)
+    return ops.where(others & is_forced, NEVER, log_probs)
+
+
 def no_ngram_twice(log_probs: Any, ids: Any, step: Any, size: int) -> Any:
     """Take out the ids that would repeat an n-gram of their row.
 

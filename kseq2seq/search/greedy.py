@@ -31,6 +31,7 @@ class OnePath(TokenSearch):
         raise NotImplementedError
 
     def call(self, memory: list[Any]) -> dict[str, Any]:
+        memory, prefix_ids = self._without_prefix(memory)
         states, constants = self._split(memory)
         last_ids = ops.full_like(memory[0][:, :1], START, dtype="int32")  # (batch, 1)
         draws = self._draws(last_ids)
@@ -41,7 +42,8 @@ class OnePath(TokenSearch):
             return ops.any(~has_ended(last_ids))
 
         def advance(step: Any, last_ids: Any, *carried: Any) -> tuple[Any, ...]:
-            return self._advance(step, last_ids, carried, constants, draws)
+            fixed = constants, draws, prefix_ids
+            return self._advance(step, last_ids, carried, *fixed)
 
         _, _, scores, *carried = ops.while_loop(
             unfinished,
@@ -70,13 +72,14 @@ class OnePath(TokenSearch):
         carried: Sequence[Any],
         constants: list[Any],
         draws: Any,
+        prefix_ids: Any,
     ) -> tuple[Any, ...]:
         """Take one step for the whole batch; a row that has ended gets PAD and 0."""
         scores, ids, *rest = carried
         weights, states = rest[: -self.num_states], rest[-self.num_states :]
         log_probs, states, new_weights = self._step(last_ids, states, constants)
         history = ops.transpose(ids) if self.options.no_repeat_ngram_size else None
-        allowed = self._constrain(log_probs, step, history)
+        allowed = self._constrain(log_probs, step, history, prefix_ids)
         new_ids, gained = self._pick(step, log_probs, allowed, draws)
         ended = has_ended(last_ids)  # (batch, 1)
         new_ids = ops.where(ended, PAD, new_ids)

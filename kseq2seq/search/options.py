@@ -129,6 +129,14 @@ class SearchOptions(SearchSettings):
     forced_prefix: Sequence[int] = setting(
         "sequence of int", "The ids that every answer starts with.", default=()
     )
+    prefix_input: bool = setting(
+        "bool",
+        """Whether the model has a second input, ``prefix_ids (batch, prefix_len)``
+        int32: the ids that the answer to each source starts with, PAD on the right. A
+        row of PAD forces nothing. It cannot be used with `forced_prefix`.""",
+        check_flag,
+        default=False,
+    )
     forbidden_ids: Sequence[int] = setting(
         "sequence of int", "Ids that are never chosen.", default=(PAD, START)
     )
@@ -191,6 +199,11 @@ class SearchOptions(SearchSettings):
 
     def _checked_prefix(self, max_length: int, num_ids: int) -> list[int]:
         prefix = _checked_ids("forced_prefix", self.forced_prefix, num_ids)
+        if prefix and self.prefix_input:
+            raise ValueError(
+                "prefix_input=True gives each source a prefix of its own, and "
+                f"forced_prefix={prefix} all the same. Leave out one of the two."
+            )
         if len(prefix) > max_length:
             raise ValueError(
                 f"forced_prefix must be at most max_length={max_length} ids long; got "

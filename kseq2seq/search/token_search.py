@@ -12,6 +12,7 @@ from keras import ops
 from kseq2seq.search.constraints import (
     end_not_before,
     forbid,
+    force_own_prefix,
     force_prefix,
     no_ngram_twice,
 )
@@ -24,7 +25,7 @@ class TokenSearch(Stepper):
     """Feeds the decoder ids that it chose among its own.
 
     Called with what the encoder returns: a list of decoder states and what stays the
-    same at every step.
+    same at every step. With the option `prefix_input` the prefixes come after it.
 
     Parameters
     ----------
@@ -69,13 +70,23 @@ class TokenSearch(Stepper):
         weights = weights_in(outputs) if self.attends else None
         return log_probs, list(outputs[: self.num_states]), weights
 
-    def _constrain(self, log_probs: Any, step: Any, ids: Any) -> Any:
+    def _without_prefix(self, given: list[Any]) -> tuple[list[Any], Any]:
+        """Return what the encoder gave, and the prefixes, None where none come."""
+        if not self.options.prefix_input:
+            return given, None
+        return list(given[:-1]), given[-1]
+
+    def _constrain(
+        self, log_probs: Any, step: Any, ids: Any, prefix_ids: Any = None
+    ) -> Any:
         """Return -inf for what the options take out, the rest as it is.
 
         `ids` ``(rows, max_length)`` may be None where the n-grams do not matter. Their
         rule comes last, as it gives way where it would leave nothing.
         """
         log_probs = force_prefix(log_probs, step, self.options.forced_prefix)
+        if prefix_ids is not None:
+            log_probs = force_own_prefix(log_probs, step, prefix_ids)
         log_probs = forbid(log_probs, self.options.forbidden_ids)
         log_probs = end_not_before(log_probs, step, self.options.min_length)
         if not self.options.no_repeat_ngram_size:
@@ -89,6 +100,7 @@ class TokenSearch(Stepper):
 
     def _spec(self, memory: list[Any], *answers: int) -> dict[str, keras.KerasTensor]:
         """Return the results' shapes; `answers` is an axis after the batch's."""
+        memory, _ = self._without_prefix(memory)
         leading = (memory[0].shape[0], *answers)
         results = [
             keras.KerasTensor((*leading, self.max_length), dtype="int32"),

@@ -1,5 +1,6 @@
 """Losses, optimizers, callbacks and the fit of a training model."""
 
+from kseq2seq.training.calibration import check_temperature, fit_temperature
 from kseq2seq.training.callbacks import FreeRunningValidation, SampleAnswers, StopAtLoss
 from kseq2seq.training.keras_fit import StreamError, fit_batches, plan_buckets
 from kseq2seq.training.losses import (
@@ -44,7 +45,9 @@ __all__ = [
     "Trainer",
     "TrainingSettings",
     "TrainingState",
+    "check_temperature",
     "fit_batches",
+    "fit_temperature",
     "forcing_probability",
     "least_loss",
     "make_optimizer",

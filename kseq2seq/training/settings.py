@@ -241,6 +241,16 @@ class AnswerTrainingSettings(TrainingSettings):
         partial(check_choice, choices=SCHEDULES),
         default="constant",
     )
+    calibrate: bool = setting(
+        "bool",
+        """Whether `fit` ends with a look at validation pairs, 1,000 at most, for the
+        temperature that makes answers' probabilities believable,
+        ``calibration_temperature_`` (Guo et al., 2017, arXiv:1706.04599). It changes no
+        weight, and no answer.""",
+        check_flag,
+        default=True,
+        of_training=False,
+    )
     batch_tokens: int | None = setting(
         "int",
         """In place of `batch_size`: how many tokens each side of a batch has at most,
