@@ -80,6 +80,17 @@ def test_json_has_a_line_a_source(run, fitted, reverser):
     assert set(listed) == {"source", "answers"}
 
 
+def test_probabilities_stand_where_scores_do(run, fitted, reverser):
+    stdin = "\n".join(WORDS)
+    found = fitted.predict_with_scores(WORDS, probabilities=True)
+    assert run("predict", reverser, "--probabilities", stdin=stdin) == [
+        f"{probability:.4f}\t{answer}" for answer, probability in found
+    ]
+    (line,) = run("predict", reverser, "--probabilities", "--json", stdin="abcd\n")
+    assert json.loads(line)["probability"] == pytest.approx(found[0].score, abs=1e-5)
+    assert "score" not in json.loads(line)
+
+
 def test_json_keeps_letters_and_the_types_of_classes():
     assert _as_json("é", [("ü\n", -0.5)], several=False) == (
         '{"source": "é", "answer": "ü\\n", "score": -0.5}'
@@ -183,6 +194,7 @@ def test_what_is_for_sequences_is_refused_for_classes(run, judge, arguments, mes
     ("arguments", "message"),
     [
         (["--n-best", 2, "--temperature", 1], "Pass one of the two"),
+        (["--scores", "--probabilities"], "Pass one of the two"),
         (["--columns", "0"], "--columns must be SOURCE, by number from 1 or by name"),
         (["--columns", "a,b,c"], "--columns must be SOURCE, .* got 'a,b,c'"),
         (["--columns", ","], "--columns must be SOURCE"),
@@ -217,6 +229,22 @@ def test_wrong_answers_are_listed_the_worst_first(run, reverser, tmp_path):
     assert last == f"wrote 1 wrong answer to {errors}"
 
 
+def test_lines_of_one_source_may_be_several_right_answers(run, reverser, tmp_path):
+    pairs, errors = tmp_path / "pairs.tsv", tmp_path / "errors.tsv"
+    pairs.write_text("ab\tbb\ndc\tcd\nab\tba\nabc\ta\nab\tba\nabc\tcbd\n")
+    command = "evaluate", reverser, pairs, "--json", "--errors", errors
+    assert json.loads(run(*command)[-1])["exact_match"] == 3 / 6
+    command = *command, "--overwrite", "--multi-reference"
+    first, *lines, report = run(*command)
+    assert first == "6 pairs of 3 sources, 2 of them with several right answers"
+    assert any("nrefs:var" in line for line in lines)
+    measured = json.loads(report)
+    assert measured["exact_match"] == 2 / 3 and measured["edit_distance"] == 1 / 3
+    assert (measured["pairs"], measured["sources"]) == (6, 3)
+    _, wrong = errors.read_text().splitlines()
+    assert wrong.split("\t")[:3] == ["abc", "a | cbd", "cba"]
+
+
 def test_of_mistakes_with_as_many_edits_the_surest_come_first(fitted):
     y = ["aa", "ab", "abcd", "ac"]
     found = [("ab", -3.0), ("ab", -0.1), ("a", -0.2), ("bc", -0.5)]
@@ -242,6 +270,8 @@ def test_a_classifier_is_evaluated_by_its_accuracy(run, judge, tmp_path):
     lines = run("evaluate", judge, pairs, "--errors", errors, "--json")
     assert lines[0].split() == ["accuracy", "0.5000"]
     assert json.loads(lines[-1]) == {"accuracy": 0.5, "pairs": 2}
+    lines = run("evaluate", judge, pairs, "--multi-reference", "--json")
+    assert json.loads(lines[-1]) == {"accuracy": 1.0, "pairs": 2, "sources": 1}
     _, wrong = errors.read_text().splitlines()
     assert wrong.split("\t")[:3] == ["ab", "none", str(found)]
 

@@ -51,6 +51,22 @@ def estimator():
     return estimator.fit(X, Y, validation_data=(X, Y))
 
 
+def test_an_estimator_takes_any_of_several_right_answers(estimator):
+    sources = ["one two", "two", "one"]
+    (first, *_) = estimator.predict(sources)
+    y = [["Zwei", first.upper()], ["ÉINS ÉINS", "Zwei"], ["nichts"]]
+    measured = estimator.measure(sources, y, METRICS)
+    assert measured["exact_match"] == 2 / 3 == estimator.score(sources, y)
+    assert AnswerScorer("exact_match")(estimator, sources, y) == 2 / 3
+    # tokens are words: the third has one, and it is wrong
+    assert measured["edit_distance"] == 1 / 3
+    assert 0 < measured["chrf"] < 100
+    with pytest.raises(ValueError, match=r"y\[1\] holds no right answer"):
+        estimator.score(sources, ["Zwei", [], "Zwei"])
+    with pytest.raises(ValueError, match="3 in X and 2 in y"):
+        estimator.score(sources, y[:2])
+
+
 @pytest.mark.parametrize("name", METRICS)
 def test_every_asker_gets_the_figure_of_the_estimators_measure(estimator, name):
     measured = estimator.measure(X, Y, [name])[name]

@@ -7,6 +7,8 @@ from kseq2seq.metrics import (
     chrf,
     edit_distance,
     exact_match,
+    matches,
+    measure,
     sacrebleu_score,
     signature,
     token_accuracy,
@@ -106,3 +108,43 @@ def test_a_signature_says_whether_capitals_counted(metric):
 def test_no_or_unequal_answers_are_refused(metric, pair):
     with pytest.raises(ValueError, match="as many predictions as answers; got"):
         metric(*pair)
+
+
+SEVERAL = [["kitten", "sitting"], "abc", ["ax", "b"]]
+ANSWERS = ["sittin", "abc", "b"]
+
+
+def test_the_best_of_several_right_answers_counts():
+    assert matches(SEVERAL, ANSWERS).tolist() == [False, True, True]
+    assert edit_distance(SEVERAL, ANSWERS) == 1 / 3
+    # one edit; the nearest have 7, 3 and 1 tokens
+    assert edit_distance(SEVERAL, ANSWERS, normalize=True) == 1 / 11
+    assert token_accuracy(SEVERAL, ANSWERS) == (6 + 3 + 1) / (7 + 3 + 1)
+    assert accuracy_by_position(SEVERAL, ANSWERS)[6] == 0
+
+
+def test_several_right_answers_may_be_token_lists():
+    several = [[["a", "b"], ["b"]], ["a"]]
+    names = ["exact_match", "token_error_rate"]
+    measured = measure(several, [["b"], ["b"]], names)
+    assert measured == {"exact_match": 0.5, "token_error_rate": 0.5}
+    rows = np.arange(8).reshape(2, 2, 2)
+    assert exact_match(rows, [[2, 3], [5, 4]]) == 0.5
+
+
+def test_sacrebleu_counts_several_right_answers_of_any_number():
+    from sacrebleu.metrics import BLEU
+
+    several = [["a small dog runs", "one dog runs there"], "the cat sat on a mat"]
+    answers = ["one dog runs here", "the cat sat on a mat"]
+    columns = [["a small dog runs", several[1]], ["one dog runs there", None]]
+    assert bleu(several, answers) == BLEU().corpus_score(answers, columns).score
+    assert bleu(several, answers, sample_weight=[0, 1]) == pytest.approx(100)
+    assert "nrefs:var" in sacrebleu_score("bleu", several, answers)[1]
+    assert "nrefs:var" in signature("chrf", several)
+    assert "nrefs:2" in signature("bleu", [several[0]] * 2)
+
+
+def test_a_source_without_a_right_answer_is_told():
+    with pytest.raises(ValueError, match=r"y_true\[1\] holds no right answer"):
+        exact_match(["a", []], ["a", "b"])

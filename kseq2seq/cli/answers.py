@@ -33,27 +33,40 @@ def leave_out_other_search(estimator: Any, **given: Any) -> None:
 
 
 def answers_of(
-    estimator: Any, X: Iterator[Any], n_best: int | None = None
+    estimator: Any,
+    X: Iterator[Any],
+    n_best: int | None = None,
+    *,
+    probabilities: bool = False,
 ) -> Iterator[list[Hypothesis]]:
     """Yield the answers to each source, one or the best ones, as sources come."""
     if is_classifier(estimator):
         n = 1 if n_best is None else n_best
         check_whole("--n-best", n, maximum=len(estimator.classes_))
-        return answer_stream(X, lambda block, **_: best_classes(estimator, block, n))
+        return answer_stream(
+            X,
+            lambda block, **_: best_classes(
+                estimator, block, n, probabilities=probabilities
+            ),
+        )
     if n_best is None:
-        return ([found] for found in estimator.predict_with_scores(X))
-    return estimator.predict_n_best(X, n_best)
+        found = estimator.predict_with_scores(X, probabilities=probabilities)
+        return ([one] for one in found)
+    return estimator.predict_n_best(X, n_best, probabilities=probabilities)
 
 
-def best_classes(classifier: Any, X: list[Any], n: int = 1) -> list[list[Hypothesis]]:
+def best_classes(
+    classifier: Any, X: list[Any], n: int = 1, *, probabilities: bool = False
+) -> list[list[Hypothesis]]:
     """Return the n most probable classes of each source; scores are log-probabilities.
 
-    A class is a string, a number or a flag, as Python has it.
+    Or probabilities. A class is a string, a number or a flag, as Python has it.
     """
     labels = classifier.classes_.tolist()
-    log_probs = classifier.predict_log_proba(X)
-    order = np.argsort(-log_probs, axis=1, kind="stable")[:, :n]
+    ask = classifier.predict_proba if probabilities else classifier.predict_log_proba
+    scores = ask(X)
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :n]
     return [
         [Hypothesis(labels[i], float(row[i])) for i in best]
-        for row, best in zip(log_probs, order, strict=True)
+        for row, best in zip(scores, order, strict=True)
     ]

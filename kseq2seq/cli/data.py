@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -237,6 +237,15 @@ def limit_lengths(
         return cut_X, cut_y
     kept = sorted(set(range(len(X))) - set(over))
     return [X[row] for row in kept], [y[row] for row in kept]
+
+
+def group_by_source(X: list[Any], y: list[str]) -> tuple[list[Any], list[list[str]]]:
+    """Return each source once, in the order of the lines, and its different targets."""
+    groups: dict[str, tuple[Any, dict[str, None]]] = {}
+    for source, target in zip(X, y, strict=True):
+        groups.setdefault(repr(source), (source, {}))[1][target] = None
+    sources, targets = zip(*groups.values(), strict=True)
+    return list(sources), [list(group) for group in targets]
 
 
 def _pairs(number: int) -> str:

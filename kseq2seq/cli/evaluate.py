@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from kseq2seq.cli.data import PairFiles, as_text
+from kseq2seq.cli.data import PairFiles, as_text, group_by_source
 from kseq2seq.cli.models import is_classifier, load_text_model
 from kseq2seq.cli.options import (
     BeamSize,
@@ -49,6 +49,14 @@ def evaluate(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the file of errors.")
     ] = False,
+    multi_reference: Annotated[
+        bool,
+        typer.Option(
+            "--multi-reference",
+            help="Take lines of the same source as several right answers to it: it is "
+            "answered once, and the nearest of them counts (for BLEU and chrF all).",
+        ),
+    ] = False,
     beam_size: BeamSize = None,
     length_penalty: LengthPenalty = None,
     json_line: Json = False,
@@ -59,7 +67,24 @@ def evaluate(
     if errors is not None:
         check_can_write(errors, overwrite=overwrite, name="--errors")
     files = PairFiles(pairs, source, target, columns=columns, features=features)
-    X, y = files.load()
+    X, targets = files.load()
+    y: Targets = targets
+    counted = {"pairs": len(X)}
+    sources, groups = group_by_source(X, targets)
+    several = sum(len(group) > 1 for group in groups)
+    if multi_reference:
+        X, y = sources, groups
+        counted["sources"] = len(X)
+        typer.echo(
+            f"{counted['pairs']:,} pairs of {len(X):,} sources, {several:,} of them "
+            "with several right answers"
+        )
+    elif several:
+        typer.echo(
+            f"{several:,} sources have several right answers, and each pair counts "
+            "alone; --multi-reference takes any of them for right",
+            err=True,
+        )
     estimator = load_text_model(
         model, features=features, beam_size=beam_size, length_penalty=length_penalty
     )
@@ -79,7 +104,7 @@ def evaluate(
         answers = "wrong answer" if len(wrong) == 1 else "wrong answers"
         typer.echo(f"wrote {len(wrong):,} {answers} to {errors}")
     if json_line:
-        typer.echo(json.dumps({**measured.report, "pairs": len(X)}))
+        typer.echo(json.dumps({**measured.report, **counted}))
 
 
 @dataclass(frozen=True)
@@ -113,7 +138,11 @@ class Measured:
         ]
 
 
-def judge_answers(estimator: Any, y: list[str], answers: list[str]) -> Measured:
+Targets = Sequence[str | list[str]]
+"""The right answer to each source, or several."""
+
+
+def judge_answers(estimator: Any, y: Targets, answers: list[str]) -> Measured:
     """Return how good an estimator's answers are, as its own `judge` says."""
     from kseq2seq.metrics import METRICS, TEXT_METRICS, has_sacrebleu, signature
 
@@ -129,9 +158,14 @@ def judge_answers(estimator: Any, y: list[str], answers: list[str]) -> Measured:
     return Measured(scores, signatures)
 
 
-def _measure_classes(y: list[str], found: Sequence[Hypothesis]) -> Measured:
-    right = [str(label) == text for (label, _), text in zip(found, y, strict=True)]
+def _measure_classes(y: Targets, found: Sequence[Hypothesis]) -> Measured:
+    pairs = zip(found, map(_listed, y), strict=True)
+    right = [str(label) in targets for (label, _), targets in pairs]
     return Measured({"accuracy": sum(right) / len(right)}, {})
+
+
+def _listed(targets: str | list[str]) -> list[str]:
+    return [targets] if isinstance(targets, str) else targets
 
 
 class Mistake(NamedTuple):
@@ -141,6 +175,7 @@ class Mistake(NamedTuple):
     ----------
     source, expected, got : str
         Of a source with features, these stand after it, in brackets.
+        Of several right answers all are expected, with ``" | "`` between them.
     score : float
     edits : int
         Between the tokens of sequences; 1 between classes.
@@ -159,19 +194,20 @@ class Mistake(NamedTuple):
 
 
 def _mistakes(
-    estimator: Any, X: list[Any], y: list[str], found: Sequence[Hypothesis]
+    estimator: Any, X: list[Any], y: Targets, found: Sequence[Hypothesis]
 ) -> list[Mistake]:
     """Return the wrong answers, the worst first."""
     wrong = []
-    for source, expected, (answer, score) in zip(X, y, found, strict=True):
-        got = str(answer)
-        if got == expected:
+    for source, targets, (answer, score) in zip(X, y, found, strict=True):
+        got, right = str(answer), _listed(targets)
+        if got in right:
             continue
         judged = {"exact_match": 0.0, "edit_distance": 1.0}
         if not is_classifier(estimator):
-            judged = estimator.judge([expected], [got], [*judged])
+            judged = estimator.judge([right], [got], [*judged])
         if not judged["exact_match"]:
             edits = int(judged["edit_distance"])
+            expected = " | ".join(right)
             wrong.append(Mistake(as_text(source), expected, got, score, edits))
     return sorted(wrong, key=lambda mistake: mistake.rank)
 

@@ -61,6 +61,14 @@ def predict(
             "or with a penalty what ranks it.",
         ),
     ] = False,
+    probabilities: Annotated[
+        bool,
+        typer.Option(
+            "--probabilities",
+            help="Print, in place of a score, the probability that the answer is "
+            "right, 0 to 1, as training calibrated it on its validation pairs.",
+        ),
+    ] = False,
     temperature: Annotated[
         float | None,
         typer.Option(help="Draw answers at random: at 1 as probable as they are."),
@@ -72,7 +80,8 @@ def predict(
         typer.Option(
             "--json",
             help='Print a JSON object for each source: "source", "answer" and '
-            '"score"; with --n-best "answers" in place of the last two, best first.',
+            '"score" (or "probability"); with --n-best "answers" in place of the last '
+            "two, best first.",
         ),
     ] = False,
 ) -> None:
@@ -90,6 +99,11 @@ def predict(
             "--n-best searches for the best answers, and --temperature draws one. "
             "Pass one of the two."
         )
+    if scores and probabilities:
+        raise ValueError(
+            "--scores prints log-probabilities, and --probabilities what they mean. "
+            "Pass one of the two."
+        )
     given = {
         "temperature": temperature,
         "beam_size": beam_size,
@@ -102,13 +116,16 @@ def predict(
     takes_tabs = any("\t" in token for token in estimator.source_vocabulary_.tokens)
     read = _read_sources(file, chosen, features, takes_tabs=takes_tabs)
     sources, asked = tee(read)
-    found = answers_of(estimator, asked, n_best)
+    found = answers_of(estimator, asked, n_best, probabilities=probabilities)
     for number, answers, source in zip(count(1), found, sources, strict=False):
         if json_lines:
-            typer.echo(_as_json(source, answers, several=n_best is not None))
+            name = "probability" if probabilities else "score"
+            several = n_best is not None
+            typer.echo(_as_json(source, answers, several=several, name=name))
             continue
         for answer, score in answers:
-            parts = [str(number)] * (n_best is not None) + [f"{score:.4f}"] * scores
+            parts = [str(number)] * (n_best is not None)
+            parts += [f"{score:.4f}"] * (scores or probabilities)
             typer.echo("\t".join([*parts, _one_line(answer)]))
 
 
@@ -163,9 +180,12 @@ def _whole_lines(lines: Iterable[str], name: str, *, takes_tabs: bool) -> Iterat
         yield line.strip()
 
 
-def _as_json(source: Source, answers: list[Hypothesis], *, several: bool) -> str:
+def _as_json(
+    source: Source, answers: list[Hypothesis], *, several: bool, name: str = "score"
+) -> str:
+    """Return a line for a source, with each answer's score under a name."""
     listed: list[dict[str, Any]] = [
-        {"answer": answer, "score": round(score, 6)} for answer, score in answers
+        {"answer": answer, name: round(score, 6)} for answer, score in answers
     ]
     found: dict[str, Any] = {"answers": listed} if several else listed[0]
     asked: dict[str, Any] = {"source": source}

@@ -301,7 +301,7 @@ def sacrebleu_score(
     return score, str(scorer.get_signature())
 
 
-def signature(metric: str, y_true: Sequence[str], *, lowercase: bool = False) -> str:
+def signature(metric: str, y_true: Sequence[Any], *, lowercase: bool = False) -> str:
     """Return what sacreBLEU says of how it scores predictions of these answers.
 
     See :func:`sacrebleu_score` for the parameters, and for what is raised.
