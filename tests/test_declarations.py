@@ -136,10 +136,11 @@ def test_what_is_no_option_stands_in_no_config():
     assert set(names(Seq2SeqEstimator, from_files=False)) == set(NOT_IN_CONFIGS)
 
 
-def test_training_does_not_depend_on_the_search():
+def test_training_does_not_depend_on_the_search_and_on_calibrating():
     free = names(Seq2SeqEstimator, of_training=False)
     assert set(free) == {
         *("beam_size", "length_penalty", "coverage_penalty", "min_length"),
         *("no_repeat_ngram_size", "temperature", "top_k", "top_p"),
         *("forced_prefix", "forbidden_tokens", "replace_unknown", "verbose"),
+        "calibrate",
     }

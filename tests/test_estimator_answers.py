@@ -49,7 +49,9 @@ def test_score_weighs_pairs(fitted):
 
 def test_score_refuses_answers_of_another_kind(fitted):
     with pytest.raises(TypeError, match="y held strings when .* got token lists"):
-        fitted.score(["ab"], [["b", "a"]])
+        fitted.score(["ab"], [[["b", "a"]]])
+    with pytest.raises(TypeError, match="y must hold strings, .* y.0. is 4"):
+        fitted.score(["ab"], [[4, 5]])
 
 
 def test_before_fit_everything_says_so(tmp_path):

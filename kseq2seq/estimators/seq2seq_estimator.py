@@ -96,8 +96,8 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
         How many ids an answer has at most, END included.
     calibration_temperature_ : float
         At this temperature the probabilities of answers come nearest to the share that
-        is right, on validation pairs; 1 where there were none. See `calibrate`, and
-        ``probabilities=True`` of :meth:`predict_with_scores`.
+        is right, on validation pairs; 1 where there were none, and in checkpoints. See
+        `calibrate`, and ``probabilities=True`` of :meth:`predict_with_scores`.
     interrupted_ : bool
         Whether an interrupt (Ctrl-C) ended the last `fit`.
     callbacks_ : list of keras.callbacks.Callback

@@ -67,13 +67,14 @@ def fit_temperature(
     """
     from scipy.optimize import minimize_scalar
 
-    tokens = _tokens(model, sources, targets, weights)
-
-    def loss(log_temperature: float) -> float:
-        return tokens.loss(np.float32(np.exp(-log_temperature)))
-
     bounds = np.log(COLDEST), np.log(HOTTEST)
-    found = minimize_scalar(loss, bounds=bounds, method="bounded")
+    with np.errstate(over="ignore", invalid="ignore"):  # logits may not be finite
+        tokens = _tokens(model, sources, targets, weights)
+        found = minimize_scalar(
+            lambda log_temperature: tokens.loss(np.float32(np.exp(-log_temperature))),
+            bounds=bounds,
+            method="bounded",
+        )
     if not np.isfinite(found.fun):
         return 1.0
     return float(np.clip(np.exp(found.x), COLDEST, HOTTEST))
