@@ -233,7 +233,7 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
         return taken(AnswerTrainingSettings, self, **changes)
 
     def _not_of_training(self) -> Sequence[str]:
-        return ["verbose"] if self.stops_by_answers else super()._not_of_training()
+        return ["verbose"] if self.selects_by_answers else super()._not_of_training()
 
     def _read_stream(self, data: FitData, known: Sequence[Any]) -> Task:
         return read_stream(self, data, known, self._encode)
@@ -266,7 +266,7 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
     def _check_task(self, task: Task, settings: TrainingSettings) -> None:
         if self.replace_unknown:
             check_same_tokens(task.source, task.target)
-        if settings.stops_by_answers and task.target.kind != "text":
+        if settings.selects_by_answers and task.target.kind != "text":
             check_choice(
                 "early_stopping_metric, where y holds no texts,",
                 settings.monitored,
@@ -331,7 +331,7 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
     def _batch_size(self, examples: Examples) -> int:
         """Return how many pairs a batch has; the mean, where tokens are counted."""
         if self.batch_tokens is None:
-            return super()._batch_size(examples)
+            return min(self.pairs_a_batch(len(examples)), len(examples))
         longer = np.maximum(examples.sources.lengths, examples.targets.lengths) + 1
         return int(np.clip(self.batch_tokens // longer.mean(), 1, len(examples)))
 
