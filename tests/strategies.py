@@ -22,6 +22,8 @@ texts = st.text(
 
 SOURCE_SIZE, TARGET_SIZE = 12, 9
 """The vocabulary sizes of :func:`make_models`."""
+COPY_TABLE = np.array([0, 0, 0, 0, 4, 5, 6, 7, 8, 0, 4, 0])
+"""What of such sources can be copied: two ids cannot, and two write the same one."""
 
 
 def make_models(*, attention=True, seed=0, scale=0.6, **sizes):

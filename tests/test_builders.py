@@ -3,7 +3,7 @@ import itertools
 import keras
 import numpy as np
 import pytest
-from strategies import label, make_models, random_ids, scatter_weights
+from strategies import COPY_TABLE, label, make_models, random_ids, scatter_weights
 
 from kseq2seq import (
     build_attention_seq2seq,
@@ -86,6 +86,17 @@ OTHERS = [
         for kind in ("scaled_dot", "general", "additive")
         for units in (None, 6)
     ),
+    {"copy": COPY_TABLE, "dropout": 0.5, "word_dropout": 0.5},
+    {"copy": COPY_TABLE, "attention": "general", "encoder_units": 4, "cell": "gru"},
+    {"copy": COPY_TABLE, "attention": "additive", "bidirectional": True},
+    {"copy": COPY_TABLE, "input_feeding": True, "num_layers": 2, "dropout": 0.5},
+    {
+        "copy": COPY_TABLE,
+        "input_feeding": True,
+        "attention": "additive",
+        "tied_embeddings": True,
+        "embedding_dim": 6,
+    },
 ]
 
 
@@ -145,7 +156,10 @@ def test_stepping_an_ensembles_decoder_gives_its_training_outputs(target_feature
     assert np.ptp(outputs, axis=(0, 1)).min() > 1e-2
 
 
-@pytest.mark.parametrize("settings", GRID[::3] + REPEATED, ids=label)
+COPYING = [settings for settings in OTHERS if "copy" in settings]
+
+
+@pytest.mark.parametrize("settings", GRID[::3] + REPEATED + COPYING, ids=label)
 def test_padding_and_batch_mates_change_no_logits(settings):
     models = make_models(**settings)
     source_ids, decoder_input_ids = example()
@@ -410,6 +424,8 @@ def test_a_user_sets_a_grus_update_gate_bias():
         {"decoder": "repeat", "dropout": 0.2, "num_layers": 2},
         {"decoder": "repeat", "target_features": 2, "attention": False},
         {"source_features": 2, "target_features": 3, "cell": "gru"},
+        {"copy": COPY_TABLE, "attention": "general", "dropout": 0.2},
+        {"copy": COPY_TABLE, "input_feeding": True},
     ],
     ids=label,
 )

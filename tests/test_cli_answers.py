@@ -212,6 +212,9 @@ def test_wrong_answers_are_listed_the_worst_first(run, reverser, tmp_path):
     assert again == (["dc", "abc"], ["dddd", "cbd"])
     with pytest.raises(FileExistsError, match="exists and is kept.*--overwrite"):
         run(*command, "--errors", errors)
+    pairs.write_text("\n".join(rows[:3]))
+    *_, last = run(*command, "--errors", errors, "--overwrite")
+    assert last == f"wrote 1 wrong answer to {errors}"
 
 
 def test_of_mistakes_with_as_many_edits_the_surest_come_first(fitted):

@@ -19,6 +19,7 @@ from kseq2seq.cli.config import config_lines
 from kseq2seq.cli.data import Limit, PairFiles, TooLong, limit_lengths
 from kseq2seq.cli.estimator_options import with_estimator_options
 from kseq2seq.cli.progress import EpochLines, LiveLine
+from kseq2seq.cli.quickstart import make_pairs
 from kseq2seq.cli.train import train
 from kseq2seq.declarations import checked
 from kseq2seq.estimators import PRESETS
@@ -472,9 +473,26 @@ def test_an_interrupted_extension_is_no_finished_model(run, folder, monkeypatch)
 def test_without_a_checkpoint_an_interrupt_leaves_the_model(run, folder, monkeypatch):
     interrupt(monkeypatch)
     with pytest.warns(match="interrupted"):
-        shown = run("train", "pairs.tsv", *SMALL, "--batch-size", 2, code=130)
+        options = ("--batch-size", 2, "--validation-fraction", 0.2, "--json")
+        shown = run("train", "pairs.tsv", *SMALL, *options, code=130)
     assert "wrote model.kseq2seq" in shown
     assert load("model.kseq2seq").predict(["AB"])
+    share = int(re.search(r"interrupted at (\d+)%", shown)[1]) / 100
+    report = json.loads(shown.splitlines()[-1])
+    speed = share * 8 / report["train_seconds"]  # of the pairs that it trained on
+    assert share < 1
+    assert report["pairs_per_second"] == pytest.approx(speed, rel=0.1, abs=0.1)
+
+
+def test_an_interrupted_quickstart_keeps_the_model_and_says_so(
+    run, folder, monkeypatch
+):
+    monkeypatch.setitem(make_pairs.__globals__, "NUM_TEST", 20)
+    interrupt(monkeypatch)
+    with pytest.warns(match="interrupted"):
+        shown = run("quickstart", "--samples", 200, "--output", "quick", code=130)
+    assert "interrupted at " in shown and "The model is quick/dates" in shown
+    assert load("quick/dates.kseq2seq").history_
 
 
 def test_an_interrupt_before_training_has_the_same_exit_code(run, folder, monkeypatch):

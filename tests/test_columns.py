@@ -54,6 +54,7 @@ def test_a_header_may_begin_with_a_mark_and_end_as_windows_does(file):
         ("a;b\n", (1, 2), "got 1 in 'a;b'. If semicolons divide its columns"),
         ("de,en\na,b\n", ("de", "en"), "'de'; expected 'de,en'.* If commas divide"),
         ("a\tb\rc\td\r", None, r"pairs.tsv: its lines end with carriage returns alone"),
+        ("a\tb\rc\td\n", (1, 2), "its lines end with carriage returns alone"),
         ("a\rb", None, r"expected newlines. Convert it: tr '\\r' '\\n' < old > new"),
     ],
 )

@@ -196,6 +196,15 @@ def test_an_unknown_token_is_copied_from_where_attention_points():
     answers = estimator.fit(X, X).predict(X)
     for source, answer in zip(X, answers, strict=True):
         assert set(answer.split()) <= set(source.split())
+    for source, answer, best in zip(
+        X, answers, estimator.predict_n_best(X, 3), strict=True
+    ):
+        assert answer in [text for text, _ in best]
+        for text, _ in best:
+            assert set(text.split()) <= {*source.split(), "is"}
+    assert list(estimator.predict_n_best(iter(X[:2]), 3)) == (
+        estimator.predict_n_best(X[:2], 3)
+    )
     plain = estimator.set_params(replace_unknown=False).predict(X)
     assert any("<unk>" in answer for answer in plain)
 

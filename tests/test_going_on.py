@@ -163,10 +163,13 @@ def test_classes_may_come_later_where_they_are_named_first():
 
 
 @BOTH
-def test_a_pass_has_no_warm_up(make):
+def test_a_pass_has_no_warm_up_and_keeps_no_averages(make):
     estimator, y = make(warmup_steps=2)
     with pytest.raises(ValueError, match="warmup_steps is for fit"):
         estimator.partial_fit(X, y)
+    averaging, _ = make(ema_momentum=0.9)
+    with pytest.raises(ValueError, match="ema_momentum is for fit.*=None"):
+        averaging.partial_fit(X, y)
     with pytest.raises(TypeError, match="warm_start"):
         estimator.set_params(warmup_steps=0, warm_start="yes").fit(X, y)
 

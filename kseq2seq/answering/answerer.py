@@ -130,12 +130,16 @@ class Answerer:
         With scores, each answer is a Hypothesis.
         """
         search = taken(AnswerSettings, search)
-        if check_flag("replace_unknown", search.replace_unknown):
-            self.check_attention("replace_unknown=True needs")
-            check_same_tokens(self.source, self.target)
-        options = self.options(search, attention_weights=search.replace_unknown)
+        options = self.options(search, attention_weights=self._replaces(search))
         decode = self._scored if with_scores else self._decoded
         return self._answer(X, self.generator(options), search, decode)
+
+    def _replaces(self, search: AnswerSettings) -> bool:
+        """Return whether UNK in answers is replaced, or raise where it cannot be."""
+        if check_flag("replace_unknown", search.replace_unknown):
+            self.check_attention("replace_unknown=True needs")
+            check_same_tokens(self.source, self.target, "replace_unknown")
+        return search.replace_unknown
 
     def _answer(
         self,
@@ -165,15 +169,31 @@ class Answerer:
         self, answers: dict[str, np.ndarray], X: Any, search: AnswerSettings
     ) -> Any:
         """Return the answers to X in the kind that y had."""
-        if not (search.replace_unknown and UNK in answers["ids"]):
-            return self.target.decode(answers["ids"])
+        every = np.ones(len(answers["ids"]), dtype=bool)
+        return self._chosen(answers, every, X, search)
+
+    def _chosen(
+        self,
+        answers: dict[str, np.ndarray],
+        chosen: np.ndarray,
+        X: Any,
+        search: AnswerSettings,
+    ) -> Any:
+        """Return some answers to X in the kind that y had, those to a source in a row.
+
+        Which ones is a mask ``(n,)``, or ``(n, n_best)`` of several to each source.
+        """
+        ids = answers["ids"][chosen]
+        if not (search.replace_unknown and UNK in ids):
+            return self.target.decode(ids)
+        sources = self.source.tokens(X)
         unknown = tokens_looked_at(
-            answers["attention_weights"],
-            self.source.tokens(X),
-            answers["ids"],
+            answers["attention_weights"][chosen],
+            [sources[row] for row in np.nonzero(chosen)[0]],
+            ids,
             reverse=self.source.reverse,
         )
-        return self.target.decode(answers["ids"], unknown=unknown)
+        return self.target.decode(ids, unknown=unknown)
 
     def predict_n_best(self, X: Any, n: int, search: AnswerSettings) -> Any:
         """Return the n best answers to each source, found by a beam.
@@ -187,7 +207,7 @@ class Answerer:
                 f"{written(search.temperature)} draws answers. "
                 "set_params(temperature=None)."
             )
-        options = self.options(search, attention_weights=False)
+        options = self.options(search, attention_weights=self._replaces(search))
         usable = len(self.target.vocabulary) - len(options.forbidden_ids)
         check_whole("n", n, maximum=usable)
         options.beam_size = max(check_whole("beam_size", search.beam_size), n)
@@ -195,12 +215,12 @@ class Answerer:
         return self._answer(X, self.generator(options), search, self._n_best)
 
     def _n_best(
-        self, answers: dict[str, np.ndarray], _X: Any, _search: AnswerSettings
+        self, answers: dict[str, np.ndarray], X: Any, search: AnswerSettings
     ) -> list[list[Hypothesis]]:
         """Return the best answers to each source, with their scores."""
-        ids, scores = answers["ids"], answers["scores"]
+        scores = answers["scores"]
         stands = np.isfinite(scores)  # where there are fewer than n, the rest is PAD
-        found = iter(self.target.decode(ids[stands]))
+        found = iter(self._chosen(answers, stands, X, search))
         return [
             [Hypothesis(next(found), score) for score in row[there].tolist()]
             for row, there in zip(scores, stands, strict=True)
@@ -303,12 +323,14 @@ def _say_nothing(answers: dict[str, np.ndarray], rows: np.ndarray) -> None:
             array[rows, 1:] = -np.inf  # there is no second best
 
 
-def check_same_tokens(source: SequenceCodec, target: SequenceCodec) -> None:
-    """Raise unless a source's tokens can stand in an answer."""
+def check_same_tokens(
+    source: SequenceCodec, target: SequenceCodec, parameter: str
+) -> None:
+    """Raise unless a source's tokens can stand in an answer, as a parameter asks."""
     sides = source.kind_of_tokens, target.kind_of_tokens
     if sides[0] != sides[1]:
         raise ValueError(
-            "replace_unknown=True writes source tokens into answers, and those of X "
+            f"{parameter}=True writes source tokens into answers, and those of X "
             f"are {sides[0]} and those of y {sides[1]}. Split both sides alike, or "
             "leave it out."
         )

@@ -30,10 +30,10 @@ class AnswerSettings(SearchSettings, RunSettings):
     )
     replace_unknown: bool = setting(
         "bool",
-        """Whether `predict` writes, in place of an UNK in an answer, the source token
-        that attention points to at most (Luong et al., 2015, arXiv:1410.8206); without,
-        it writes ``"<unk>"``. Training shows UNK in answers where `min_frequency` or
-        `max_size` leave tokens out.""",
+        """Whether answers have, in place of an UNK, the source token that attention
+        points to most (Luong et al., 2015, arXiv:1410.8206); without, they have
+        ``"<unk>"``. Training shows UNK in answers where `min_frequency` or `max_size`
+        leave tokens out.""",
         check_flag,
         default=False,
         of_training=False,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from kseq2seq.arguments import check_size, written
 from kseq2seq.builders.custom_parts import MakeAttention, count_states
 from kseq2seq.builders.settings import (
@@ -156,6 +158,8 @@ class Architecture(AttentionSettings, EncoderArchitecture):
         self.check_matrices("target", *widths)
         if self.tied_embeddings:
             self._check_tie()
+        if self.copies:
+            self._check_copying()
 
     @property
     def attention_kind(self) -> AttentionKind | None:
@@ -163,6 +167,16 @@ class Architecture(AttentionSettings, EncoderArchitecture):
         if not isinstance(self.attention, str):
             return None
         return ATTENTION_KINDS[self.attention]
+
+    @property
+    def copies(self) -> bool:
+        """Whether the decoder copies tokens of the source."""
+        return self.copy is not False
+
+    @property
+    def copy_table(self) -> np.ndarray | None:
+        """The target ids of the source ids; None where both are the same."""
+        return self.copy if isinstance(self.copy, np.ndarray) else None
 
     @property
     def output_width(self) -> int:
@@ -186,6 +200,35 @@ class Architecture(AttentionSettings, EncoderArchitecture):
                 "input_feeding runs the decoder step by step and drops nothing inside "
                 "a step; leave it out with decoder='repeat', recurrent_dropout or "
                 "attention_dropout."
+            )
+
+    def _check_copying(self) -> None:
+        """Raise unless tokens of the source can be copied into answers."""
+        source, target = self.source_vocabulary_size, self.target_vocabulary_size
+        if self.decoder == "repeat" or source is None or target is None:
+            raise ValueError(
+                "copy is for ids on both sides and a decoder that reads its answers; "
+                "leave it out with real values or decoder='repeat'."
+            )
+        table = self.copy_table
+        if table is None:
+            if source != target:
+                raise ValueError(
+                    "copy=True is for sides that have the same ids, and "
+                    f"source_vocabulary_size is {source} and target_vocabulary_size "
+                    f"{target}. Pass copy=table, an array that has for each source id "
+                    "the target id that copying it writes, 0 where there is none."
+                )
+        elif len(table) != source:
+            raise ValueError(
+                f"copy must have an entry for each of the {source} source ids; got "
+                f"{len(table)}."
+            )
+        elif table.max() >= target:
+            i = int(np.argmax(table >= target))
+            raise ValueError(
+                f"copy must hold target ids, which are below {target}; copy[{i}] is "
+                f"{table[i]}."
             )
 
     def _check_tie(self) -> None:

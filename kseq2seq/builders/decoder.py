@@ -11,7 +11,13 @@ import keras
 from kseq2seq.builders.architecture import Architecture
 from kseq2seq.builders.components import Components
 from kseq2seq.builders.custom_parts import make_attention
-from kseq2seq.layers import AttentionKind, RepeatAlong, StepCell
+from kseq2seq.layers import (
+    AttentionKind,
+    FeedAlong,
+    PointerGenerator,
+    RepeatAlong,
+    StepCell,
+)
 
 
 class Decoder:
@@ -54,6 +60,8 @@ class Decoder:
             self.output = partial(self.embedding, reverse=True)
         else:
             self.output = components.dense(size, name=name)
+        if architecture.copies:
+            self.copying = PointerGenerator(name="log_probs")
 
     def _reader(self, components: Components) -> Callable[[Any, Any], Any]:
         """Return what makes the first recurrent layer's inputs.
@@ -85,38 +93,66 @@ class Decoder:
         """
         num_states = len(self.architecture.decoder_states)
         inputs = self.reader(decoder_inputs, memory[num_states:])
+        states: list[Any] = []
         if not self.architecture.input_feeding:
-            outputs, *others = self._read(inputs, memory)
+            outputs, states = self._recur(inputs, memory)
+            read, *looked = self._look(outputs, memory)
         elif decoder_inputs.shape[1] == 1:
-            outputs, *others = self._read_fed(inputs, memory)
+            read, states, looked = self._read_fed(inputs, memory)
         else:
-            outputs, others = self._feed_along(inputs, memory), []
-        return [self.output(self.output_dropout(outputs)), *others]
+            read, *looked = self._feed_along(inputs, memory)
+        outputs = self.output(self.output_dropout(read))
+        if self.architecture.copies:
+            switch, *looked = looked
+            outputs = self.copying(outputs, *looked, switch, memory[num_states])
+        return [outputs, *states, *looked]
 
-    def _feed_along(self, inputs: Any, memory: list[Any]) -> Any:
-        """Return the attentional vectors of all steps, taken one after the other."""
+    def _feed_along(self, inputs: Any, memory: list[Any]) -> list[Any]:
+        """Return what :meth:`_look` does, of all steps, taken one after the other.
+
+        The weights are needed, and given, only where tokens are copied.
+        """
         given = keras.Input((1, inputs.shape[-1]), name="decoder_inputs")
         inner = [
             keras.Input(tuple(m.shape[1:]), name=f"memory_{i}", dtype=m.dtype)
             for i, m in enumerate(memory)
         ]
+        read, states, looked = self._read_fed(given, inner)
         step = keras.Model(
-            [given, *inner], self._read_fed(given, inner), name="decoder_step"
+            [given, *inner], [read, *states, *looked], name="decoder_step"
         )
-        cell = StepCell(step, len(self.architecture.decoder_states), name="step_cell")
-        along = keras.layers.RNN(cell, return_sequences=True, name="input_feeding")
-        return along(inputs, initial_state=memory)
+        copies = self.architecture.copies
+        along = FeedAlong if copies else keras.layers.RNN
+        cell = StepCell(
+            step,
+            len(self.architecture.decoder_states),
+            gives_all=copies,
+            name="step_cell",
+        )
+        layer = along(cell, return_sequences=True, name="input_feeding")
+        outputs = layer(inputs, initial_state=memory)
+        return outputs if copies else [outputs]
 
-    def _read_fed(self, inputs: Any, memory: list[Any]) -> list[Any]:
+    def _read_fed(
+        self, inputs: Any, memory: list[Any]
+    ) -> tuple[Any, list[Any], list[Any]]:
         """Take one step, fed the attentional vector of the step before as well."""
         last = len(self.architecture.decoder_states) - 1
         fed = self.fed_concatenate([inputs, self.fed_as_step(memory[last])])
-        outputs, *others = self._read(fed, memory)
-        states, weights = others[:last], others[last:]
-        return [outputs, *states, self.fed_as_vector(outputs), *weights]
+        outputs, states = self._recur(fed, memory)
+        read, *looked = self._look(outputs, memory)
+        return read, [*states, self.fed_as_vector(read)], looked
 
-    def _read(self, outputs: Any, memory: list[Any]) -> list[Any]:
-        """Return what the logits are read from, the new states and the weights."""
+    def _look(self, outputs: Any, memory: list[Any]) -> list[Any]:
+        """Return what the logits are read from.
+
+        With attention the weights follow, and where tokens are copied the switch
+        between vocabulary and source before them.
+        """
+        return [outputs] if not self.attention else self.attention.wire(outputs, memory)
+
+    def _recur(self, outputs: Any, memory: list[Any]) -> tuple[Any, list[Any]]:
+        """Return the outputs of the last recurrent layer, and the new states."""
         states_per_layer = len(self.architecture.state_names)
         new_states: list[Any] = []
         for layer, dropout, after in zip(
@@ -128,10 +164,7 @@ class Decoder:
             outputs, *states = layer(dropout(inputs), initial_state=states)
             outputs = after(inputs, outputs)
             new_states += states
-        weights: list[Any] = []
-        if self.attention is not None:
-            outputs, *weights = self.attention.wire(outputs, memory)
-        return [outputs, *new_states, *weights]
+        return outputs, new_states
 
     def inputs(self, steps: int | None) -> Any:
         """Return the decoder's input: ids, or real values, for a number of steps."""
@@ -144,6 +177,7 @@ class Decoder:
         """Return the decoder as a model of one step over what the encoder gives."""
         names = [f"state_{name}" for name in self.architecture.decoder_states]
         names += ["encoder_state"] if self.architecture.decoder == "repeat" else []
+        names += ["copy_ids"] if self.architecture.copies else []
         names += self.attention.names if self.attention else []
         decoder_inputs = self.inputs(steps=1)
         memory = [
@@ -173,6 +207,9 @@ class _Attention:
             activation="tanh",
             name="attention_vector",
         )
+        self.switches: list[Any] = []
+        if architecture.copies:
+            self.switches.append(components.dense(1, name="copy_switch"))
 
     def _make(
         self, kind: AttentionKind, architecture: Architecture, components: Components
@@ -194,10 +231,11 @@ class _Attention:
             options["kernel_initializer"] = initializer
         self.attention = kind.layer(name="attention", **options)
 
-    def wire(self, outputs: Any, memory: list[Any]) -> tuple[Any, Any]:
-        """Return the attentional vector and the weights, both for every step."""
+    def wire(self, outputs: Any, memory: list[Any]) -> list[Any]:
+        """Return for every step the attentional vector, any switch, and the weights."""
         *keys, encoder_outputs, mask = memory[-len(self.names) :]
         context, weights = self.attention(
             self.query(outputs), encoder_outputs, mask, *keys
         )
-        return self.vector(self.concatenate([context, outputs])), weights
+        seen = self.concatenate([context, outputs])
+        return [self.vector(seen), *(switch(seen) for switch in self.switches), weights]

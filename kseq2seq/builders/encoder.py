@@ -9,7 +9,7 @@ import keras
 
 from kseq2seq.builders.architecture import Architecture, EncoderArchitecture
 from kseq2seq.builders.components import Components
-from kseq2seq.layers import EveryFrame, NothingYet, PaddingMask, Unmasked
+from kseq2seq.layers import CopyIds, EveryFrame, NothingYet, PaddingMask, Unmasked
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,9 @@ def build_encoder(architecture: Architecture, components: Components) -> keras.M
     The states are ``(batch, units)`` each: those of layer 1, then of layer 2 ..., an
     LSTM's h before its c; with input feeding the first attentional vector, zeros,
     follows. The constants are the same at every decoder step: the last layer's h, for
-    a decoder that repeats it, then with attention the keys, for a kind that reads them,
-    the encoder outputs and their mask.
+    a decoder that repeats it, then with attention the target ids that copying the
+    source's tokens writes, for a decoder that copies, the keys, for a kind that reads
+    them, the encoder outputs and their mask.
     """
     reading = read_source(architecture, components)
     states: list[Any] = []
@@ -93,6 +94,9 @@ def build_encoder(architecture: Architecture, components: Components) -> keras.M
         constants.append(Unmasked(name="encoder_state")(last))
     if architecture.attention:
         outputs = Unmasked(name="encoder_outputs")(reading.outputs)
+        if architecture.copies:
+            copy_ids = CopyIds(architecture.copy_table, name="copy_ids")
+            constants.append(copy_ids(reading.source))
         kind = architecture.attention_kind
         if kind is not None and kind.reads_keys:
             keys = components.dense(

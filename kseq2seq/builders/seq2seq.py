@@ -51,6 +51,10 @@ class Seq2SeqModels:
         ``[logits (batch, 1, target_vocabulary_size), *new states]`` and with attention
         the weights ``(batch, 1, source_len)``.
 
+    Where tokens are copied, log-probabilities stand in place of logits, and the encoder
+    gives ``copy_ids (batch, source_len)`` after the states: the target ids of the
+    source's tokens, 0 where one cannot be copied.
+
     A side of real values has ``source_values (batch, source_len, source_features)`` or
     ``decoder_input_values (batch, target_len, target_features)`` in place of ids, and
     values in place of logits. A decoder that repeats the encoder's state takes it, as
@@ -171,6 +175,7 @@ def build_attention_seq2seq(
     attention_units: int | None = None,
     attention_dropout: float = 0.0,
     input_feeding: bool = False,
+    copy: bool | np.ndarray = False,
     encoder_units: int | None = None,
     cell: str | MakeCell = "lstm",
     num_layers: int = 1,
@@ -199,6 +204,15 @@ def build_attention_seq2seq(
     of the encoder outputs is the context vector, and a tanh layer over both gives what
     the logits are read from (Luong et al., 2015, arXiv:1508.04025, equations 5 to 7).
 
+    With `copy` it is a pointer-generator (See et al., 2017, arXiv:1704.04368). A
+    sigmoid over context vector and decoder output gives p_gen, the share of the
+    softmax of the logits; the rest comes from the attention weights, each given to the
+    target id of its token: ``P(w) = p_gen P_vocab(w) + (1 - p_gen) sum_{s: w_s = w}
+    a_s`` (equations 8 and 9, the former without the decoder's input, which its output
+    knows of). The weights of tokens that can be copied are first made to sum to 1; a
+    source that has none leaves p_gen at 1. The logarithms of P stand in place of the
+    logits, and can be used like these.
+
     Parameters
     ----------
     {parameters}
@@ -224,6 +238,15 @@ def build_attention_seq2seq(
     >>> from kseq2seq.training import MaskedCrossentropy, TeacherForcedAccuracy
     >>> measures = {"loss": MaskedCrossentropy(), "metrics": [TeacherForcedAccuracy()]}
     >>> models.training.compile("adam", **measures)
+
+    Copying, where source ids 4 and 5 mean the same tokens as target ids 7 and 4:
+
+    >>> import numpy as np
+    >>> table = np.array([0, 0, 0, 0, 7, 4, 0, 0])
+    >>> models = build_attention_seq2seq(8, 9, units=4, copy=table, random_state=0)
+    >>> log_probs = models.training([np.array([[5, 3]]), np.array([[2]])])
+    >>> round(float(np.exp(log_probs).sum()), 4)
+    1.0
     """
     if not callable(attention):
         check_choice("attention", known_attention(attention), ATTENTIONS)

@@ -22,6 +22,7 @@ from kseq2seq.arguments import (
 from kseq2seq.builders.custom_parts import MakeCell
 from kseq2seq.declarations import one_of, setting, settings
 from kseq2seq.layers import ATTENTION_KINDS, CELL_KINDS
+from kseq2seq.vocabulary import FIRST_TOKEN, PAD
 
 Embedding = str | np.ndarray
 Initializer = Any
@@ -65,6 +66,41 @@ def check_initializer(name: str, value: Any, *, shape: tuple[int, ...] = (3, 6))
             f"{name} must be a Keras initializer, the name of one, or a function of "
             f"shape and dtype, that fills an array of {len(shape)} dimensions; got "
             f"{written(value)}.{nearest(value, known)}"
+        )
+    return value
+
+
+def check_copy(name: str, value: Any) -> Any:
+    """Return True, False or a table of target ids, or raise."""
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    expected = (
+        "True, False or an integer array (source_vocabulary_size,) of target ids, 0 "
+        "where a source id cannot be copied"
+    )
+    check_unmasked(name, value)
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "iu":
+        got = getattr(value, "dtype", None)
+        what = type(value).__name__ if got is None else f"an array of {got}"
+        raise TypeError(f"{name} must be {expected}; got {what}.")
+    if value.ndim != 1:
+        raise ValueError(f"{name} must be {expected}; got shape {value.shape}.")
+    special = np.flatnonzero(value[:FIRST_TOKEN])
+    if len(special):
+        raise ValueError(
+            f"{name}[{special[0]}] must be 0: ids 0 to 3 are PAD, UNK, START and END, "
+            f"which are not copied; got {value[special[0]]}."
+        )
+    wrong = np.flatnonzero((value != PAD) & (value < FIRST_TOKEN))
+    if len(wrong):
+        raise ValueError(
+            f"{name} must hold target ids of tokens, from {FIRST_TOKEN} on, or 0; "
+            f"{name}[{wrong[0]}] is {value[wrong[0]]}."
+        )
+    if not value.any():
+        raise ValueError(
+            f"{name} is 0 for every source id, so nothing can be copied. Pass "
+            f"{name}=False, or the target ids of some."
         )
     return value
 
@@ -291,5 +327,16 @@ class AttentionSettings(DecoderSettings):
         steps one by one, which is slower, and drops nothing inside a step: neither
         between the decoder's layers nor recurrent states nor attention weights.""",
         check_flag,
+        default=False,
+    )
+    copy: bool | np.ndarray = setting(
+        "bool or array",
+        """Whether answers may take tokens of the source: a switch at every step shares
+        the probability out between the vocabulary and the attention weights of the
+        source's tokens (See et al., 2017, arXiv:1704.04368). True where both sides have
+        the same ids; or an array ``(source_vocabulary_size,)`` of integers, for each
+        source id the target id that copying it writes, 0 where it cannot be copied.
+        PAD, UNK, START and END never are.""",
+        check_copy,
         default=False,
     )

@@ -41,6 +41,9 @@ def seq2seq_shapes(architecture: Architecture) -> dict[str, Shape]:
     if not architecture.tied_embeddings:
         size = architecture.target_vocabulary_size or 0
         shapes |= _dense("logits", architecture.output_width, size)
+    if architecture.copies:
+        seen = architecture.encoder_width + decoder_width
+        shapes |= _dense("copy_switch", seen, 1)
     return shapes
 
 

@@ -76,7 +76,8 @@ def evaluate(
     if errors is not None:
         wrong = _mistakes(estimator, X, y, found)
         _write_mistakes(errors, wrong)
-        typer.echo(f"wrote {len(wrong):,} wrong answers to {errors}")
+        answers = "wrong answer" if len(wrong) == 1 else "wrong answers"
+        typer.echo(f"wrote {len(wrong):,} {answers} to {errors}")
     if json_line:
         typer.echo(json.dumps({**measured.report, "pairs": len(X)}))
 

@@ -70,6 +70,11 @@ class EpochLines(AttachedCallback):
         The training pairs' targets.
     held_back : float
         The share of them that training leaves out.
+
+    Attributes
+    ----------
+    epochs_trained : float
+        In this run; of one that was interrupted the part that was trained.
     """
 
     is_remembered = False
@@ -78,6 +83,7 @@ class EpochLines(AttachedCallback):
     def __init__(self, targets: list[str], held_back: float) -> None:
         super().__init__()
         self.targets, self.held_back = targets, held_back
+        self.epochs_trained = 0.0
         self._clock: Any = None
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
@@ -106,6 +112,7 @@ class EpochLines(AttachedCallback):
         logs, speed = logs or {}, self._clock.speed or self._tokens_per_second()
         measured = [how.format(logs[n]) for n, how in _SHOWN.items() if n in logs]
         left = self._left(epoch + 1)
+        self.epochs_trained += self._clock.done
         if self._clock.done < 1:
             left = f"interrupted at {self._clock.done:.0%}"
         self._write(f"epoch {epoch + 1:3}", *measured, speed, left)
@@ -168,6 +175,14 @@ def progress_callbacks(
         return [lines]
     samples = SampleAnswers(3, every=EPOCHS_A_SAMPLE)
     return [FreeRunningValidation(metrics), lines, samples]
+
+
+def num_pairs_trained(estimator: Any) -> float:
+    """Return how many pairs a fit that was shown has trained on, each every time."""
+    lines = [one for one in estimator.callbacks_ if isinstance(one, EpochLines)]
+    return sum(
+        one.epochs_trained * len(one.targets) * (1 - one.held_back) for one in lines
+    )
 
 
 def _duration(seconds: float) -> str:

@@ -14,7 +14,7 @@ import typer
 
 from kseq2seq.cli.backend import load_backend
 from kseq2seq.cli.options import Json, Overwrite
-from kseq2seq.cli.train import timed_fit, training_report
+from kseq2seq.cli.train import INTERRUPTED, timed_fit, training_report
 from kseq2seq.datasets.pairs import Pairs
 
 NUM_TEST = 2000
@@ -101,13 +101,15 @@ def quickstart(
     predictions = estimator.predict(X_test)
     report = {
         "task": str(task),
-        **training_report(estimator, seconds, len(X), model),
+        **training_report(estimator, seconds, model),
         **_show_answers(recipe, X_test, y_test, predictions),
         **_draw(estimator, recipe.example, output),
     }
     _say_how_to_go_on(model, recipe.example)
     if json_line:
         typer.echo(json.dumps(report))
+    if estimator.interrupted_:
+        raise typer.Exit(INTERRUPTED)
 
 
 def make_pairs(task: Task, num_samples: int, random_state: int) -> tuple[Pairs, Pairs]:

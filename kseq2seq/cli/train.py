@@ -24,7 +24,7 @@ from kseq2seq.cli.options import (
 )
 from kseq2seq.datasets.pairs import Pairs
 
-_INTERRUPTED = 130
+INTERRUPTED = 130
 """What a shell makes of a command that Ctrl-C has ended."""
 _LIMIT = "or words, where subwords are learned; see --too-long."
 
@@ -136,7 +136,7 @@ def train(
     else:
         estimator.save(model, overwrite=overwrite)
         typer.echo(f"wrote {model} after {seconds:.0f} s of training")
-    report = training_report(estimator, seconds, len(X), model, before.epochs)
+    report = training_report(estimator, seconds, model)
     if validation_data is not None:
         X, y = validation_data
         measured = judge_answers(estimator, y, estimator.predict(X))
@@ -147,7 +147,7 @@ def train(
     if json_line:
         typer.echo(json.dumps(report))
     if estimator.interrupted_:
-        raise typer.Exit(_INTERRUPTED)
+        raise typer.Exit(INTERRUPTED)
 
 
 def _load_validation(files: PairFiles) -> Pairs | None:
@@ -178,7 +178,7 @@ def _is_unfinished(estimator: Any, checkpoint: Path) -> bool:
         return False
     if not done.epochs:
         typer.echo("interrupted in the first epoch: nothing is kept")
-        raise typer.Exit(_INTERRUPTED)
+        raise typer.Exit(INTERRUPTED)
     typer.echo(f"interrupted: the same command again resumes from {checkpoint}")
     return True
 
@@ -224,16 +224,14 @@ def timed_fit(estimator: Any, X: list[Any], y: list[str], **options: Any) -> flo
     return time.perf_counter() - start
 
 
-def training_report(
-    estimator: Any, seconds: float, num_pairs: int, model: Path, epochs_before: int = 0
-) -> dict[str, Any]:
-    """Return what a training run is measured by, which may have gone on."""
-    epochs = len(estimator.history_["loss"])
-    num_seen = num_pairs * (epochs - epochs_before)
+def training_report(estimator: Any, seconds: float, model: Path) -> dict[str, Any]:
+    """Return what a training is measured by; its speed is that of its last run."""
+    from kseq2seq.cli.progress import num_pairs_trained
+
     return {
         "train_seconds": round(seconds, 2),
-        "pairs_per_second": round(num_seen / seconds, 1),
-        "epochs": epochs,
+        "pairs_per_second": round(num_pairs_trained(estimator) / seconds, 1),
+        "epochs": len(estimator.history_["loss"]),
         "parameters": estimator.models_.training.count_params(),
         "model": str(model),
     }

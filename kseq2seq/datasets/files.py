@@ -166,14 +166,21 @@ def decode_lines(
     strip : bool, default True
         Whether spaces around a line go as well.
     """
+    line, number = "", 0
     for number, raw in enumerate(file, 1):
         line = _decode(raw, name, number).rstrip("\r\n")
         if number == 1 and "\r" in line and not raw.endswith(b"\n"):
-            raise ValueError(
-                f"{name}: its lines end with carriage returns alone, as on old Macs; "
-                "expected newlines. Convert it: tr '\\r' '\\n' < old > new."
-            )
+            raise _of_old_macs(name)
         yield line.strip() if strip else line
+    if number == 1 and "\r" in line:  # the only newline is that at the end
+        raise _of_old_macs(name)
+
+
+def _of_old_macs(name: str) -> ValueError:
+    return ValueError(
+        f"{name}: its lines end with carriage returns alone, as on old Macs; "
+        "expected newlines. Convert it: tr '\\r' '\\n' < old > new."
+    )
 
 
 def _decode(raw: bytes, name: str, number: int) -> str:

@@ -81,7 +81,13 @@ def fit_estimator(
 
 def fit_pass(estimator: SequenceEstimator, data: FitData) -> None:
     """Let an estimator learn from one pass over data, with its last optimizer."""
-    checked(estimator, "warmup_steps")
+    checked(estimator, "warmup_steps", "ema_momentum")
+    if estimator.ema_momentum is not None:
+        raise ValueError(
+            "ema_momentum is for fit; each pass of partial_fit would start from the "
+            "averages of the last one, and learn ever less. "
+            "set_params(ema_momentum=None)."
+        )
     if estimator.warmup_steps:
         raise ValueError(
             "warmup_steps is for fit; partial_fit does not know how many updates "

@@ -25,6 +25,7 @@ from kseq2seq.estimators.codecs import (
     source_ids,
     target_ids,
 )
+from kseq2seq.estimators.copying import check_copying, copy_table
 from kseq2seq.estimators.examples import (
     Examples,
     FitData,
@@ -222,6 +223,7 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
     def _check(self) -> None:
         super()._check()
         check_shared_vocabulary(self)
+        check_copying(self)
         if self.replace_unknown and self.attention_kind is None:
             raise ValueError(
                 "replace_unknown=True looks where attention points, and "
@@ -265,7 +267,9 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
 
     def _check_task(self, task: Task, settings: TrainingSettings) -> None:
         if self.replace_unknown:
-            check_same_tokens(task.source, task.target)
+            check_same_tokens(task.source, task.target, "replace_unknown")
+        if self.copy:
+            copy_table(task.source, task.target)
         if settings.selects_by_answers and task.target.kind != "text":
             check_choice(
                 "early_stopping_metric, where y holds no texts,",
@@ -297,12 +301,14 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
         self.max_length_, self._forbidden_ids = max_length, forbidden
 
     def _build(self, random_state: Any = None) -> Seq2SeqModels:
-        sizes = self._source.num_ids, self._target.num_ids
-        return build_models(sizes, self._settings, random_state)
+        return build_models(*self._sides, self._settings, random_state)
 
     def _weight_shapes(self) -> dict[str, tuple[int, ...]]:
-        sizes = self._source.num_ids, self._target.num_ids
-        return weight_shapes(sizes, self._settings)
+        return weight_shapes(*self._sides, self._settings)
+
+    @property
+    def _sides(self) -> tuple[SequenceCodec, SequenceCodec]:
+        return self._source, self._target
 
     def _adopt(self, models: Seq2SeqModels) -> None:
         self.models_ = models

@@ -12,53 +12,58 @@ from kseq2seq.builders.settings import AttentionSettings, DecoderSettings
 from kseq2seq.builders.weight_shapes import seq2seq_shapes
 from kseq2seq.codec import SequenceCodec
 from kseq2seq.declarations import names
+from kseq2seq.estimators.copying import copy_table
 from kseq2seq.generation import LONGEST
 from kseq2seq.ragged import RaggedIds
 from kseq2seq.vocabulary import PAD, START, UNK
 
 
 def build_models(
-    sizes: tuple[int, int], settings: Mapping[str, Any], random_state: Any = None
+    source: SequenceCodec,
+    target: SequenceCodec,
+    settings: Mapping[str, Any],
+    random_state: Any = None,
 ) -> Seq2SeqModels:
     """Build the models that an estimator's settings describe.
 
     Parameters
     ----------
-    sizes : pair of int
-        How many ids the sources and the targets have.
+    source, target : SequenceCodec
     settings : mapping of str to object
         The values of :class:`kseq2seq.estimators.settings.ModelSettings`.
     random_state : int or numpy.random.Generator, optional
     """
-    arguments = {**_arguments(settings), "random_state": random_state}
+    arguments = _arguments(source, target, settings)
     build = build_attention_seq2seq if "attention" in arguments else build_seq2seq
-    return build(*sizes, **arguments)
+    return build(**arguments, random_state=random_state)
 
 
 def weight_shapes(
-    sizes: tuple[int, int], settings: Mapping[str, Any]
+    source: SequenceCodec, target: SequenceCodec, settings: Mapping[str, Any]
 ) -> dict[str, tuple[int, ...]]:
     """Return the shapes of the weights that these models would have, by their paths.
 
     Parameters as :func:`build_models`.
     """
-    source, target = sizes
-    architecture = Architecture(
-        source_vocabulary_size=source,
-        target_vocabulary_size=target,
-        **_arguments(settings),
-    )
-    return seq2seq_shapes(architecture)
+    return seq2seq_shapes(Architecture(**_arguments(source, target, settings)))
 
 
-def _arguments(settings: Mapping[str, Any]) -> dict[str, Any]:
+def _arguments(
+    source: SequenceCodec, target: SequenceCodec, settings: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return a builder's arguments; without attention, none that shape it."""
-    arguments = {**settings}
+    sizes = {
+        "source_vocabulary_size": source.num_ids,
+        "target_vocabulary_size": target.num_ids,
+    }
+    arguments = {**sizes, **settings}
+    if arguments.get("copy"):  # the first pickles do not say
+        arguments["copy"] = copy_table(source, target)
     attention = arguments.pop("attention_kind")
     if attention is not None:
         return {**arguments, "attention": attention}
     for name in set(names(AttentionSettings)) - set(names(DecoderSettings)):
-        del arguments[name]
+        arguments.pop(name, None)
     return arguments
 
 

@@ -151,6 +151,17 @@ class ModelSettings(AttentionSettings):
     attention_kind: str | MakeAttention | None = setting(
         *ATTENTION, check_attention, default="general"
     )
+    copy: bool = setting(
+        "bool",
+        """Whether answers may take tokens of the source: at every step a switch shares
+        the probability out between all tokens of the answers and those tokens of the
+        source that attention points to (a pointer-generator; See et al., 2017,
+        arXiv:1704.04368). For answers that repeat parts of their source, such as names
+        or word forms. The sides may have different vocabularies; tokens that the
+        answers do not have are never copied.""",
+        check_flag,
+        default=False,
+    )
 
 
 @settings

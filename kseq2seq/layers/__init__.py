@@ -1,4 +1,4 @@
-"""Registered Keras layers: recurrent layers, embeddings, masks, attention, averages."""
+"""Registered Keras layers: recurrence, embeddings, masks, attention, copying."""
 
 from kseq2seq.layers.attention import (
     ATTENTION_KINDS,
@@ -7,9 +7,10 @@ from kseq2seq.layers.attention import (
     DotAttention,
 )
 from kseq2seq.layers.averages import AverageProbabilities
+from kseq2seq.layers.copying import CopyIds, PointerGenerator
 from kseq2seq.layers.dense import Dense, Dropout, random_uniform
 from kseq2seq.layers.embeddings import Embedding, OneHot, TiedEmbedding, WordDropout
-from kseq2seq.layers.feeding import NothingYet, StepCell
+from kseq2seq.layers.feeding import FeedAlong, NothingYet, StepCell
 from kseq2seq.layers.fixed_shape import FixedShapeModel
 from kseq2seq.layers.generators import FixedShapeGenerator, Generator
 from kseq2seq.layers.masks import EveryFrame, PaddingMask, RepeatAlong, Unmasked
@@ -25,17 +26,20 @@ __all__ = [
     "AttentionKind",
     "AverageProbabilities",
     "CellKind",
+    "CopyIds",
     "Dense",
     "DotAttention",
     "Dropout",
     "Embedding",
     "EveryFrame",
+    "FeedAlong",
     "FixedShapeGenerator",
     "FixedShapeModel",
     "Generator",
     "NothingYet",
     "OneHot",
     "PaddingMask",
+    "PointerGenerator",
     "RepeatAlong",
     "SimpleRNN",
     "StepCell",

@@ -49,11 +49,20 @@ class StepCell(keras.layers.Layer):
         output_size), *new states, ...]``. As a recurrent layer knows no constants, they
         are states that do not change.
     num_states : int
+    gives_all : bool, default False
+        Whether a step gives a list of all its outputs but the states, for
+        :class:`FeedAlong`, and not the first one alone.
     """
 
-    def __init__(self, step: keras.Model, num_states: int, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        step: keras.Model,
+        num_states: int,
+        gives_all: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
-        self.step, self.num_states = step, num_states
+        self.step, self.num_states, self.gives_all = step, num_states, gives_all
         self.state_size = [given.shape[-1] for given in step.inputs[1:]]
         self.output_size = step.outputs[0].shape[-1]
 
@@ -67,17 +76,46 @@ class StepCell(keras.layers.Layer):
         outputs, *others = self.step(
             [ops.expand_dims(inputs, 1), *memory], training=training
         )
-        kept = memory[self.num_states :]
-        return outputs[:, 0], [*others[: self.num_states], *kept]
+        states = [*others[: self.num_states], *memory[self.num_states :]]
+        if not self.gives_all:
+            return outputs[:, 0], states
+        return [one[:, 0] for one in (outputs, *others[self.num_states :])], states
 
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "step": keras.saving.serialize_keras_object(self.step),
             "num_states": self.num_states,
+            "gives_all": self.gives_all,
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> StepCell:
         step = keras.saving.deserialize_keras_object(config["step"])
         return cls(**{**config, "step": step})
+
+
+@_register
+class FeedAlong(keras.layers.RNN):
+    """All steps of a :class:`StepCell` that gives several outputs, each of all steps.
+
+    ``keras.layers.RNN`` is for cells of one output. Called with inputs ``(batch, len,
+    width)`` and the memory; gives a list of ``(batch, len, width of the output)``.
+    """
+
+    def call(
+        self, sequences: Any, initial_state: list[Any], training: bool = False
+    ) -> list[Any]:
+        _, outputs, _ = self.inner_loop(
+            sequences, list(initial_state), mask=None, training=training
+        )
+        return list(outputs)
+
+    def compute_output_spec(
+        self, sequences: Any, initial_state: list[Any], training: bool = False
+    ) -> list[keras.KerasTensor]:
+        outputs, cell = self.cell.step.outputs, self.cell
+        return [
+            keras.KerasTensor((*sequences.shape[:2], one.shape[-1]), dtype=one.dtype)
+            for one in (outputs[0], *outputs[1 + cell.num_states :])
+        ]

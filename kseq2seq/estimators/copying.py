@@ -1,0 +1,51 @@
+"""Which tokens of the source an estimator's decoder may copy, and to which ids."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kseq2seq.answering import check_same_tokens
+from kseq2seq.codec import SequenceCodec
+from kseq2seq.estimators.settings import ModelSettings
+from kseq2seq.vocabulary import FIRST_TOKEN, UNK
+
+
+def check_copying(settings: ModelSettings) -> None:
+    """Raise where models are to copy that have nothing to copy with."""
+    if not settings.copy:
+        return
+    if settings.attention_kind is None:
+        raise ValueError(
+            "copy=True takes tokens that attention points to, and attention_kind=None "
+            "has none. Pass attention_kind='dot', or leave copy out."
+        )
+    if settings.decoder == "repeat":
+        raise ValueError(
+            "copy=True is for a decoder that reads its answers; leave it out with "
+            "decoder='repeat'."
+        )
+
+
+def copy_table(source: SequenceCodec, target: SequenceCodec) -> np.ndarray:
+    """Return for each source id the id of the same token in answers, 0 for none.
+
+    Raises
+    ------
+    ValueError
+        When the tokens are of different kinds, or the two sides have none in common.
+
+    Returns
+    -------
+    array of int32 ``(number of source ids,)``
+    """
+    check_same_tokens(source, target, "copy")
+    tokens = source.vocabulary.tokens
+    ids = np.array(target.vocabulary.encode(tokens), dtype=np.int32)
+    table = np.zeros(source.num_ids, dtype=np.int32)
+    table[FIRST_TOKEN : FIRST_TOKEN + len(tokens)] = np.where(ids == UNK, 0, ids)
+    if not table.any():
+        raise ValueError(
+            f"copy=True copies tokens of X into answers, and none of the {len(tokens)} "
+            "tokens of X is one of y. Leave it out, or split both sides alike."
+        )
+    return table
