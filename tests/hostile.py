@@ -86,7 +86,8 @@ def valid(folder):
     with contextlib.suppress(InterruptedError):
         interrupted().fit(WORDS, WORDS, checkpoint=paths["texts"])
     classifier = SequenceClassifier(**SMALL, epochs=1, class_weight={1: 1, 2: 2, 3: 1})
-    classifier.fit(WORDS, LABELS).save(paths["classes"], overwrite=True)
+    pairs = [(word, ["x", word[0]]) for word in WORDS]
+    classifier.fit(pairs, LABELS).save(paths["classes"], overwrite=True)
     subwords = Path(__file__).parent / "formats" / "1_subwords.kseq2seq"
     paths["subwords"] = Path(shutil.copy(subwords, folder / "subwords.kseq2seq"))
     return paths
@@ -424,6 +425,8 @@ def meet(path, name):
 
 def questions(estimator):
     """Return sources of the kind that a model learned."""
+    if estimator._source.features is not None:
+        return [("ab", ["x"]), ("one two", [])]
     if estimator._source.kind == "text":
         return ["ab", "one two"]
     return [[1, 2, 3], [2, 1, 0]]

@@ -17,6 +17,7 @@ from kseq2seq.cli.data import Limit, TooLong, limit_lengths
 from kseq2seq.codec import SequenceCodec
 from kseq2seq.datasets import load_pairs
 from kseq2seq.descriptions import check_description
+from kseq2seq.estimators.copying import copy_table
 from kseq2seq.metrics import exact_match_scorer
 
 X = [("ab", ["p"]), ("ab", ["q"]), ("pa", ["q", "N"]), ("qb", ["N", "p"])] * 8
@@ -265,6 +266,24 @@ def test_no_feature_stands_in_for_an_unknown_token():
     arguments = looked, [["a", "b"]], np.array([[1]])
     assert tokens_looked_at(*arguments, reverse=False) == [["b"]]
     assert tokens_looked_at(*arguments, reverse=True) == [["a"]]
+
+
+def test_no_feature_is_copied():
+    source, _ = learn([("ab", ["p", "a"])])
+    target, _ = SequenceCodec.learn("y", ["pab"], tokenizer="char")
+    assert copy_table(source, target).tolist() == [0, 0, 0, 0, 4, 5, 0, 0, 0]
+    source, _ = source.take_up([("pz", ["b"])], extends=True)
+    table = copy_table(source, target).tolist()
+    assert table == [0, 0, 0, 0, 4, 5, 0, 0, 0, 6, 0, 0]
+
+
+def test_a_model_that_only_copies_takes_tokens_of_the_source():
+    estimator = small_estimator(copy=True).fit(X, Y)
+    for weight in estimator.models_.training.get_layer("copy_switch").weights:
+        weight.assign(weight * 0 - 50.0 * (weight.ndim == 1))  # copies always
+    for letter, other in ("pq", "qp"):
+        (answer,) = estimator.predict([(letter, [other, other, other])])
+        assert {*answer} == {letter}
 
 
 def test_unknown_features_are_told_once_a_call(fitted):

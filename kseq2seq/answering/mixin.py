@@ -30,8 +30,9 @@ class AnsweringMixin(AnswerSettings):
         Parameters
         ----------
         X : sequence of str, of token lists, or integers ``(n, len)``
-            Of the kind that `fit` saw; longer ones are answered too. The answer to an
-            empty one is empty, unless `fit` saw empty sources.
+            Of the kind that `fit` saw, each with its features if it saw features;
+            longer ones are answered too. The answer to an empty one is empty, unless
+            `fit` saw empty sources.
             An iterator is a stream: answered in blocks of 512 sources and more, in
             constant memory.
 
@@ -51,7 +52,7 @@ class AnsweringMixin(AnswerSettings):
         Warns
         -----
         UserWarning
-            When no token of any source was seen in training.
+            When no token of any source was seen in training, or a feature was not.
         """
         return self._fitted_answerer().predict(X, self)
 

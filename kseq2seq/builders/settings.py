@@ -225,7 +225,7 @@ class EncoderSettings:
     )
     word_dropout: float = setting(
         "float",
-        "Share of the tokens read that are UNK in training.",
+        "Share of the tokens (and features) read that are UNK in training.",
         check_rate,
         default=0.0,
     )

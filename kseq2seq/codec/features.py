@@ -217,7 +217,8 @@ def with_features(
 
 def _is_plain(values: Any) -> bool:
     """Whether an array has no place for features."""
-    return isinstance(values, np.ndarray) and values.dtype.kind != "O"
+    dtype = getattr(values, "dtype", None)
+    return getattr(dtype, "kind", "O") != "O"
 
 
 def _has_features(value: Any) -> bool:

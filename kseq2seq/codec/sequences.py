@@ -71,7 +71,8 @@ def as_sequences(name: str, values: Any, origin: Any = None) -> tuple[list[Any],
     if hasattr(values, "columns"):
         raise TypeError(
             f"{name} must hold strings, token lists or rows of integers; got "
-            f"{shown(values)}, a table. Pass one of its columns: {name}[column]."
+            f"{shown(values)}, a table. Pass one of its columns: {name}[column], or "
+            "two, the second of which holds lists of features."
         )
     origin = values if origin is None else origin
     sequences = [_as_sequence(name, i, v, origin) for i, v in enumerate(values)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kseq2seq.answering import check_same_tokens
-from kseq2seq.codec import SequenceCodec
+from kseq2seq.codec import FEATURE, SequenceCodec
 from kseq2seq.estimators.settings import ModelSettings
 from kseq2seq.vocabulary import FIRST_TOKEN, UNK
 
@@ -29,6 +29,8 @@ def check_copying(settings: ModelSettings) -> None:
 def copy_table(source: SequenceCodec, target: SequenceCodec) -> np.ndarray:
     """Return for each source id the id of the same token in answers, 0 for none.
 
+    A feature that stands beside sources is never copied.
+
     Raises
     ------
     ValueError
@@ -40,9 +42,11 @@ def copy_table(source: SequenceCodec, target: SequenceCodec) -> np.ndarray:
     """
     check_same_tokens(source, target, "copy")
     tokens = source.vocabulary.tokens
+    copied = np.zeros(len(source.vocabulary), dtype=np.int32)
     ids = np.array(target.vocabulary.encode(tokens), dtype=np.int32)
-    table = np.zeros(source.num_ids, dtype=np.int32)
-    table[FIRST_TOKEN : FIRST_TOKEN + len(tokens)] = np.where(ids == UNK, 0, ids)
+    copied[FIRST_TOKEN:] = np.where(ids == UNK, 0, ids)
+    of_vocabulary = source.vocabulary_ids
+    table = np.where(of_vocabulary == FEATURE, 0, copied[of_vocabulary])
     if not table.any():
         raise ValueError(
             f"copy=True copies tokens of X into answers, and none of the {len(tokens)} "

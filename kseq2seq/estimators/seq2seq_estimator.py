@@ -62,6 +62,17 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
     X and y may each hold strings, token lists, or rows of integers of one length; the
     answers come back in the kind that y had.
 
+    Features may stand beside sources: X then holds pairs ``(source, features)``, each a
+    tuple of a source and a list of strings, as ``("gehen", ["V", "PST", "3"])``, or a
+    row of an array of objects, or of a table of two columns (``df[["lemma",
+    "features"]]``). A feature is a token of its own kind, which the model reads after
+    the source's tokens and never takes for one of them that is written alike. A source
+    may have any number of features, also none (``[]``). They are taken as they are and
+    all of them are kept: tokenizers, `lowercase`, `min_frequency`, `max_size`,
+    `source_vocabulary`, `shared_vocabulary` and `reverse_source` concern sources
+    alone, `word_dropout` both. One that training never saw is an unknown feature, with
+    a warning, or an error, as `unknown` says.
+
     Parameters
     ----------
     {parameters}
@@ -71,6 +82,8 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
     models_ : Seq2SeqModels
     generator_ : keras.Model
     source_vocabulary_, target_vocabulary_ : Vocabulary
+    feature_ids_ : dict of str to int, or None
+        The id of each feature among those of the sources; None where X has none.
     source_tokenizer_, target_tokenizer_ : object
         What splits texts: as given, or the subwords that `fit` has learned.
     history_ : dict of str to list of float
@@ -92,6 +105,13 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
     ... )
     >>> estimator.fit(X, y).predict(["ab", "bba"])
     ['ba', 'abb']
+
+    With features:
+
+    >>> X = [("ab", ["upper"]), ("ab", ["lower"]), ("ba", ["upper", "all"])] * 8
+    >>> estimator = Seq2SeqEstimator(units=8, epochs=1).fit(X, ["AB", "ab", "BA"] * 8)
+    >>> estimator.feature_ids_
+    {'upper': 7, 'all': 8, 'lower': 9}
     """
 
     models_: Seq2SeqModels
@@ -129,7 +149,9 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
             Without y, X is a stream: an iterator or a ``tf.data.Dataset`` of pairs
             (source, target), not batched, or a ``keras.utils.PyDataset`` of batches
             (sources, targets). Both vocabularies and, unless targets are rows of
-            integers, `max_length` must be given then. Bytes are UTF-8.
+            integers, `max_length` must be given then. Bytes are UTF-8. X may also hold
+            pairs of a source and its features; of a stream `feature_vocabulary` must
+            be given then.
         sample_weight : sequence of float ``(n_pairs,)``, optional
             How much each pair counts, in training, validation and early stopping; at
             least 0. A pair of weight 0 might as well not be there. Not for a stream.

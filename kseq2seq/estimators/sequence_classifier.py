@@ -39,7 +39,8 @@ from kseq2seq.vocabulary import Vocabulary
 class SequenceClassifier(ClassifierSettings, ClassifierMixin, SequenceEstimator):
     """Learn to put sequences into classes: many to one.
 
-    X may hold strings, token lists, or rows of integers; y holds one label each, of any
+    X may hold strings, token lists, or rows of integers, or pairs of these and a list
+    of features (see :class:`kseq2seq.Seq2SeqEstimator`); y holds one label each, of any
     kind that scikit-learn's classifiers take.
 
     Parameters
@@ -53,6 +54,7 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, SequenceEstimator)
     model_ : keras.Model
         ``source_ids`` to logits.
     source_vocabulary_ : Vocabulary
+    feature_ids_ : dict of str to int, or None
     history_ : dict of str to list of float
         What each epoch measured, by name: ``loss``, ``accuracy`` and, with validation,
         the same with ``val_`` before it.

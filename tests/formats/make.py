@@ -39,6 +39,9 @@ def estimators():
         kernel_initializer="he_normal",
     )
     yield "subwords", translator.fit(WORDS, DIGITS), WORDS
+    ends = [(word, [end]) for word in WORDS for end in ("first", "last")]
+    digits = [digit for number in DIGITS for digit in (number[0], number[-1])]
+    yield "features", Seq2SeqEstimator(**SMALL).fit(ends, digits), ends
     rows = np.array([[int(i) for i in f"{i:03}"] for i in range(200)])
     labels = rows.sum(axis=1) % 3
     yield "classes", SequenceClassifier(**SMALL).fit(rows, labels), rows
@@ -48,6 +51,8 @@ def answers(name, estimator, X):
     """Return the answers to a few sources, and their scores."""
     if name == "classes":
         return estimator.predict(X).tolist(), estimator.predict_proba(X).tolist()
+    if name == "features":  # JSON has no tuples
+        X = [(source, features) for source, features in X]
     best = [found[0] for found in estimator.predict_n_best(X, 2)]
     return [each.answer for each in best], [each.score for each in best]
 
@@ -59,7 +64,8 @@ def main():
         stem = FOLDER / f"{FORMAT_VERSION}_{name}"
         estimator.save(stem.with_suffix(".kseq2seq"))
         found, scores = answers(name, estimator, asked)
-        kept = {"X": np.asarray(asked).tolist(), "answers": found, "scores": scores}
+        X = asked.tolist() if isinstance(asked, np.ndarray) else asked
+        kept = {"X": X, "answers": found, "scores": scores}
         stem.with_suffix(".json").write_text(json.dumps(kept, indent=1))
 
 
