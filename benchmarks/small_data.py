@@ -84,11 +84,6 @@ class DataSet:
         """Return the pairs of a file."""
         return load_pairs(folder / file, **self.reading)
 
-    def figure(self, share_right: float) -> float:
-        """Return a figure, in percent."""
-        share = share_right if self.counts_right else 1 - share_right
-        return 100 * share
-
 
 def _pronunciations(size: str, languages: str) -> list[Part]:
     folder = f"g2p_2021/{size}"
@@ -234,11 +229,11 @@ class Fit:
         results.write_text(report, json.dumps(took))
         return took
 
-    def figure(self, file: str, answerer: Any = None) -> float:
-        """Return how good the answers to a file's sources are, in percent."""
-        X, y = self.data_set.read(self.data, file)
-        answerer = load(self.path) if answerer is None else answerer
-        return self.data_set.figure(answerer.score(X, y))
+    def figure(self, what: str, answerer: Any) -> float:
+        """Return how good answers to a file's sources are, in percent."""
+        X, y = self.data_set.read(self.data, getattr(self.part, what))
+        share = answerer.score(X, y)
+        return 100 * (share if self.data_set.counts_right else 1 - share)
 
 
 def rows(
@@ -246,42 +241,38 @@ def rows(
 ) -> list[results.RowDict]:
     """Train what a set asks for, and return its three rows."""
     data_set = SETS[name]
-    fits = {
-        DEFAULTS: _fits(data_set, data_set.setting, data, folder, DEFAULT_SEEDS),
-        BEST: _fits(
-            data_set, {**data_set.setting, **data_set.best}, data, folder, BEST_SEEDS
-        ),
+    settings = {
+        DEFAULTS: (data_set.setting, DEFAULT_SEEDS),
+        BEST: ({**data_set.setting, **data_set.best}, BEST_SEEDS),
     }
-    files = {
-        "dev": [part.dev for part in data_set.parts if part.dev],
-        "test": [part.test for part in data_set.parts if measures_test],
-    }
+    files = ("dev", "test") if measures_test else ("dev",)
     found = []
-    for who, of_parts in fits.items():
-        took = [_told(name, who, fit) for fits in of_parts for fit in fits]
-        figures = {
-            what: [
-                [fit.figure(file) for fit in fits]
-                for fits, file in zip(of_parts, asked, strict=True)
-            ]
-            for what, asked in files.items()
-            if asked
-        }
-        found.append(_row(name, who, of_parts[0][0].setting, figures, took))
-    of_parts = fits[BEST]
+    for who, (setting, num_seeds) in settings.items():
+        fits = _fits(data_set, setting, data, folder, num_seeds)
+        took = [_told(name, who, fit) for of_part in fits for fit in of_part]
+        alone = [[(fit, load(fit.path)) for fit in of_part] for of_part in fits]
+        found.append(_row(name, who, setting, _figures(files, alone), took))
     together = [
-        Seq2SeqEnsemble.from_fitted([fit.path for fit in fits]) for fits in of_parts
+        [(of_part[0], Seq2SeqEnsemble.from_fitted([fit.path for fit in of_part]))]
+        for of_part in fits
     ]
-    figures = {
-        what: [
-            [fits[0].figure(file, one)]
-            for fits, file, one in zip(of_parts, asked, together, strict=True)
-        ]
-        for what, asked in files.items()
-        if asked
+    return [*found, _row(name, TOGETHER, setting, _figures(files, together), took)]
+
+
+def _figures(
+    files: Sequence[str], answerers: list[list[tuple[Fit, Any]]]
+) -> dict[str, dict[str, list[float]]]:
+    """Return the figures by file and part, one of each of the part's answerers."""
+    return {
+        what: {
+            of_part[0][0].part.name: [
+                fit.figure(what, answerer) for fit, answerer in of_part
+            ]
+            for of_part in answerers
+            if getattr(of_part[0][0].part, what)
+        }
+        for what in files
     }
-    found.append(_row(name, TOGETHER, of_parts[0][0].setting, figures, took))
-    return found
 
 
 def _fits(
@@ -306,21 +297,20 @@ def _row(
     name: str,
     who: str,
     setting: dict[str, Any],
-    figures: dict[str, list[list[float]]],
+    figures: dict[str, dict[str, list[float]]],
     took: list[dict[str, float]],
 ) -> results.RowDict:
-    """Return a row; `figures` are by file, part and seed."""
+    """Return a row of figures by file and part, one for each seed."""
     data_set = SETS[name]
     ours: dict[str, Any] = {}
     for what, of_parts in figures.items():
-        of_seeds = [statistics.fmean(each) for each in zip(*of_parts, strict=True)]
+        if not of_parts:
+            continue
+        of_seeds = [*map(statistics.fmean, zip(*of_parts.values(), strict=True))]
         ours[what] = {
             "mean": statistics.fmean(of_seeds),
             "spread": statistics.stdev(of_seeds) if len(of_seeds) > 1 else None,
-            "parts": {
-                part.name: statistics.fmean(each)
-                for part, each in zip(data_set.parts, of_parts, strict=True)
-            },
+            "parts": {part: statistics.fmean(each) for part, each in of_parts.items()},
         }
     return {
         "exercise": EXERCISE,
