@@ -5,8 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from sklearn.base import clone
 
 from kseq2seq import SequenceClassifier, load
@@ -180,6 +182,16 @@ def test_what_fails_at_the_end_leaves_the_export_before(fails, tmp_path, monkeyp
     with pytest.raises(KeyboardInterrupt):
         _put_in_place(path, made, before=tmp_path / "before")
     assert (path / "out").exists() and not (tmp_path / "before").exists()
+
+
+def test_a_full_disk_is_told_and_nothing_is_left(fitted, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise tf.errors.OutOfRangeError(None, None, "12 B written\nof 99")
+
+    monkeypatch.setattr(keras.Model, "export", full)
+    with pytest.raises(OSError, match="out cannot be written: 12 B written. Is there"):
+        fitted.export(tmp_path / "out")
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_export_may_be_replaced_from_inside(tmp_path, monkeypatch):

@@ -13,6 +13,7 @@ from kseq2seq._tensorflow.execution import (
     run_function,
     uniform,
     without_retracing_warnings,
+    writes_to,
 )
 from kseq2seq._tensorflow.forking import check_can_run, was_forked_late
 from kseq2seq._tensorflow.recurrence import gru, lstm
@@ -32,4 +33,5 @@ __all__ = [
     "uniform",
     "was_forked_late",
     "without_retracing_warnings",
+    "writes_to",
 ]

@@ -15,7 +15,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 
 from kseq2seq import _tensorflow, persistence
@@ -42,7 +41,13 @@ from kseq2seq.estimators.examples import (
 )
 from kseq2seq.estimators.interruption import Interruption
 from kseq2seq.estimators.parameters_json import parameters_to_json
-from kseq2seq.estimators.weights import frozen_in, set_frozen, set_weights
+from kseq2seq.estimators.weights import (
+    check_finite,
+    frozen_in,
+    set_frozen,
+    set_learned,
+    set_weights,
+)
 from kseq2seq.training import (
     StreamError,
     Trainer,
@@ -170,6 +175,7 @@ def _fit(
             state=state,
             on_interrupt=partial(_note_interrupt, estimator, task, began),
         )
+        check_finite(estimator._network)  # whatever callbacks did at the end
 
 
 @contextmanager
@@ -306,28 +312,11 @@ def _grow(
 ) -> None:
     """Build models for vocabularies that have grown, and keep all that was learned.
 
-    New tokens and features have the last ids, so what was learned stands first along
-    each axis; but what a decoder with input feeding reads beside one-hot ids stands
-    behind them all.
-
-    Parameters
-    ----------
-    estimator : SequenceEstimator
-    rng : numpy.random.Generator
-    num_target_ids : int
-        How many ids the targets had.
+    The targets had `num_target_ids` before.
     """
     learned, frozen = estimator._network.get_weights(), frozen_in(estimator._models)
     estimator._adopt(estimator._build(rng))
-    for variable, values in zip(estimator._network.weights, learned, strict=True):
-        grown = np.array(keras.ops.convert_to_numpy(variable))
-        places = []
-        for size, new_size in zip(values.shape, grown.shape, strict=True):
-            reads_ids = variable.path.startswith("decoder_")
-            first = min(num_target_ids, size) if reads_ids else size
-            places.append(np.r_[:first, first + new_size - size : new_size])
-        grown[np.ix_(*places)] = values
-        variable.assign(grown)
+    set_learned(estimator._network, learned, num_target_ids=num_target_ids)
     set_frozen(estimator._models, frozen)
 
 
@@ -353,6 +342,7 @@ def _resume(estimator: SequenceEstimator, file: Checkpoint, task: Task) -> None:
 
 def _save(estimator: SequenceEstimator, file: Checkpoint, state: TrainingState) -> None:
     """Write the model as it is, and where its training stands."""
+    check_finite(estimator._network)
     estimator.history_ = state.description["history"]
     file.save(estimator._artifact(), state)
 
