@@ -242,7 +242,7 @@ class AnswerTrainingSettings(TrainingSettings):
     most_epochs: ClassVar[int] = 200
 
     label_smoothing: float = 0.1
-    batch_size: int | None = setting(
+    batch_size: int | None = setting(  # type: ignore[assignment]  # None is new
         "int",
         """Pairs a batch; when None 16 of fewer than 2,000 pairs, 32 of fewer than
         8,000, else 64, and 64 of a stream.""",
