@@ -98,9 +98,7 @@ def fit_pass(estimator: SequenceEstimator, data: FitData) -> None:
             "warmup_steps is for fit; partial_fit does not know how many updates "
             "will come. set_params(warmup_steps=0)."
         )
-    settings = estimator._training_settings(
-        epochs=1, validation_fraction=0.0, patience=None
-    )
+    settings = estimator._training_settings(**estimator.of_one_pass)
     _fit(estimator, data, settings, continues=True, keeps_optimizer=True)
 
 

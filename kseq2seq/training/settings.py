@@ -199,6 +199,12 @@ class TrainingSettings(RunSettings):
 
     most_epochs: ClassVar[int] = 100
     """How many passes `epochs` of None stands for at most."""
+    of_one_pass: ClassVar[dict[str, Any]] = {
+        "epochs": 1,
+        "validation_fraction": 0.0,
+        "patience": None,
+    }
+    """What a `partial_fit` trains with, whatever a fit would."""
 
     def check(self) -> None:
         """Raise for a setting that is out of its range, or means nothing to another."""
@@ -240,6 +246,10 @@ class AnswerTrainingSettings(TrainingSettings):
     """How a model that answers with sequences is trained."""
 
     most_epochs: ClassVar[int] = 200
+    of_one_pass: ClassVar[dict[str, Any]] = {
+        **TrainingSettings.of_one_pass,
+        "early_stopping_metric": "loss",
+    }
 
     label_smoothing: float = 0.1
     batch_size: int | None = setting(  # type: ignore[assignment]  # None is new
