@@ -28,7 +28,7 @@ from kseq2seq.arguments import (
 from kseq2seq.batching import BucketedBatches, StreamBatches
 from kseq2seq.codec import SequenceCodec
 from kseq2seq.declarations import checked
-from kseq2seq.estimators.base import SequenceEstimator
+from kseq2seq.estimators.base import Encoded, SequenceEstimator
 from kseq2seq.estimators.checkpoint_file import Checkpoint
 from kseq2seq.estimators.checkpoint_lock import CheckpointLock
 from kseq2seq.estimators.codecs import check_source_embedding
@@ -141,7 +141,9 @@ def _fit(
         file = _open_checkpoint(estimator, checkpoint, rng, locks)
         began = dict(rng.bit_generator.state)
         data = replace(data.weighted(), continues=continues)
-        known: Sequence[Any] = (None, None) if file is None else file.codecs
+        known: Sequence[Any] = data.codecs
+        if file is not None and file.artifact is not None:
+            known = file.codecs
         if continues:
             known = estimator._source, estimator._target
         if data.y is None:
@@ -241,15 +243,7 @@ def _read_examples(
     known : pair of codecs or None
         Those of both sides that are used again.
     """
-    try:
-        (source, sources), (target, targets) = estimator._encode(data, known)
-    except (ValueError, TypeError) as error:
-        if data.num_left_out:
-            error.add_note(
-                f"Pairs are counted without the {data.num_left_out} of weight 0."
-            )
-        raise
-    check_lengths(len(sources), len(targets))
+    (source, sources), (target, targets) = encoded(estimator, data, known)
     weights = check_sample_weight(data.sample_weight, len(sources))
     examples = Examples(sources, targets, weights)
     examples = estimator._weighed(examples, examples, target)
@@ -266,6 +260,22 @@ def _read_examples(
         examples.take(held_back),
         estimator._validation_values(data, trainer, (source, target), held_back),
     )
+
+
+def encoded(
+    estimator: SequenceEstimator, data: FitData, known: Sequence[Any]
+) -> Sequence[Encoded]:
+    """Return codec and ids of both sides of data without pairs of weight 0."""
+    try:
+        sides = estimator._encode(data, known)
+    except (ValueError, TypeError) as error:
+        if data.num_left_out:
+            error.add_note(
+                f"Pairs are counted without the {data.num_left_out} of weight 0."
+            )
+        raise
+    check_lengths(*(len(ids) for _, ids in sides))
+    return sides
 
 
 def encode_validation(source: SequenceCodec, target: Any, data: FitData) -> Examples:

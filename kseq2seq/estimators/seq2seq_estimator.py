@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from kseq2seq.answering import Answerer, AnsweringMixin, check_same_tokens
-from kseq2seq.arguments import check_choice, written
+from kseq2seq.arguments import check_choice
 from kseq2seq.batching import Batches, BucketedBatches
 from kseq2seq.builders import Seq2SeqModels
 from kseq2seq.codec import SequenceCodec
@@ -38,6 +38,9 @@ from kseq2seq.estimators.seq2seq_models import (
     answer_limits,
     build_models,
     check_limits,
+    exported_answers,
+    sides_from_json,
+    sides_to_json,
     weight_shapes,
 )
 from kseq2seq.estimators.series import tell_of_series
@@ -394,32 +397,25 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
     def _description(self) -> dict[str, Any]:
         _ = self.generator_  # or a bad parameter would be kept
         return {
-            "source": self._source.to_json(),
-            "target": self._target.to_json(),
+            **sides_to_json(*self._sides),
             "max_length": self.max_length_,
             "forbidden_ids": self._forbidden_ids,
         }
 
     def _read_description(self, description: Mapping[str, Any]) -> None:
-        self._source = SequenceCodec.from_json("X", description["source"])
-        self._target = SequenceCodec.from_json("y", description["target"])
+        self._read_limits(*sides_from_json(description), description)
+
+    def _read_limits(
+        self,
+        source: SequenceCodec,
+        target: SequenceCodec,
+        description: Mapping[str, Any],
+    ) -> None:
+        """Take on these codecs, and the limits of a description."""
+        self._source, self._target = source, target
         self.max_length_ = description["max_length"]
         self._forbidden_ids = description["forbidden_ids"]
         check_limits(self._target, self.max_length_, self._forbidden_ids)
 
     def _exported(self) -> tuple[keras.Model, dict[str, Any]]:
-        if self.temperature is not None:
-            raise ValueError(
-                "what is exported searches for the best answer, and temperature="
-                f"{written(self.temperature)} draws. set_params(temperature=None)."
-            )
-        if self.replace_unknown:
-            raise ValueError(
-                "what is exported gives ids, and replace_unknown=True takes tokens of "
-                "the source for them. set_params(replace_unknown=False)."
-            )
-        return self.generator_, {
-            "source": self._source.to_json(),
-            "target": self._target.to_json(),
-            "max_length": self.max_length_,
-        }
+        return exported_answers(self, self._answerer)
