@@ -24,7 +24,6 @@ from kseq2seq.estimators.ensemble_members import (
     Members,
     check_joinable,
     joint_answerer,
-    member_checkpoints,
     new_members,
     train_members,
 )
@@ -210,6 +209,7 @@ class Seq2SeqEnsemble(AnsweringMixin, BaseEstimator):
         """
         number = self._checked_number()
         self._check_template()
+        _check_jobs(self.n_jobs)
         if self.estimator.warm_start:
             raise ValueError(
                 "an ensemble trains its members anew, and the estimator has "
@@ -224,7 +224,7 @@ class Seq2SeqEnsemble(AnsweringMixin, BaseEstimator):
         members = train_members(
             new_members(self.estimator, number, self.random_state),
             FitData(X, y, sample_weight, validation_data=validation),
-            checkpoints=member_checkpoints(checkpoint, number),
+            checkpoint=checkpoint,
             n_jobs=self.n_jobs,
         )
         return self._adopt(members, interrupted=len(members) < number)
@@ -370,6 +370,14 @@ class Seq2SeqEnsemble(AnsweringMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Tags:
         """Tell scikit-learn that X are texts, or other sequences, and not features."""
         return tags_of_sequences(super().__sklearn_tags__())
+
+
+def _check_jobs(n_jobs: Any) -> None:
+    if n_jobs is None or check_whole("n_jobs", n_jobs, minimum=-1):
+        return
+    raise ValueError(
+        "n_jobs must be None, a number of processes, or -1 for one a core; got 0."
+    )
 
 
 for _name in names(AnswerSettings):

@@ -18,10 +18,11 @@ from kseq2seq.arguments import make_rng, shown
 from kseq2seq.builders import build_ensemble
 from kseq2seq.codec import SequenceCodec
 from kseq2seq.descriptions import FEWEST_MEMBERS
-from kseq2seq.estimators.checkpoint_file import Checkpoint
+from kseq2seq.estimators.checkpoint_file import Checkpoint, member_checkpoints
 from kseq2seq.estimators.examples import FitData
 from kseq2seq.estimators.fitting import encoded, fit_estimator
 from kseq2seq.estimators.seq2seq_estimator import Seq2SeqEstimator
+from kseq2seq.persistence import check_can_write
 from kseq2seq.tokenizer_files import tokenizer_to_json
 
 Members = list[Seq2SeqEstimator]
@@ -35,19 +36,11 @@ def new_members(template: Seq2SeqEstimator, number: int, random_state: Any) -> M
     return [clone(template).set_params(random_state=seed) for seed in seeds]
 
 
-def member_checkpoints(path: str | Path | None, number: int) -> list[Path | None]:
-    """Return a checkpoint's path for each member: its number before the suffix."""
-    if path is None:
-        return [None] * number
-    path = Path(path)
-    return [path.with_suffix(f".{i}{path.suffix}") for i in range(1, number + 1)]
-
-
 def train_members(
     members: Members,
     data: FitData,
     *,
-    checkpoints: Sequence[Path | None],
+    checkpoint: str | Path | None,
     n_jobs: int | None,
 ) -> Members:
     """Fit the members, in processes if asked; return those that are done.
@@ -57,13 +50,16 @@ def train_members(
     KeyboardInterrupt
         Where an interrupt leaves fewer than make an ensemble.
     """
+    if checkpoint is not None:
+        checkpoint = check_can_write(checkpoint, overwrite=True, name="checkpoint")
+    checkpoints = member_checkpoints(checkpoint, len(members))
     codecs = _codecs(members[0], data, checkpoints)
     data = FitData(**{**vars(data), "codecs": codecs})
     policy = keras.config.dtype_policy().name
     run = Parallel(n_jobs=n_jobs, backend="loky", return_as="generator")
     fits = run(
-        delayed(_fit)(member, data, checkpoint, policy)
-        for member, checkpoint in zip(members, checkpoints, strict=True)
+        delayed(_fit)(member, data, file, policy)
+        for member, file in zip(members, checkpoints, strict=True)
     )
     done: Members = []
     interrupted = False
