@@ -89,9 +89,9 @@ def valid(folder):
     pairs = [(word, ["x", word[0]]) for word in WORDS]
     classifier.fit(pairs, LABELS).save(paths["classes"], overwrite=True)
     subwords = Path(__file__).parent / "formats" / "1_subwords.kseq2seq"
-    members = [paths["texts"]] * 2
+    twice = [paths["texts"]] * 2
     paths["ensemble"] = folder / "ensemble.kseq2seq"
-    Seq2SeqEnsemble.from_fitted(members).save(paths["ensemble"], overwrite=True)
+    Seq2SeqEnsemble.from_fitted(twice).save(paths["ensemble"], overwrite=True)
     paths["subwords"] = Path(shutil.copy(subwords, folder / "subwords.kseq2seq"))
     return paths
 
