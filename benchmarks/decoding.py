@@ -78,9 +78,11 @@ def train_model(
     sources, targets = texts(pairs)
     estimator = Seq2SeqEstimator(
         units=units,
+        attention_kind="dot",
         bidirectional=False,
         embedding_dim=units,
         dropout=0.0,
+        batch_size=64,
         epochs=epochs,
         validation_fraction=0,
         random_state=0,

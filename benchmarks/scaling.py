@@ -42,7 +42,12 @@ def train_model(worker: Worker, *, folder: str) -> None:
     from kseq2seq import Seq2SeqEstimator
 
     estimator = Seq2SeqEstimator(
-        units=UNITS, bidirectional=False, epochs=1, random_state=0
+        units=UNITS,
+        attention_kind="dot",
+        bidirectional=False,
+        batch_size=64,
+        epochs=1,
+        random_state=0,
     )
     while worker.wait():
         estimator.fit(*texts(10_000)).save(Path(folder, _MODEL))

@@ -93,7 +93,9 @@ def main() -> None:
     from kseq2seq import Seq2SeqEstimator
 
     X, y = texts(4000)
-    estimator = Seq2SeqEstimator(units=UNITS, epochs=2, random_state=0).fit(X, y)
+    estimator = Seq2SeqEstimator(
+        units=UNITS, attention_kind="dot", batch_size=64, epochs=2, random_state=0
+    ).fit(X, y)
     report: dict[str, Any] = {}
     for size in SIZES:
         starts = range(0, len(X) - size, size)

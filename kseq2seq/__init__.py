@@ -21,7 +21,12 @@ if TYPE_CHECKING:
         build_seq2seq,
         build_sequence_classifier,
     )
-    from kseq2seq.estimators import Seq2SeqEstimator, SequenceClassifier, load
+    from kseq2seq.estimators import (
+        Seq2SeqEnsemble,
+        Seq2SeqEstimator,
+        SequenceClassifier,
+        load,
+    )
     from kseq2seq.generation import build_generator
     from kseq2seq.word_vectors import load_vectors
 
@@ -29,6 +34,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "AutoencoderModels": "builders",
+    "Seq2SeqEnsemble": "estimators",
     "Seq2SeqEstimator": "estimators",
     "Seq2SeqModels": "builders",
     "SequenceClassifier": "estimators",
@@ -44,6 +50,7 @@ _MODULES = ("datasets", "metrics", "plotting", "training")
 
 __all__ = [
     "AutoencoderModels",
+    "Seq2SeqEnsemble",
     "Seq2SeqEstimator",
     "Seq2SeqModels",
     "SequenceClassifier",

@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from kseq2seq.arguments import shown
+from kseq2seq.arguments import check_whole, shown
 
 Check = Callable[[str, Any], None]
 _LARGEST = 2**63 - 1
+FEWEST_MEMBERS, MOST_MEMBERS = 2, 100
+"""How many models make an ensemble; a file's directory has room for no more."""
 
 
 def check_description(description: Mapping[str, Any]) -> None:
@@ -189,6 +191,37 @@ def _remembered(path: str, value: Any) -> None:
             raise _wrong(f"{path}/arrays", "the names of arrays", value["arrays"])
 
 
+_MEMBER: dict[str, Check] = {
+    "parameters": _each(_parameter),
+    "num_weights": _whole,
+    "history": _each(_numbers),
+    "max_length": _whole,
+    "forbidden_ids": _list_of(int),
+    "frozen": _list_of(str),
+}
+
+
+def _num_members(path: str, value: Any) -> None:
+    check_whole(path, value, minimum=FEWEST_MEMBERS, maximum=MOST_MEMBERS)
+
+
+def _members(path: str, value: Any) -> None:
+    _list(path, value)
+    _num_members(f"the number of {path}", len(value))
+    for i, member in enumerate(value):
+        _check_entries(f"{path}/{i}", member, _MEMBER, {})
+
+
+_ENSEMBLE: dict[str, Check] = {
+    "n_estimators": _num_members,
+    "random_state": _or_none(_whole),
+}
+
+
+def _ensemble(path: str, value: Any) -> None:
+    _check_entries(path, value, _ENSEMBLE, {})
+
+
 _DESCRIPTION: dict[str, Check] = {
     "estimator": _text,
     "parameters": _each(_parameter),
@@ -207,6 +240,8 @@ _OPTIONAL: dict[str, Check] = {
     "optimizer": _dict,
     "frozen": _list_of(str),
     "training": _dict,
+    "ensemble": _ensemble,
+    "members": _members,
 }
 _TRAINING: dict[str, Check] = {
     "began": check_rng_state,

@@ -6,6 +6,7 @@ without pickle. The file is written beside its place and moved there whole.
 
 from __future__ import annotations
 
+import copy
 import errno
 import glob
 import json
@@ -331,20 +332,31 @@ class StoredArrays(Mapping[str, np.ndarray]):
             known = {name: declared_array(about) for name, about in declared.items()}
         self.shapes = {name: shape for name, (shape, _) in known.items()}
         self.dtypes = {name: dtype for name, (_, dtype) in known.items()}
+        self._start = ""
+
+    def part(self, start: str) -> StoredArrays:
+        """Return those arrays whose names have this start, by the rest of the names."""
+        part = copy.copy(self)
+        part._start = self._start + start
+        own = {n.removeprefix(start): n for n in self.shapes if n.startswith(start)}
+        part.shapes = {name: self.shapes[stored] for name, stored in own.items()}
+        part.dtypes = {name: self.dtypes[stored] for name, stored in own.items()}
+        return part
 
     def __getitem__(self, name: str) -> np.ndarray:
-        declared = self._declared[name]
+        stored = self._start + name
+        declared = self._declared[stored]
         with self._named():
-            return read_array(self._archive, _member(name), declared)
+            return read_array(self._archive, _member(stored), declared)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._declared)
+        return iter(self.shapes)
 
     def __len__(self) -> int:
-        return len(self._declared)
+        return len(self.shapes)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._declared  # Mapping's own would read the array
+        return name in self.shapes  # Mapping's own would read the array
 
     @contextmanager
     def _named(self) -> Iterator[None]:

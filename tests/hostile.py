@@ -23,7 +23,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from kseq2seq import Seq2SeqEstimator, SequenceClassifier, load
+from kseq2seq import Seq2SeqEnsemble, Seq2SeqEstimator, SequenceClassifier, load
 from kseq2seq.cli import make_app
 
 command = make_app(train_options=False)
@@ -89,6 +89,9 @@ def valid(folder):
     pairs = [(word, ["x", word[0]]) for word in WORDS]
     classifier.fit(pairs, LABELS).save(paths["classes"], overwrite=True)
     subwords = Path(__file__).parent / "formats" / "1_subwords.kseq2seq"
+    twice = [paths["texts"]] * 2
+    paths["ensemble"] = folder / "ensemble.kseq2seq"
+    Seq2SeqEnsemble.from_fitted(twice).save(paths["ensemble"], overwrite=True)
     paths["subwords"] = Path(shutil.copy(subwords, folder / "subwords.kseq2seq"))
     return paths
 

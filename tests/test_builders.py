@@ -97,6 +97,16 @@ OTHERS = [
         "tied_embeddings": True,
         "embedding_dim": 6,
     },
+    {"attention": "monotonic", "dropout": 0.5, "word_dropout": 0.5},
+    {"attention": "monotonic", "encoder_units": 4, "cell": "gru", "num_layers": 2},
+    {
+        "attention": "monotonic",
+        "attention_units": 5,
+        "tied_embeddings": True,
+        "embedding_dim": 5,
+        "bidirectional": True,
+    },
+    {"attention": "monotonic", "copy": COPY_TABLE, "attention_units": 5},
 ]
 
 
@@ -156,10 +166,14 @@ def test_stepping_an_ensembles_decoder_gives_its_training_outputs(target_feature
     assert np.ptp(outputs, axis=(0, 1)).min() > 1e-2
 
 
-COPYING = [settings for settings in OTHERS if "copy" in settings]
+LOOKING = [
+    settings
+    for settings in OTHERS
+    if "copy" in settings or settings.get("attention") == "monotonic"
+]
 
 
-@pytest.mark.parametrize("settings", GRID[::3] + REPEATED + COPYING, ids=label)
+@pytest.mark.parametrize("settings", GRID[::3] + REPEATED + LOOKING, ids=label)
 def test_padding_and_batch_mates_change_no_logits(settings):
     models = make_models(**settings)
     source_ids, decoder_input_ids = example()
@@ -426,6 +440,7 @@ def test_a_user_sets_a_grus_update_gate_bias():
         {"source_features": 2, "target_features": 3, "cell": "gru"},
         {"copy": COPY_TABLE, "attention": "general", "dropout": 0.2},
         {"copy": COPY_TABLE, "input_feeding": True},
+        {"copy": COPY_TABLE, "attention": "monotonic", "dropout": 0.2},
     ],
     ids=label,
 )

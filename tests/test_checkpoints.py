@@ -263,7 +263,7 @@ def test_a_checkpoint_is_a_model_file(kept):
 
 def test_other_parameters_are_named(path):
     with pytest.raises(
-        ValueError, match="dropout was 0.3 and is 0.1; units was 8 and is 16"
+        ValueError, match="dropout was 0.5 and is 0.1; units was 8 and is 16"
     ):
         make_estimator(epochs=2, units=16, dropout=0.1).fit(X, Y, checkpoint=path)
 
@@ -376,7 +376,7 @@ def test_a_checkpoint_gets_more_epochs_and_never_fewer(path):
 
 def test_what_patience_has_ended_stays_ended(tmp_path):
     path = tmp_path / "run.kseq2seq"
-    stops = {"patience": 1, "learning_rate": 0.5}
+    stops = {"patience": 1, "learning_rate": 0.5, "attention_kind": "dot"}
     done = len(make_estimator(**stops).fit(X, Y, checkpoint=path).history_["loss"])
     assert done < 4 and Progress.of(path).is_all_of(9)
     again = make_estimator(**stops, epochs=9).fit(X, Y, checkpoint=path)

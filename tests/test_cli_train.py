@@ -13,7 +13,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from kseq2seq import Seq2SeqEstimator, load
+from kseq2seq import Seq2SeqEnsemble, Seq2SeqEstimator, load
 from kseq2seq.cli import make_app
 from kseq2seq.cli.config import config_lines
 from kseq2seq.cli.data import Limit, PairFiles, TooLong, limit_lengths
@@ -437,7 +437,7 @@ def test_a_training_goes_on_from_its_checkpoint_for_more_epochs(run, folder):
         first.models_.training.weights, again.models_.training.weights, strict=True
     ):
         np.testing.assert_array_equal(a, b)
-    with pytest.raises(ValueError, match="dropout was 0.3 and is 0.1"):
+    with pytest.raises(ValueError, match="dropout was 0.5 and is 0.1"):
         run(*command, "--overwrite", "--dropout", 0.1)
     shown = run(*command, "--overwrite", "--epochs", 3)
     assert "resuming from run.kseq2seq after epoch 1" in shown
@@ -637,3 +637,65 @@ def test_an_interrupt_in_the_first_epoch_leaves_nothing_in_the_way(
 def test_a_models_config_has_its_shared_vocabulary(run, folder):
     run("train", "pairs.tsv", *SMALL, "--shared-vocabulary")
     assert "shared_vocabulary = true" in run("info", "model.kseq2seq", "--config")
+
+
+def test_an_ensemble_is_trained_and_every_command_takes_its_file(run, folder):
+    command = ("train", "pairs.tsv", *SMALL, "--epochs", 2, "--ensemble", 2)
+    shown = run(*command, "--checkpoint", "run.kseq2seq", "--json")
+    assert "model 1 of 2" in shown and "model 2 of 2" in shown
+    ensemble = load("model.kseq2seq")
+    assert isinstance(ensemble, Seq2SeqEnsemble) and ensemble.random_state == 0
+    first, second = ensemble.estimators_
+    assert first.random_state != second.random_state
+    report = json.loads(shown.splitlines()[-1])
+    assert report["epochs"] == 4
+    assert report["parameters"] == 2 * first.models_.training.count_params()
+    Path("sources").write_text("AB\n")
+    options = ("--beam-size", 2, "--scores")
+    (line,) = run("predict", "model.kseq2seq", "sources", *options).splitlines()
+    ensemble.set_params(estimator__beam_size=2)
+    ((answer, score),) = ensemble.predict_with_scores(["AB"])
+    assert line == f"{score:.4f}\t{answer}"
+    assert "exact match" in run("evaluate", "model.kseq2seq", "pairs.tsv")
+    shown = run("info", "model.kseq2seq", "--json")
+    assert "members  2" in shown
+    assert json.loads(shown.splitlines()[-1])["epochs"] == 4
+    config = run("info", "model.kseq2seq", "--config")
+    again = tomllib.loads(config)
+    assert (again["ensemble"], again["random_state"], again["units"]) == (2, 0, 8)
+    Path("again.toml").write_text(config)
+    run("train", "pairs.tsv", "--config", "again.toml", "--model", "again.kseq2seq")
+    assert load("again.kseq2seq").predict(["AB"]) == load("model.kseq2seq").predict(
+        ["AB"]
+    )
+    shown = run(*command, "--checkpoint", "run.kseq2seq", "--overwrite")
+    assert "run.2.kseq2seq: nothing is left to train" in shown
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--ensemble", 1], "--ensemble must be a whole number from 2 to 100; got 1"),
+        (["--ensemble", 2, "--from", "m.kseq2seq"], "--ensemble trains its models"),
+    ],
+)
+def test_what_an_ensemble_is_not_is_told_first(run, folder, options, message):
+    with pytest.raises(ValueError, match=message):
+        run("train", "pairs.tsv", *options)
+
+
+def test_training_does_not_go_on_from_an_ensemble(run, folder):
+    run("train", "pairs.tsv", *SMALL, "--ensemble", 2)
+    with pytest.raises(ValueError, match="holds an ensemble"):
+        run("train", "pairs.tsv", "--from", "model.kseq2seq", "--model", "m")
+
+
+def test_an_interrupt_before_two_members_are_done_keeps_nothing(
+    run, folder, monkeypatch
+):
+    interrupt(monkeypatch)
+    with pytest.warns(match="training ended early"):
+        options = (*SMALL, "--batch-size", 2, "--ensemble", 2)
+        shown = run("train", "pairs.tsv", *options, code=130)
+    assert "interrupted after 0 of 2 members" in shown
+    assert not Path("model.kseq2seq").exists()

@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from kseq2seq.datasets import load_pairs, read_lines
+from kseq2seq.datasets import files, load_pairs, read_lines
 
 WIDE = "id\tde\ten\n1\t ein \tone\n2\tzwei\ttwo\textra\n"
 PAIRS = (["ein", "zwei"], ["one", "two"])
@@ -66,6 +66,13 @@ def test_a_file_that_is_otherwise_is_told(file, content, columns, message):
 def test_a_comma_later_in_a_file_of_tabs_is_no_mark_of_columns(file):
     with pytest.raises(ValueError, match=r"line 2: .* got 0 tabs in 'c, d'\.$"):
         load_pairs(file("a\tb\nc, d\n"))
+
+
+def test_a_line_without_end_is_no_text(file, monkeypatch):
+    monkeypatch.setattr(files, "_LONGEST_LINE", 5)
+    assert list(read_lines(file("abcd\nabc"))) == ["abcd", "abc"]
+    with pytest.raises(ValueError, match="line 2: has 5 bytes and more; expected lin"):
+        list(read_lines(file("a\nabcde\n")))
 
 
 def test_carriage_returns_within_lines_are_text(file):

@@ -35,12 +35,55 @@ def test_a_refit_forgets_the_past():
 @pytest.mark.slow
 def test_early_stopping_watches_the_held_back_part():
     estimator = small_estimator(
-        epochs=300, patience=2, validation_fraction=0.25, dropout=0.9
+        epochs=300,
+        patience=2,
+        validation_fraction=0.25,
+        dropout=0.9,
+        learning_rate=0.1,
     )
     estimator.fit(X, ["x", "y", "xy", ""] * 4)
     losses = estimator.history_["val_loss"]
     assert len(losses) < 300
     assert min(losses) not in losses[-2:]
+
+
+def test_without_patience_every_epoch_is_trained():
+    held_back = {"validation_fraction": 0.25, "learning_rate": 0.3}
+    estimator = small_estimator(epochs=15, **held_back).fit(X, Y)
+    assert len(estimator.history_["val_loss"]) == 15
+    assert estimator.patience is None
+
+
+@pytest.mark.slow
+def test_a_metric_of_answers_brings_back_the_best_weights_without_patience():
+    class Answers(keras.callbacks.Callback):
+        """A figure that is best after the second epoch."""
+
+        def on_epoch_end(self, epoch, logs=None):
+            logs["val_exact_match"] = [0.0, 1.0, 0.5][epoch]
+            if epoch == 1:
+                self.best = self.model.get_weights()
+
+    estimator = small_estimator(
+        epochs=3,
+        early_stopping_metric="exact_match",
+        validation_fraction=0.25,
+        callbacks=[Answers()],
+    ).fit(X, Y)
+    assert len(estimator.history_["loss"]) == 3
+    for kept, best in zip(
+        weights_of(estimator), estimator.callbacks_[-1].best, strict=True
+    ):
+        np.testing.assert_array_equal(kept, best)
+
+
+@pytest.mark.parametrize(
+    ("num_pairs", "expected"),
+    [(1, 16), (1999, 16), (2000, 32), (7999, 32), (8000, 64), (10**6, 64), (None, 64)],
+)
+def test_batches_suit_the_size_of_the_data(num_pairs, expected):
+    assert small_estimator(batch_size=None).pairs_a_batch(num_pairs) == expected
+    assert small_estimator(batch_size=7).pairs_a_batch(num_pairs) == 7
 
 
 def test_validation_data_may_be_given():

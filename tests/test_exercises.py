@@ -118,7 +118,7 @@ def test_a_row_says_by_itself_when_and_on_what_it_was_run():
     assert results.now().endswith("+00:00")
 
 
-def test_the_table_has_each_figure_in_the_column_of_its_role():
+def test_the_table_has_a_line_for_each_row():
     published = row(
         model="classic",
         role="published setting",
@@ -130,29 +130,31 @@ def test_the_table_has_each_figure_in_the_column_of_its_role():
     classic = cells(table, "reversal: classic")
     assert list(classic) == [
         "exercise",
+        "at",
         "setting",
+        "ours",
         "published",
-        "ours at that setting",
-        "ours at its best",
         "parameters",
         "seconds",
     ]
-    assert classic["published"] == "64 units, 5 epochs<br>exact match 0.2500"
-    assert classic["ours at that setting"] == "exact match 0.2600<br>edit distance 1"
-    assert classic["ours at its best"] == ""
+    assert classic["published"] == "exact match 0.2500; 64 units, 5 epochs"
+    assert classic["ours"] == "exact match 0.2600, edit distance 1"
+    assert classic["at"] == "the published setting"
     wide = cells(table, "reversal: wide")
     assert wide["setting"] == "units 64, learning rate 1e-05"
     assert wide["published"] == "–"
-    assert wide["ours at that setting"] == ""
-    assert wide["ours at its best"] == "exact match 0.9313"
+    assert wide["at"] == "our best"
+    assert wide["ours"] == "exact match 0.9313"
     assert (wide["parameters"], wide["seconds"]) == ("12,345", "3.2")
 
 
-def test_another_setting_has_a_column_only_where_there_is_one():
-    other = row("sorting", role="other").to_json()
-    table = results.render([other, row().to_json()])
-    assert cells(table, "sorting")["ours at another setting"] == "exact match 0.9313"
-    assert "ours at another setting" not in cells(table, "reversal")
+def test_of_a_setting_the_table_tells_what_differs_from_the_defaults():
+    setting = {"units": 128, "cell": "gru", "epochs": None, "num_samples": 20}
+    table = results.render(
+        [row(setting=setting).to_json(), row("b", setting={}).to_json()]
+    )
+    assert cells(table, "reversal")["setting"] == "cell gru, num samples 20"
+    assert cells(table, "b")["setting"] == "the defaults"
 
 
 def test_the_table_says_what_made_it_and_the_machine_once():
@@ -164,7 +166,7 @@ def test_the_table_says_what_made_it_and_the_machine_once():
 def test_signs_of_markdown_are_taken_as_they_are():
     ours = {"exact_match *": 0.5, "a|b": 0.25}
     table = results.render([row(model="<b>", ours=ours).to_json()])
-    assert "exact match \\* 0.5000<br>a\\|b 0.2500" in table
+    assert "exact match \\* 0.5000, a\\|b 0.2500" in table
     assert "reversal: \\<b>" in table
 
 
@@ -176,7 +178,7 @@ def test_rows_of_a_shape_not_known_here_are_shown_as_far_as_they_go():
         "seconds": "",
     }
     table = results.render([FOREIGN, odd])
-    assert cells(table, "copying")["ours at another setting"] == "all right"
+    assert cells(table, "copying")["ours"] == "all right"
     assert cells(table, "odd")["published"] == "f {'a': 1}"
 
 

@@ -5,11 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from sklearn.base import clone
 
-from kseq2seq import SequenceClassifier, load
+from kseq2seq import Seq2SeqEstimator, SequenceClassifier, load
 from kseq2seq.estimators.exporting import _check_folder, _put_in_place
 
 WORDS = ["abcd", "ca", "d", "bbb"]
@@ -79,6 +81,28 @@ def test_each_runtime_answers_as_the_estimator(format, beam_size, fitted, tmp_pa
     texts, scores = run(str(folder), format, WORDS)
     assert texts == model.predict(WORDS)
     expected = [found[0].score for found in model.predict_n_best(WORDS, 1)]
+    np.testing.assert_allclose(scores, expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def copier():
+    """An estimator that copies some of its sources' tokens."""
+    words = ["abcd", "ca", "d", "bbb", "adc"] * 8
+    settings = {"units": 16, "learning_rate": 0.02, "epochs": 4, "batch_size": 8}
+    estimator = Seq2SeqEstimator(
+        **settings, copy=True, beam_size=2, validation_fraction=0, random_state=0
+    )
+    return estimator.fit(words, [f"<{word}>".replace("d", "D") for word in words])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("format", RUN)
+def test_what_copies_is_exported_too(format, copier, tmp_path):
+    length = 6 if format == "litert" else None
+    folder = copier.export(tmp_path / "out", format, max_source_length=length)
+    texts, scores = run(str(folder), format, WORDS)
+    assert texts == copier.predict(WORDS)
+    expected = [found[0].score for found in copier.predict_n_best(WORDS, 1)]
     np.testing.assert_allclose(scores, expected, rtol=1e-3, atol=1e-4)
 
 
@@ -180,6 +204,16 @@ def test_what_fails_at_the_end_leaves_the_export_before(fails, tmp_path, monkeyp
     with pytest.raises(KeyboardInterrupt):
         _put_in_place(path, made, before=tmp_path / "before")
     assert (path / "out").exists() and not (tmp_path / "before").exists()
+
+
+def test_a_full_disk_is_told_and_nothing_is_left(fitted, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise tf.errors.OutOfRangeError(None, None, "12 B written\nof 99")
+
+    monkeypatch.setattr(keras.Model, "export", full)
+    with pytest.raises(OSError, match="out cannot be written: 12 B written. Is there"):
+        fitted.export(tmp_path / "out")
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_export_may_be_replaced_from_inside(tmp_path, monkeypatch):

@@ -63,6 +63,28 @@ def test_a_last_update_that_explodes_is_not_kept(
     ).all()
 
 
+class SpoilsWeights(keras.callbacks.Callback):
+    """Is a callback of a user that leaves weights that are of no use."""
+
+    def __init__(self, when):
+        super().__init__()
+        setattr(self, when, self.spoil)
+
+    def spoil(self, *_, **__):
+        for variable in self.model.trainable_variables[-1:]:
+            variable.assign(variable * np.inf)
+
+
+@pytest.mark.parametrize("when", ["on_epoch_end", "on_train_end"])
+def test_what_a_callback_spoils_is_not_kept(when, tmp_path):
+    path = tmp_path / "checkpoint.kseq2seq"
+    estimator = small_estimator(epochs=1, callbacks=[SpoilsWeights(when)])
+    with pytest.raises(FloatingPointError, match="holds NaN or infinity"):
+        estimator.fit(X, Y, checkpoint=path)
+    assert not estimator._is_fitted
+    assert path.exists() == (when == "on_train_end")
+
+
 @ESTIMATORS
 def test_a_loss_that_is_no_number_stops_with_advice(estimator, y, tmp_path):
     path = tmp_path / "checkpoint.kseq2seq"

@@ -17,7 +17,7 @@ class Built(Exception):
     """All that a file says was found to be right."""
 
 
-@pytest.mark.parametrize("name", ["texts", "classes", "subwords"])
+@pytest.mark.parametrize("name", ["texts", "classes", "subwords", "ensemble"])
 def test_every_value_of_a_description_is_checked(paths, name, tmp_path, monkeypatch):
     """Whatever it is, it is right or refused before anything is built."""
 

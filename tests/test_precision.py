@@ -65,6 +65,9 @@ def train(model, inputs, targets, loss):
     assert all(np.isfinite(weight).all() for weight in model.trainable_variables)
 
 
+COPY_TABLE = np.array([0, 0, 0, 0, 4, 5, 0, 7, 4])
+
+
 @pytest.mark.backends("tensorflow")
 @pytest.mark.parametrize("attention", [None, *ATTENTIONS])
 @pytest.mark.parametrize("cell", CELLS)
@@ -74,9 +77,15 @@ def test_every_cell_and_attention(policy, cell, attention):
     def build():
         if attention is None:
             return build_seq2seq(9, 8, decoder="repeat", **shapes)
-        feeds = cell == "gru"
+        copies = False if cell == "lstm" else COPY_TABLE
+        feeds = cell == "gru" and attention != "monotonic"
         return build_attention_seq2seq(
-            9, 8, attention=attention, input_feeding=feeds, **shapes
+            9,
+            8,
+            attention=attention,
+            input_feeding=feeds,
+            copy=copies,
+            **shapes,
         )
 
     models = in_both(policy, build, IDS, shift(IDS))

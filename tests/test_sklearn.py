@@ -20,13 +20,18 @@ from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from strategies import X, Y, assert_same_weights, small_classifier, small_estimator
 
+from kseq2seq import Seq2SeqEnsemble
 from kseq2seq.metrics import (
     bleu_scorer,
     exact_match_scorer,
     neg_edit_distance_scorer,
 )
 
-ESTIMATORS = [small_estimator(), small_classifier()]
+ESTIMATORS = [
+    small_estimator(),
+    small_classifier(),
+    Seq2SeqEnsemble(small_estimator(), 2),
+]
 EACH = pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: type(e).__name__)
 
 WITHOUT_DATA = [

@@ -90,6 +90,7 @@ def run_solved(
     It also draws where the answers to an addition and to a subtraction looked.
     """
     setting: dict[str, Any] = {
+        "attention_kind": "dot",
         "units": units,
         "dropout": 0.0,
         "label_smoothing": 0.0,

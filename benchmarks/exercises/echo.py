@@ -20,6 +20,7 @@ CLASSIC: dict[str, Any] = {
     "source_embedding": "one_hot",
     "dropout": 0.0,
     "label_smoothing": 0.0,
+    "batch_size": 64,
     "epochs": 25,
     "validation_fraction": 0.0,
     "random_state": SEED,

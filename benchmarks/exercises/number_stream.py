@@ -32,6 +32,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "GRU, 16 units, two directions": {**SMALL, "bidirectional": True},
     "GRU, 128 units, two directions, dot attention": {
         **STREAM,
+        "attention_kind": "dot",
         "embedding_dim": 32,
         "units": 128,
     },

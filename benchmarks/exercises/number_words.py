@@ -45,9 +45,11 @@ CLASSIC: dict[str, Any] = {
 }
 SHORT = {**CLASSIC, "epochs": 20}
 BEST: dict[str, Any] = {
+    "attention_kind": "dot",
     "units": 128,
     "dropout": 0.1,
     "label_smoothing": 0.0,
+    "batch_size": 64,
     "epochs": 15,
     "validation_fraction": 0.0,
     "random_state": SEED,

@@ -22,12 +22,11 @@ from typing import Any
 JSON_NAME, TABLE_NAME = "results.json", "results.md"
 COMMAND = "python -m benchmarks.exercises"
 ROLES = {
-    "published setting": "ours at that setting",
-    "best": "ours at its best",
-    "other": "ours at another setting",
+    "published setting": "the published setting",
+    "best": "our best",
+    "other": "another setting",
 }
-"""What a row stands for, and the column of the table in which its figures stand."""
-_ALWAYS = ("published setting", "best")
+"""What a row stands for, and how the table says so."""
 _NOTHING = "–"
 
 RowDict = dict[str, Any]
@@ -178,7 +177,7 @@ def render(rows: Iterable[RowDict]) -> str:
         "# Results",
         f"This file is made from `{JSON_NAME}` by `{COMMAND}`; to change it, run that. "
         "Seconds are of training. Accuracy means free-running decoding unless its name "
-        "says otherwise.",
+        "says otherwise. Of a setting the table tells what differs from the defaults.",
     ]
     for exercise, group in groupby(_in_order(rows), key=lambda row: row["exercise"]):
         sections.append(_section(exercise, list(group)))
@@ -188,15 +187,84 @@ def render(rows: Iterable[RowDict]) -> str:
 def _section(exercise: str, rows: list[RowDict]) -> str:
     if any("signature" in row for row in rows):
         return _section_of_figures(exercise, rows)
-    present = {_role(row) for row in rows}
-    roles = [role for role in ROLES if role in present or role in _ALWAYS]
-    columns = ["exercise", "setting", "published", *(ROLES[role] for role in roles)]
-    columns += ["parameters", "seconds"]
-    aligned = ["---"] * (len(columns) - 2) + ["---:"] * 2
-    lines = [columns, aligned, *(_cells(row, roles) for row in rows)]
-    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    if any("figures" in row for row in rows):
+        return _section_of_parts(exercise, rows)
+    columns = ["exercise", "at", "setting", "ours", "published", "parameters"]
+    lines = [_cells(row) for row in rows]
+    return _titled(exercise, _table([*columns, "seconds"], lines, numbers=2), rows)
+
+
+def _table(columns: list[str], lines: list[list[str]], *, numbers: int) -> str:
+    """Return a Markdown table whose last columns are numbers."""
+    aligned = ["---"] * (len(columns) - numbers) + ["---:"] * numbers
+    every = [columns, aligned, *lines]
+    return "\n".join(f"| {' | '.join(line)} |" for line in every)
+
+
+def _titled(exercise: str, table: str, rows: list[RowDict], *told: str) -> str:
+    """Return a section: its table, what is told of it, and its runs."""
     runs = dict.fromkeys(_run(row) for row in rows)
-    return "\n\n".join([f"## {_words(exercise)}", table, *filter(None, runs)])
+    title = f"## {_words(exercise)}"
+    return "\n\n".join([title, table, *told, *filter(None, runs)])
+
+
+def _section_of_parts(exercise: str, rows: list[RowDict]) -> str:
+    """Return the table of rows with figures of several files, parts and seeds."""
+    files = dict.fromkeys(file for row in rows for file in row["figures"])
+    columns = ["model", "setting", "measure, in percent", *files]
+    columns += [f"{file}, each part" for file in files]
+    lines = []
+    for row in rows:
+        found = [row["figures"].get(file) for file in files]
+        parts = [each["parts"] if each else {} for each in found]
+        lines.append(
+            [
+                _words(row["model"]),
+                _setting(row),
+                _words(row["measure"]),
+                *(_spread(each) for each in found),
+                *(", ".join(_pairs(each, _percent)) or _NOTHING for each in parts),
+                ", ".join(_pairs(row["published"], _text)) or _NOTHING,
+                _number(row["parameters"], ","),
+                _number(row["seconds"], ",.0f"),
+            ]
+        )
+    columns += ["published, test", "parameters", "seconds a fit"]
+    told = "Means over the parts, ± the standard deviation of that mean over seeds."
+    return _titled(exercise, _table(columns, lines, numbers=2), rows, told)
+
+
+def _spread(figure: Mapping[str, Any] | None) -> str:
+    """Return a mean, with its spread over seeds where there is one."""
+    if figure is None:
+        return _NOTHING
+    spread = figure["spread"]
+    return f"{figure['mean']:.2f}" + ("" if spread is None else f" ± {spread:.2f}")
+
+
+def _percent(value: float) -> str:
+    return format(value, ".1f")
+
+
+def _setting(row: RowDict) -> str:
+    """Return what differs from the estimators' defaults, in words."""
+    setting = row.get("setting")
+    if not isinstance(setting, Mapping):
+        return ", ".join(_pairs(setting, _text)) or _NOTHING
+    own = {
+        name: value
+        for name, value in setting.items()
+        if any(group.get(name, _NOTHING) != value for group in _defaults(name))
+    }
+    return ", ".join(_pairs(own, _text)) or "the defaults"
+
+
+def _defaults(name: str) -> list[dict[str, Any]]:
+    """Return the estimators' defaults: of those that have the parameter, if any do."""
+    from kseq2seq.estimators.settings import ClassifierSettings, Seq2SeqSettings
+
+    groups = [vars(Seq2SeqSettings()), vars(ClassifierSettings())]
+    return [group for group in groups if name in group] or [{}]
 
 
 def _section_of_figures(exercise: str, rows: list[RowDict]) -> str:
@@ -208,42 +276,37 @@ def _section_of_figures(exercise: str, rows: list[RowDict]) -> str:
         if isinstance(value, int | float) and not isinstance(value, bool)
     )
     columns = ["model", "setting", "published", *map(_words, names)]
-    lines = [columns, ["---"] * 3 + ["---:"] * len(names)]
+    lines = []
     for row in rows:
         published = _pairs(row.get("published") or None, _figure)
         told = [_text(row.get("published_setting") or ""), *published]
         lines.append(
             [
                 _words(row.get("model")),
-                ", ".join(_pairs(row.get("setting"), _text)) or _NOTHING,
-                "<br>".join(filter(None, told)) or _NOTHING,
+                _setting(row),
+                "; ".join(filter(None, told)) or _NOTHING,
                 *(_number(row.get(name), _form(row.get(name))) for name in names),
             ]
         )
-    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    table = _table(columns, lines, numbers=len(names))
     signatures = {_text(row["signature"]) for row in rows if "signature" in row}
     told = [f"BLEU is sacreBLEU's, {signature}." for signature in sorted(signatures)]
-    runs = dict.fromkeys(_run(row) for row in rows)
-    return "\n\n".join([f"## {_words(exercise)}", table, *told, *filter(None, runs)])
+    return _titled(exercise, table, rows, *told)
 
 
 def _form(value: Any) -> str:
     return "," if isinstance(value, int) else ",.2f"
 
 
-def _cells(row: RowDict, roles: list[str]) -> list[str]:
-    name = _words(": ".join(filter(None, [row["exercise"], row.get("model")])))
-    setting = ", ".join(_pairs(row.get("setting"), _text)) or _NOTHING
-    published = [
-        _text(row.get("published_setting") or ""),
-        *(_pairs(row.get("published"), _figure) or [_NOTHING]),
-    ]
-    ours = "<br>".join(_pairs(row.get("ours"), _figure)) or _NOTHING
+def _cells(row: RowDict) -> list[str]:
+    told = _text(row.get("published_setting") or "")
+    figures = ", ".join(_pairs(row.get("published"), _figure))
     return [
-        name,
-        setting,
-        "<br>".join(filter(None, published)),
-        *(ours if role == _role(row) else "" for role in roles),
+        _words(": ".join(filter(None, [row["exercise"], row.get("model")]))),
+        ROLES[_role(row)],
+        _setting(row),
+        ", ".join(_pairs(row.get("ours"), _figure)) or _NOTHING,
+        "; ".join(filter(None, [figures, told])) or _NOTHING,
         _number(row.get("parameters"), ","),
         _number(row.get("seconds"), ",.1f"),
     ]

@@ -13,8 +13,10 @@ from kseq2seq._tensorflow.execution import (
     run_function,
     uniform,
     without_retracing_warnings,
+    writes_to,
 )
 from kseq2seq._tensorflow.forking import check_can_run, was_forked_late
+from kseq2seq._tensorflow.marginals import monotonic_priors
 from kseq2seq._tensorflow.recurrence import gru, lstm
 
 __all__ = [
@@ -26,10 +28,12 @@ __all__ = [
     "is_alone_on_cpu",
     "is_distributed",
     "lstm",
+    "monotonic_priors",
     "predict_function",
     "run_function",
     "sum_of_replicas",
     "uniform",
     "was_forked_late",
     "without_retracing_warnings",
+    "writes_to",
 ]

@@ -28,6 +28,20 @@ def gather(table: Any, ids: Any) -> Any:
 
 
 @contextmanager
+def writes_to(path: Any) -> Iterator[None]:
+    """Raise as ``OSError`` what TensorFlow raises where it cannot write."""
+    import tensorflow as tf
+
+    try:
+        yield
+    except tf.errors.OpError as error:
+        reason = str(error).splitlines()[0]
+        raise OSError(
+            f"{path} cannot be written: {reason[:200]}. Is there room on the disk?"
+        ) from error
+
+
+@contextmanager
 def without_retracing_warnings() -> Iterator[None]:
     """Silence TensorFlow's warning of a function that is traced again and again.
 

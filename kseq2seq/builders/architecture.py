@@ -153,6 +153,8 @@ class Architecture(AttentionSettings, EncoderArchitecture):
             )
         if self.input_feeding:
             self._check_feeding()
+        if self.is_monotonic:
+            self._check_monotonic()
         self.check_side("target")
         widths = ("units", "encoder_units", "embedding_dim", "attention_units")
         self.check_matrices("target", *widths)
@@ -167,6 +169,11 @@ class Architecture(AttentionSettings, EncoderArchitecture):
         if not isinstance(self.attention, str):
             return None
         return ATTENTION_KINDS[self.attention]
+
+    @property
+    def is_monotonic(self) -> bool:
+        """Whether the decoder moves through the source and never back."""
+        return self.attention_kind is not None and self.attention_kind.is_monotonic
 
     @property
     def copies(self) -> bool:
@@ -191,7 +198,8 @@ class Architecture(AttentionSettings, EncoderArchitecture):
             for i in range(1, self.num_layers + 1)
             for name in self.state_names
         ]
-        return [*names, "attention"] if self.input_feeding else names
+        names += ["attention"] if self.input_feeding else []
+        return [*names, "places"] if self.is_monotonic else names
 
     def _check_feeding(self) -> None:
         """Raise unless attentional vectors can be fed to the next step."""
@@ -200,6 +208,24 @@ class Architecture(AttentionSettings, EncoderArchitecture):
                 "input_feeding runs the decoder step by step and drops nothing inside "
                 "a step; leave it out with decoder='repeat', recurrent_dropout or "
                 "attention_dropout."
+            )
+
+    def _check_monotonic(self) -> None:
+        """Raise unless each answered id can stand at one place of the source."""
+        unfit = {
+            "decoder='repeat'": self.decoder == "repeat",
+            "input_feeding": self.input_feeding,
+            "attention_dropout": self.attention_dropout,
+            "real-valued sources": self.source_features is not None,
+            "real-valued targets": self.target_features is not None,
+        }
+        wrong = [name for name, is_asked in unfit.items() if is_asked]
+        if wrong:
+            raise ValueError(
+                "monotonic attention finds the places of ids among ids, by what the "
+                "decoder was fed, and makes no weighted sum of encoder outputs that "
+                f"could be fed or dropped; leave out {' and '.join(wrong)}, or choose "
+                "another attention, such as 'general'."
             )
 
     def _check_copying(self) -> None:

@@ -11,6 +11,7 @@ import keras
 from kseq2seq.builders.architecture import Architecture
 from kseq2seq.builders.components import Components
 from kseq2seq.builders.custom_parts import make_attention
+from kseq2seq.builders.monotonic import Monotonic
 from kseq2seq.layers import (
     AttentionKind,
     FeedAlong,
@@ -41,9 +42,10 @@ class Decoder:
                 )
             )
             self.after_layers.append(components.after_layer(i, name="decoder"))
-        self.attention = None
+        self.attention: Any = None
         if architecture.attention:
-            self.attention = _Attention(architecture, components)
+            attention = Monotonic if architecture.is_monotonic else _Attention
+            self.attention = attention(architecture, components)
         if architecture.input_feeding:
             width = architecture.output_width
             self.fed_concatenate = keras.layers.Concatenate(name="input_and_attention")
@@ -93,6 +95,8 @@ class Decoder:
         """
         num_states = len(self.architecture.decoder_states)
         inputs = self.reader(decoder_inputs, memory[num_states:])
+        if self.architecture.is_monotonic:
+            return self._wire_monotonic(decoder_inputs, inputs, memory)
         states: list[Any] = []
         if not self.architecture.input_feeding:
             outputs, states = self._recur(inputs, memory)
@@ -106,6 +110,18 @@ class Decoder:
             switch, *looked = looked
             outputs = self.copying(outputs, *looked, switch, memory[num_states])
         return [outputs, *states, *looked]
+
+    def _wire_monotonic(
+        self, decoder_inputs: Any, inputs: Any, memory: list[Any]
+    ) -> list[Any]:
+        """Return what :meth:`wire` does; logits are read at every place."""
+        outputs, states = self._recur(inputs, memory)
+        vectors = self.output_dropout(self.attention.vectors(outputs, memory))
+        looked = self.attention.wire(
+            self.output(vectors), vectors, outputs, decoder_inputs, memory
+        )
+        log_probs, places, weights = looked
+        return [log_probs, *states, places, weights]
 
     def _feed_along(self, inputs: Any, memory: list[Any]) -> list[Any]:
         """Return what :meth:`_look` does, of all steps, taken one after the other.

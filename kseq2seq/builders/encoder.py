@@ -9,7 +9,14 @@ import keras
 
 from kseq2seq.builders.architecture import Architecture, EncoderArchitecture
 from kseq2seq.builders.components import Components
-from kseq2seq.layers import CopyIds, EveryFrame, NothingYet, PaddingMask, Unmasked
+from kseq2seq.layers import (
+    CopyIds,
+    EveryFrame,
+    FirstPlace,
+    NothingYet,
+    PaddingMask,
+    Unmasked,
+)
 
 
 @dataclass(frozen=True)
@@ -76,10 +83,12 @@ def build_encoder(architecture: Architecture, components: Components) -> keras.M
 
     The states are ``(batch, units)`` each: those of layer 1, then of layer 2 ..., an
     LSTM's h before its c; with input feeding the first attentional vector, zeros,
-    follows. The constants are the same at every decoder step: the last layer's h, for
-    a decoder that repeats it, then with attention the target ids that copying the
-    source's tokens writes, for a decoder that copies, the keys, for a kind that reads
-    them, the encoder outputs and their mask.
+    follows, with monotonic attention the first place, ``(batch, source_len,
+    target_vocabulary_size)``. The constants are the same at every decoder step: the
+    last layer's h, for a decoder that repeats it, then with attention the target ids
+    that copying the source's tokens writes, for a decoder that copies, the keys, for a
+    kind that reads them, or what each place brings to the attentional vectors, if
+    attention is monotonic, and the encoder outputs and their mask.
     """
     reading = read_source(architecture, components)
     states: list[Any] = []
@@ -88,6 +97,9 @@ def build_encoder(architecture: Architecture, components: Components) -> keras.M
     if architecture.input_feeding:
         nothing = NothingYet(architecture.output_width, name="initial_attention")
         states.append(nothing(states[0]))
+    if architecture.is_monotonic:
+        first = FirstPlace(architecture.target_vocabulary_size or 0, name="first_place")
+        states.append(first(reading.mask))
     constants = []
     if architecture.decoder == "repeat":
         last = states[-len(architecture.state_names)]
@@ -103,6 +115,10 @@ def build_encoder(architecture: Architecture, components: Components) -> keras.M
                 architecture.units, use_bias=False, name="attention_keys"
             )
             constants.append(keys(outputs))
+        if architecture.is_monotonic:
+            width = architecture.output_width
+            brings = components.dense(width, use_bias=False, name="attention_places")
+            constants.append(brings(outputs))
         constants += [outputs, reading.mask]
     return keras.Model(reading.source, [*states, *constants], name="encoder")
 

@@ -51,6 +51,11 @@ class Seq2SeqModels:
         ``[logits (batch, 1, target_vocabulary_size), *new states]`` and with attention
         the weights ``(batch, 1, source_len)``.
 
+    With monotonic attention, log-probabilities stand in place of logits; the last state
+    is ``(batch, source_len, target_vocabulary_size)``, where the token before may stand
+    and which it may be, and what each place brings to the tanh layer is ``(batch,
+    source_len, attention_units)`` before the encoder outputs.
+
     Where tokens are copied, log-probabilities stand in place of logits, and the encoder
     gives ``copy_ids (batch, source_len)`` after the states: the target ids of the
     source's tokens, 0 where one cannot be copied.
@@ -212,6 +217,16 @@ def build_attention_seq2seq(
     knows of). The weights of tokens that can be copied are first made to sum to 1; a
     source that has none leaves p_gen at 1. The logarithms of P stand in place of the
     logits, and can be used like these.
+
+    With ``attention="monotonic"`` (Wu and Cotterell, 2019, arXiv:1905.06319) there is
+    no context vector: the tanh layer is over the decoder output and one encoder output
+    h_j, and what is read from it is ``P(y_t | a_t = j)``, a_t the place of the source
+    at which y_t stands. With the scores e_tj, ``P(a_t = j | a_{t-1} = i) = exp(e_tj) /
+    sum_{k >= i} exp(e_tk)`` for j >= i, else 0, from the first place on; the sum over
+    all ways through the source is exact (:class:`kseq2seq.layers.MonotonicAttention`
+    has the equations). Log-probabilities stand in place of the logits. The attention
+    weights are ``P(a_t = j | y_1 ... y_{t-1})``. With `copy`, each place has a switch
+    of its own, and what it copies is its own token.
 
     Parameters
     ----------

@@ -152,7 +152,13 @@ ATTENTION = (
     arXiv:1508.04025, equation 8, general); or ``v . tanh(W q + U h + b)``, its inside
     `units` wide (Bahdanau et al., 2015, arXiv:1409.0473, A.1.2; here with the decoder
     output of the same step). ``"luong"`` and ``"bahdanau"`` are other names of the last
-    two. Where `encoder_units` differs from `units`,
+    two. ``"monotonic"`` has the scores ``q W h`` and lets each answered token stand at
+    one place of the source, never before that of the token before it; the
+    probabilities of all places are summed up exactly (Wu and Cotterell, 2019,
+    arXiv:1905.06319). It is for answers in the order of their source, such as
+    pronunciations and word forms, and for small vocabularies, of characters or sounds:
+    a batch takes memory for ``target_len * source_len`` times the larger of target
+    vocabulary and source length. Where `encoder_units` differs from `units`,
     ``dot`` and ``scaled_dot`` bring q to the encoder's width first, by a dense layer
     without bias. Or a function,
     such as a class of your own, that returns a Keras layer; it is called with decoder

@@ -43,6 +43,8 @@ def seq2seq_shapes(architecture: Architecture) -> dict[str, Shape]:
         shapes |= _dense("logits", architecture.output_width, size)
     if architecture.copies:
         seen = architecture.encoder_width + decoder_width
+        if architecture.is_monotonic:
+            seen = architecture.output_width
         shapes |= _dense("copy_switch", seen, 1)
     return shapes
 
@@ -116,7 +118,12 @@ def _attention(architecture: Architecture) -> Shapes:
         yield from _dense("attention_keys", width, units, bias=False)
     if kind.has_kernel:
         yield "attention/scale", (compared, 1)
-    yield from _dense("attention_vector", width + units, architecture.output_width)
+    read = architecture.output_width
+    if kind.is_monotonic:
+        yield from _dense("attention_places", width, read, bias=False)
+        yield from _dense("attention_vector", units, read)
+    else:
+        yield from _dense("attention_vector", width + units, read)
 
 
 def _dense(name: str, inputs: int, outputs: int, *, bias: bool = True) -> Shapes:

@@ -10,7 +10,7 @@ import numpy as np
 from kseq2seq.answering import Hypothesis
 from kseq2seq.answering.answer_stream import answer_stream
 from kseq2seq.arguments import check_whole
-from kseq2seq.cli.models import is_classifier
+from kseq2seq.cli.models import is_classifier, settings_of
 from kseq2seq.search import SearchSettings
 
 _OF_BEAMS = ("beam_size", "length_penalty", "coverage_penalty")
@@ -29,7 +29,8 @@ def leave_out_other_search(estimator: Any, **given: Any) -> None:
     other = _OF_BEAMS if "temperature" in options else _OF_DRAWING
     plain = vars(SearchSettings())
     if options:
-        estimator.set_params(**{n: plain[n] for n in other if n not in options})
+        left_out = {n: plain[n] for n in other if n not in options}
+        settings_of(estimator).set_params(**left_out)
 
 
 def answers_of(

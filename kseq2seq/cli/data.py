@@ -119,8 +119,9 @@ class PairFiles:
             came = "both" if self.pairs else "neither"
             raise ValueError(f"expected pairs as {one}, or as {both}; got {came}.")
         check_separator(self.features)
-        if self.pairs is None and (self._columns or self.features is not None):
-            option = "--columns" if self._columns else "--features"
+        columns = self._columns
+        if self.pairs is None and (columns or self.features is not None):
+            option = "--columns" if columns else "--features"
             raise ValueError(
                 f"{option} is for pairs as {one}; got {both}. Leave it out."
             )

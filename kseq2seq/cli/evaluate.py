@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from kseq2seq.cli.data import PairFiles, as_text, group_by_source
-from kseq2seq.cli.models import is_classifier, load_text_model
+from kseq2seq.cli.models import is_classifier, load_text_model, settings_of
 from kseq2seq.cli.options import (
     BeamSize,
     Columns,
@@ -153,7 +153,8 @@ def judge_answers(estimator: Any, y: Targets, answers: list[str]) -> Measured:
     others = [name for name in METRICS if name not in TEXT_METRICS]
     scores = estimator.judge(y, answers, [*corpus, *others])
     signatures = {
-        name: signature(name, y, lowercase=estimator.lowercase) for name in corpus
+        name: signature(name, y, lowercase=settings_of(estimator).lowercase)
+        for name in corpus
     }
     return Measured(scores, signatures)
 

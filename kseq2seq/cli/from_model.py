@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from kseq2seq.arguments import shown
-from kseq2seq.cli.models import is_classifier, load_text_model
+from kseq2seq.cli.models import is_classifier, load_text_model, settings_of
 
 _OF_GROWTH = ("extend_vocabulary", "max_length", "max_size", "min_frequency")
 """Parameters of the data that may change where a training goes on."""
@@ -38,6 +38,11 @@ def fitted_estimator(
     if is_classifier(estimator):
         raise ValueError(
             f"{path} holds a {type(estimator).__name__}, which train is not for."
+        )
+    if settings_of(estimator) is not estimator:
+        raise ValueError(
+            f"{path} holds an ensemble, and training goes on from one estimator alone. "
+            "Leave out --from to train a new ensemble (--ensemble)."
         )
     fixed = _fixed()
     for name, value in chosen.items():

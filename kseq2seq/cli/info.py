@@ -26,7 +26,7 @@ def info(
         for name, value in report.items():
             if name != "settings":
                 typer.echo(f"# {name.replace('_', ' '):>14}  {value}")
-    elif report["estimator"] != "Seq2SeqEstimator":
+    elif report["estimator"] not in ("Seq2SeqEstimator", "Seq2SeqEnsemble"):
         raise ValueError(
             f"{model} holds a {report['estimator']}, which train is not for."
         )
@@ -39,6 +39,12 @@ def info(
 def _report(model: Path) -> dict[str, Any]:
     """Return what there is to say of a model file, by name."""
     description = described(model)
+    members = description.get("members")
+    epochs = [len(one["history"].get("loss", ())) for one in members or [description]]
+    of_ensemble: dict[str, Any] = {}
+    if members:
+        seed = description.get("ensemble", {}).get("random_state")
+        of_ensemble = {"random_state": seed, "ensemble": len(members)}
     return {
         "model": str(model),
         "format_version": description["format_version"],
@@ -49,8 +55,9 @@ def _report(model: Path) -> dict[str, Any]:
             for side in ("source", "target")
             if side in description
         },
-        "epochs": len(description["history"].get("loss", ())),
-        "settings": description["parameters"],
+        **({"members": len(members)} if members else {}),
+        "epochs": sum(epochs),
+        "settings": description["parameters"] | of_ensemble,
     }
 
 

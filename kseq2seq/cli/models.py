@@ -55,13 +55,25 @@ def load_model(path: Path, **search: Any) -> Any:
 
     given = {name: value for name, value in search.items() if value is not None}
     estimator = load(path)
+    settings = settings_of(estimator)
     for name in given:
-        if name not in estimator.get_params():
+        if name not in settings.get_params():
             raise ValueError(
                 f"--{name.replace('_', '-')} is for models that answer with sequences, "
                 f"and {path} holds a {type(estimator).__name__}. Leave it out."
             )
-    return estimator.set_params(**given)
+    settings.set_params(**given)
+    return estimator
+
+
+def settings_of(estimator: Any) -> Any:
+    """Return what has the settings of an estimator: of an ensemble, its own one."""
+    return getattr(estimator, "estimator", estimator)
+
+
+def members_of(estimator: Any) -> list[Any]:
+    """Return the models that were trained: those of an ensemble, or the one."""
+    return getattr(estimator, "estimators_", [estimator])
 
 
 def is_classifier(estimator: Any) -> bool:

@@ -6,11 +6,13 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any
 
 import keras
 import typer
 
+from kseq2seq.cli.models import members_of
 from kseq2seq.training import FreeRunningValidation, SampleAnswers
 from kseq2seq.training.callbacks import AttachedCallback
 
@@ -133,6 +135,30 @@ class EpochLines(AttachedCallback):
         return f"{_duration(epochs * an_epoch)} left" if epochs else ""
 
 
+class MemberLines(keras.callbacks.Callback):
+    """Prints a line before each training of an ensemble.
+
+    Parameters
+    ----------
+    number : int
+        How many there will be.
+    """
+
+    is_remembered = False
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+        self._numbers = count(1)
+
+    def __deepcopy__(self, memo: Any) -> MemberLines:
+        """Return the same: one counts for all members, which have copies."""
+        return self
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        typer.echo(f"model {next(self._numbers)} of {self.number}")
+
+
 class LiveLine(EpochLines):
     """Shows on a terminal how far the epoch is, in a line that is written over."""
 
@@ -179,7 +205,8 @@ def progress_callbacks(
 
 def num_pairs_trained(estimator: Any) -> float:
     """Return how many pairs a fit that was shown has trained on, each every time."""
-    lines = [one for one in estimator.callbacks_ if isinstance(one, EpochLines)]
+    shown = [one for member in members_of(estimator) for one in member.callbacks_]
+    lines = [one for one in shown if isinstance(one, EpochLines)]
     return sum(
         one.epochs_trained * len(one.targets) * (1 - one.held_back) for one in lines
     )

@@ -13,6 +13,7 @@ import typer
 from kseq2seq.cli.data import Limit, PairFiles, TooLong, limit_lengths
 from kseq2seq.cli.evaluate import judge_answers
 from kseq2seq.cli.from_model import fitted_estimator
+from kseq2seq.cli.models import members_of, settings_of
 from kseq2seq.cli.options import (
     Columns,
     Features,
@@ -87,6 +88,13 @@ def train(
             "from it, with more --epochs if they have grown."
         ),
     ] = None,
+    ensemble: Annotated[
+        int | None,
+        typer.Option(
+            help="Train this many models, 2 or more, that answer together. With "
+            "--checkpoint each has a file of its own."
+        ),
+    ] = None,
     json_line: Json = False,
     parameters: Any = None,
     chosen: Any = (),
@@ -96,10 +104,12 @@ def train(
     Every parameter of the estimator is an option; none stands for Python's None.
     Interrupted (Ctrl-C) it keeps what was learned, and ends with exit code 130.
     """
-    from kseq2seq.estimators.checkpoint_file import Progress
+    from kseq2seq.estimators.checkpoint_file import Progress, member_checkpoints
     from kseq2seq.persistence import check_can_write
 
     check_can_write(model, overwrite=overwrite)
+    if ensemble is not None:
+        _check_ensemble(ensemble, from_model)
     if checkpoint is not None and checkpoint.absolute() == model.absolute():
         raise ValueError(
             f"--model and --checkpoint are both {model}; pass two files, as the one is "
@@ -117,22 +127,25 @@ def train(
             features=features if validation else None,
         )
     )
-    estimator = _estimator(parameters, chosen, from_model, features)
+    estimator = _estimator(parameters, chosen, from_model, features, ensemble)
+    settings = settings_of(estimator)
     limits = (
-        Limit("source", max_source_length, estimator.source_tokenizer),
-        Limit("target", max_target_length, estimator.target_tokenizer),
+        Limit("source", max_source_length, settings.source_tokenizer),
+        Limit("target", max_target_length, settings.target_tokenizer),
     )
     X, y = limit_lengths(files.load_filled(), limits, too_long)
     typer.echo(f"{len(X):,} pairs")
-    before = Progress.of(checkpoint)
-    if before.is_all_of(estimator.epochs):
-        why = ", as it was stopped early" if before.stopped else ""
-        typer.echo(f"{checkpoint}: nothing is left to train{why}")
-    elif before.epochs:
-        typer.echo(f"resuming from {checkpoint} after epoch {before.epochs}")
+    for file in member_checkpoints(checkpoint, ensemble):
+        before = Progress.of(file)
+        if before.is_all_of(settings.epochs):
+            why = ", as it was stopped early" if before.stopped else ""
+            typer.echo(f"{file}: nothing is left to train{why}")
+        elif before.epochs:
+            typer.echo(f"resuming from {file} after epoch {before.epochs}")
     seconds = _fit(estimator, X, y, validation_data, checkpoint)
-    if checkpoint is not None and _is_unfinished(estimator, checkpoint):
-        model = checkpoint
+    one_file = checkpoint if ensemble is None else None
+    if one_file is not None and _is_unfinished(estimator, one_file):
+        model = one_file
     else:
         estimator.save(model, overwrite=overwrite)
         typer.echo(f"wrote {model} after {seconds:.0f} s of training")
@@ -159,14 +172,32 @@ def _estimator(
     chosen: Collection[str],
     from_model: Path | None,
     features: str | None,
+    ensemble: int | None,
 ) -> Any:
-    """Return what is to be fitted: a new estimator, or one that a file holds."""
+    """Return what is to be fitted: new estimators, or the one that a file holds."""
     if from_model is not None:
         own = {name: parameters[name] for name in chosen}
         return fitted_estimator(from_model, own, features=features)
-    from kseq2seq.estimators import Seq2SeqEstimator
+    from kseq2seq.estimators import Seq2SeqEnsemble, Seq2SeqEstimator
 
-    return Seq2SeqEstimator(**parameters)
+    estimator = Seq2SeqEstimator(**parameters)
+    if ensemble is None:
+        return estimator
+    seed = estimator.random_state
+    estimator.set_params(random_state=None)
+    return Seq2SeqEnsemble(estimator, ensemble, random_state=seed)
+
+
+def _check_ensemble(number: int, from_model: Path | None) -> None:
+    from kseq2seq.arguments import check_whole
+    from kseq2seq.descriptions import FEWEST_MEMBERS, MOST_MEMBERS
+
+    check_whole("--ensemble", number, minimum=FEWEST_MEMBERS, maximum=MOST_MEMBERS)
+    if from_model is not None:
+        raise ValueError(
+            "--ensemble trains its models anew, and --from goes on with one. Pass one "
+            "of the two."
+        )
 
 
 def _is_unfinished(estimator: Any, checkpoint: Path) -> bool:
@@ -191,20 +222,27 @@ def _fit(
     checkpoint: Path | None,
 ) -> float:
     """Fit an estimator, and return the seconds that it took."""
-    from kseq2seq.cli.progress import progress_callbacks
+    from kseq2seq.cli.progress import MemberLines, progress_callbacks
 
-    held_back = estimator.validation_fraction if validation_data is None else 0.0
+    settings = settings_of(estimator)
+    held_back = settings.validation_fraction if validation_data is None else 0.0
     validates = validation_data is not None or held_back * len(y) >= 1
     callbacks = progress_callbacks(
         y,
         held_back=held_back,
-        metrics=_metrics(estimator.early_stopping_metric) if validates else (),
+        metrics=_metrics(settings.early_stopping_metric) if validates else (),
     )
-    estimator.set_params(callbacks=callbacks)
-    seconds = timed_fit(
-        estimator, X, y, validation_data=validation_data, checkpoint=checkpoint
-    )
-    estimator.set_params(callbacks=None)
+    if settings is not estimator:
+        callbacks.append(MemberLines(estimator.n_estimators))
+    settings.set_params(callbacks=callbacks)
+    try:
+        seconds = timed_fit(
+            estimator, X, y, validation_data=validation_data, checkpoint=checkpoint
+        )
+    except KeyboardInterrupt as interrupt:
+        typer.echo(str(interrupt) or "interrupted: nothing is kept")
+        raise typer.Exit(INTERRUPTED) from None
+    settings.set_params(callbacks=None)
     return seconds
 
 
@@ -228,10 +266,11 @@ def training_report(estimator: Any, seconds: float, model: Path) -> dict[str, An
     """Return what a training is measured by; its speed is that of its last run."""
     from kseq2seq.cli.progress import num_pairs_trained
 
+    members = members_of(estimator)
     return {
         "train_seconds": round(seconds, 2),
         "pairs_per_second": round(num_pairs_trained(estimator) / seconds, 1),
-        "epochs": len(estimator.history_["loss"]),
-        "parameters": estimator.models_.training.count_params(),
+        "epochs": sum(len(member.history_["loss"]) for member in members),
+        "parameters": sum(m.models_.training.count_params() for m in members),
         "model": str(model),
     }

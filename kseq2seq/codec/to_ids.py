@@ -49,6 +49,8 @@ class SequencesToIds:
         :meth:`SequenceCodec.note_empty`.
     """
 
+    features: Features | None = None  # the first pickles do not say
+
     def __init__(
         self,
         name: str,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import gzip
 import os
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from kseq2seq.datasets.columns import (
     Columns,
@@ -17,6 +18,9 @@ from kseq2seq.datasets.columns import (
     take_features,
 )
 from kseq2seq.datasets.pairs import Pairs
+
+_LONGEST_LINE = 2**26
+"""Bytes: what has no end of a line, such as a device, would fill the memory."""
 
 
 def load_pairs(
@@ -154,20 +158,25 @@ def read_lines(path: str | Path, *, strip: bool = True) -> Iterator[str]:
 
 
 def decode_lines(
-    file: Iterable[bytes], name: str, *, strip: bool = True
+    file: BinaryIO | gzip.GzipFile, name: str, *, strip: bool = True
 ) -> Iterator[str]:
     """Yield the lines of an open binary file, as :func:`read_lines` does.
 
     Parameters
     ----------
-    file : iterable of bytes
+    file : binary file
     name : str
         What to call the file in an error.
     strip : bool, default True
         Whether spaces around a line go as well.
     """
     line, number = "", 0
-    for number, raw in enumerate(file, 1):
+    for number, raw in enumerate(iter(partial(file.readline, _LONGEST_LINE), b""), 1):
+        if len(raw) == _LONGEST_LINE and not raw.endswith(b"\n"):
+            raise ValueError(
+                f"{name}, line {number}: has {_LONGEST_LINE:,} bytes and more; "
+                "expected lines of text. Is it the right file?"
+            )
         line = _decode(raw, name, number).rstrip("\r\n")
         if number == 1 and "\r" in line and not raw.endswith(b"\n"):
             raise _of_old_macs(name)

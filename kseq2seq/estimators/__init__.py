@@ -1,6 +1,7 @@
 """Models of sequences with scikit-learn's fit, predict and score."""
 
 from kseq2seq.answering import AttentionMap
+from kseq2seq.estimators.ensemble import Seq2SeqEnsemble
 from kseq2seq.estimators.loading import load
 from kseq2seq.estimators.presets import PRESETS
 from kseq2seq.estimators.seq2seq_estimator import Seq2SeqEstimator
@@ -9,6 +10,7 @@ from kseq2seq.estimators.sequence_classifier import SequenceClassifier
 __all__ = [
     "PRESETS",
     "AttentionMap",
+    "Seq2SeqEnsemble",
     "Seq2SeqEstimator",
     "SequenceClassifier",
     "load",

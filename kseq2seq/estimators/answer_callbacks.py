@@ -14,7 +14,7 @@ from kseq2seq.training.callbacks import AttachedCallback
 def looks_at_answers(trainer: Trainer) -> bool:
     """Whether a training looks at validation answers at all."""
     attached = any(isinstance(c, AttachedCallback) for c in trainer.callbacks)
-    return attached or trainer.settings.stops_by_answers
+    return attached or trainer.settings.selects_by_answers
 
 
 def attach_callbacks(
@@ -36,14 +36,15 @@ def attach_callbacks(
     attached = [c for c in trainer.callbacks if isinstance(c, AttachedCallback)]
     others = [c for c in trainer.callbacks if not isinstance(c, AttachedCallback)]
     X, y = task.validation_values
-    if trainer.settings.stops_by_answers:
+    if trainer.settings.selects_by_answers:
         metric = trainer.settings.monitored
         if not any(metric in getattr(c, "metrics", ()) for c in attached):
             attached.append(FreeRunningValidation([metric]))
         if not len(y):
             raise ValueError(
                 f"early_stopping_metric={metric!r} needs validation pairs: pass fit "
-                "validation_data, a validation_fraction above 0, or patience=None."
+                "validation_data, a validation_fraction above 0, or "
+                "early_stopping_metric='loss'."
             )
     for callback in attached:
         callback.attach(predict, X, y, tokens=answerer.target.tokens)

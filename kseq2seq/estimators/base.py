@@ -368,8 +368,12 @@ class SequenceEstimator(TrainingSettings, SourceSettings, BaseEstimator):
 
     def __sklearn_tags__(self) -> Tags:
         """Tell scikit-learn that X are texts, or other sequences, and not features."""
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.two_d_array = False
-        tags.target_tags.required = True
-        return tags
+        return tags_of_sequences(super().__sklearn_tags__())
+
+
+def tags_of_sequences(tags: Tags) -> Tags:
+    """Return the tags of an estimator whose X and y are sequences."""
+    tags.input_tags.string = True
+    tags.input_tags.two_d_array = False
+    tags.target_tags.required = True
+    return tags

@@ -215,6 +215,21 @@ class Checkpoint:
         )
 
 
+def member_checkpoints(
+    path: str | Path | None, number: int | None
+) -> list[Path | None]:
+    """Return the checkpoints of so many members; None is for no ensemble.
+
+    A member's number stands before the suffix.
+    """
+    if path is None:
+        return [None] * (number or 1)
+    path = Path(path)
+    if number is None:
+        return [path]
+    return [path.with_suffix(f".{i}{path.suffix}") for i in range(1, number + 1)]
+
+
 def _training_of(path: Path, description: dict[str, Any]) -> dict[str, Any] | None:
     """Return the state of the training in a model file, None where there is none.
 

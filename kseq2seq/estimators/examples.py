@@ -32,6 +32,8 @@ class FitData:
         Whether a fitted model learns more from it.
     num_left_out : int, default 0
         How many pairs of weight 0 there were beside these.
+    codecs : pair of codecs or None
+        Those of both sides, where they are learned already.
     """
 
     X: Any
@@ -42,6 +44,7 @@ class FitData:
     classes: Any = None
     continues: bool = False
     num_left_out: int = 0
+    codecs: tuple[Any, Any] = (None, None)
 
     def weighted(self) -> FitData:
         """Return the same without the pairs of weight 0, which might as well not be.

@@ -14,6 +14,7 @@ from typing import Any
 
 import keras
 
+from kseq2seq import _tensorflow
 from kseq2seq.arguments import check_choice, check_flag, check_whole
 from kseq2seq.generation import LONGEST
 from kseq2seq.persistence import check_can_write
@@ -60,7 +61,7 @@ def export_model(
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".kseq2seq.") as work:
         made = Path(work) / "made"
         made.mkdir()
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _tensorflow.writes_to(path):
             warnings.simplefilter("ignore")  # of the converters, about themselves
             model.export(
                 str(made / name),

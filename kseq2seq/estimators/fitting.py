@@ -15,7 +15,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
 
 from kseq2seq import _tensorflow, persistence
@@ -29,7 +28,7 @@ from kseq2seq.arguments import (
 from kseq2seq.batching import BucketedBatches, StreamBatches
 from kseq2seq.codec import SequenceCodec
 from kseq2seq.declarations import checked
-from kseq2seq.estimators.base import SequenceEstimator
+from kseq2seq.estimators.base import Encoded, SequenceEstimator
 from kseq2seq.estimators.checkpoint_file import Checkpoint
 from kseq2seq.estimators.checkpoint_lock import CheckpointLock
 from kseq2seq.estimators.codecs import check_source_embedding
@@ -42,7 +41,13 @@ from kseq2seq.estimators.examples import (
 )
 from kseq2seq.estimators.interruption import Interruption
 from kseq2seq.estimators.parameters_json import parameters_to_json
-from kseq2seq.estimators.weights import frozen_in, set_frozen, set_weights
+from kseq2seq.estimators.weights import (
+    check_finite,
+    frozen_in,
+    set_frozen,
+    set_learned,
+    set_weights,
+)
 from kseq2seq.training import (
     StreamError,
     Trainer,
@@ -93,9 +98,7 @@ def fit_pass(estimator: SequenceEstimator, data: FitData) -> None:
             "warmup_steps is for fit; partial_fit does not know how many updates "
             "will come. set_params(warmup_steps=0)."
         )
-    settings = estimator._training_settings(
-        epochs=1, validation_fraction=0.0, patience=None
-    )
+    settings = estimator._training_settings(**estimator.of_one_pass)
     _fit(estimator, data, settings, continues=True, keeps_optimizer=True)
 
 
@@ -138,7 +141,9 @@ def _fit(
         file = _open_checkpoint(estimator, checkpoint, rng, locks)
         began = dict(rng.bit_generator.state)
         data = replace(data.weighted(), continues=continues)
-        known: Sequence[Any] = (None, None) if file is None else file.codecs
+        known: Sequence[Any] = data.codecs
+        if file is not None and file.artifact is not None:
+            known = file.codecs
         if continues:
             known = estimator._source, estimator._target
         if data.y is None:
@@ -170,6 +175,7 @@ def _fit(
             state=state,
             on_interrupt=partial(_note_interrupt, estimator, task, began),
         )
+        check_finite(estimator._network)  # whatever callbacks did at the end
         estimator._calibrate(task.validation)
 
 
@@ -238,15 +244,7 @@ def _read_examples(
     known : pair of codecs or None
         Those of both sides that are used again.
     """
-    try:
-        (source, sources), (target, targets) = estimator._encode(data, known)
-    except (ValueError, TypeError) as error:
-        if data.num_left_out:
-            error.add_note(
-                f"Pairs are counted without the {data.num_left_out} of weight 0."
-            )
-        raise
-    check_lengths(len(sources), len(targets))
+    (source, sources), (target, targets) = encoded(estimator, data, known)
     weights = check_sample_weight(data.sample_weight, len(sources))
     examples = Examples(sources, targets, weights)
     examples = estimator._weighed(examples, examples, target)
@@ -263,6 +261,22 @@ def _read_examples(
         examples.take(held_back),
         estimator._validation_values(data, trainer, (source, target), held_back),
     )
+
+
+def encoded(
+    estimator: SequenceEstimator, data: FitData, known: Sequence[Any]
+) -> Sequence[Encoded]:
+    """Return codec and ids of both sides of data without pairs of weight 0."""
+    try:
+        sides = estimator._encode(data, known)
+    except (ValueError, TypeError) as error:
+        if data.num_left_out:
+            error.add_note(
+                f"Pairs are counted without the {data.num_left_out} of weight 0."
+            )
+        raise
+    check_lengths(*(len(ids) for _, ids in sides))
+    return sides
 
 
 def encode_validation(source: SequenceCodec, target: Any, data: FitData) -> Examples:
@@ -307,28 +321,11 @@ def _grow(
 ) -> None:
     """Build models for vocabularies that have grown, and keep all that was learned.
 
-    New tokens and features have the last ids, so what was learned stands first along
-    each axis; but what a decoder with input feeding reads beside one-hot ids stands
-    behind them all.
-
-    Parameters
-    ----------
-    estimator : SequenceEstimator
-    rng : numpy.random.Generator
-    num_target_ids : int
-        How many ids the targets had.
+    The targets had `num_target_ids` before.
     """
     learned, frozen = estimator._network.get_weights(), frozen_in(estimator._models)
     estimator._adopt(estimator._build(rng))
-    for variable, values in zip(estimator._network.weights, learned, strict=True):
-        grown = np.array(keras.ops.convert_to_numpy(variable))
-        places = []
-        for size, new_size in zip(values.shape, grown.shape, strict=True):
-            reads_ids = variable.path.startswith("decoder_")
-            first = min(num_target_ids, size) if reads_ids else size
-            places.append(np.r_[:first, first + new_size - size : new_size])
-        grown[np.ix_(*places)] = values
-        variable.assign(grown)
+    set_learned(estimator._network, learned, num_target_ids=num_target_ids)
     set_frozen(estimator._models, frozen)
 
 
@@ -354,6 +351,7 @@ def _resume(estimator: SequenceEstimator, file: Checkpoint, task: Task) -> None:
 
 def _save(estimator: SequenceEstimator, file: Checkpoint, state: TrainingState) -> None:
     """Write the model as it is, and where its training stands."""
+    check_finite(estimator._network)
     estimator.history_ = state.description["history"]
     file.save(estimator._artifact(), state)
 

@@ -58,7 +58,7 @@ def read_stream(
     """
     is_new = known[0] is None
     _check_stream(settings, data, is_new=is_new)
-    stream = PairStream(data.X, settings.batch_size, data.steps_per_epoch)
+    stream = PairStream(data.X, settings.pairs_a_batch(None), data.steps_per_epoch)
     X, y = stream.first
     if is_new:
         check_given_features(settings, X)

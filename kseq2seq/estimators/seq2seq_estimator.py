@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from kseq2seq.answering import Answerer, AnsweringMixin, check_same_tokens
-from kseq2seq.arguments import check_choice, written
+from kseq2seq.arguments import check_choice
 from kseq2seq.batching import Batches, BucketedBatches
 from kseq2seq.builders import Seq2SeqModels
 from kseq2seq.codec import SequenceCodec
@@ -38,6 +38,9 @@ from kseq2seq.estimators.seq2seq_models import (
     answer_limits,
     build_models,
     check_limits,
+    exported_answers,
+    sides_from_json,
+    sides_to_json,
     weight_shapes,
 )
 from kseq2seq.estimators.series import tell_of_series
@@ -265,7 +268,7 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
         return taken(AnswerTrainingSettings, self, **changes)
 
     def _not_of_training(self) -> Sequence[str]:
-        return ["verbose"] if self.stops_by_answers else super()._not_of_training()
+        return ["verbose"] if self.selects_by_answers else super()._not_of_training()
 
     def _read_stream(self, data: FitData, known: Sequence[Any]) -> Task:
         return read_stream(self, data, known, self._encode)
@@ -300,7 +303,7 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
             check_same_tokens(task.source, task.target, "replace_unknown")
         if self.copy:
             copy_table(task.source, task.target)
-        if settings.stops_by_answers and task.target.kind != "text":
+        if settings.selects_by_answers and task.target.kind != "text":
             check_choice(
                 "early_stopping_metric, where y holds no texts,",
                 settings.monitored,
@@ -385,7 +388,7 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
     def _batch_size(self, examples: Examples) -> int:
         """Return how many pairs a batch has; the mean, where tokens are counted."""
         if self.batch_tokens is None:
-            return super()._batch_size(examples)
+            return min(self.pairs_a_batch(len(examples)), len(examples))
         longer = np.maximum(examples.sources.lengths, examples.targets.lengths) + 1
         return int(np.clip(self.batch_tokens // longer.mean(), 1, len(examples)))
 
@@ -420,16 +423,23 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
     def _description(self) -> dict[str, Any]:
         _ = self.generator_  # or a bad parameter would be kept
         return {
-            "source": self._source.to_json(),
-            "target": self._target.to_json(),
+            **sides_to_json(*self._sides),
             "max_length": self.max_length_,
             "forbidden_ids": self._forbidden_ids,
             "calibration_temperature": self.calibration_temperature_,
         }
 
     def _read_description(self, description: Mapping[str, Any]) -> None:
-        self._source = SequenceCodec.from_json("X", description["source"])
-        self._target = SequenceCodec.from_json("y", description["target"])
+        self._read_limits(*sides_from_json(description), description)
+
+    def _read_limits(
+        self,
+        source: SequenceCodec,
+        target: SequenceCodec,
+        description: Mapping[str, Any],
+    ) -> None:
+        """Take on these codecs, and the limits of a description."""
+        self._source, self._target = source, target
         self.max_length_ = description["max_length"]
         self._forbidden_ids = description["forbidden_ids"]
         check_limits(self._target, self.max_length_, self._forbidden_ids)
@@ -438,18 +448,4 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
         self.calibration_temperature_ = check_temperature(temperature)
 
     def _exported(self) -> tuple[keras.Model, dict[str, Any]]:
-        if self.temperature is not None:
-            raise ValueError(
-                "what is exported searches for the best answer, and temperature="
-                f"{written(self.temperature)} draws. set_params(temperature=None)."
-            )
-        if self.replace_unknown:
-            raise ValueError(
-                "what is exported gives ids, and replace_unknown=True takes tokens of "
-                "the source for them. set_params(replace_unknown=False)."
-            )
-        return self.generator_, {
-            "source": self._source.to_json(),
-            "target": self._target.to_json(),
-            "max_length": self.max_length_,
-        }
+        return exported_answers(self, self._answerer)

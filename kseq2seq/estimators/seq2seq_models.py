@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kseq2seq.arguments import check_whole
+import keras
+
+from kseq2seq.answering import Answerer, AnswerSettings
+from kseq2seq.arguments import check_whole, written
 from kseq2seq.builders import Seq2SeqModels, build_attention_seq2seq, build_seq2seq
 from kseq2seq.builders.architecture import Architecture
 from kseq2seq.builders.settings import AttentionSettings, DecoderSettings
@@ -103,3 +106,41 @@ def check_limits(
     found = set(forbidden_ids)
     if not needed <= found <= set(range(target.num_ids)):
         raise ValueError(f"forbidden_ids are {sorted(found)!r:.60}")
+
+
+def sides_to_json(source: SequenceCodec, target: SequenceCodec) -> dict[str, Any]:
+    """Return the codecs of both sides as JSON values."""
+    return {"source": source.to_json(), "target": target.to_json()}
+
+
+def sides_from_json(
+    description: Mapping[str, Any],
+) -> tuple[SequenceCodec, SequenceCodec]:
+    """Return the codecs that :func:`sides_to_json` described."""
+    source = SequenceCodec.from_json("X", description["source"])
+    return source, SequenceCodec.from_json("y", description["target"])
+
+
+def exported_answers(
+    search: AnswerSettings, answerer: Answerer
+) -> tuple[keras.Model, dict[str, Any]]:
+    """Return the model that is exported, and what its ids mean.
+
+    Raises
+    ------
+    ValueError
+        Where the settings of the search ask for what no exported model does.
+    """
+    if search.temperature is not None:
+        raise ValueError(
+            "what is exported searches for the best answer, and temperature="
+            f"{written(search.temperature)} draws. set_params(temperature=None)."
+        )
+    if search.replace_unknown:
+        raise ValueError(
+            "what is exported gives ids, and replace_unknown=True takes tokens of the "
+            "source for them. set_params(replace_unknown=False)."
+        )
+    described = sides_to_json(answerer.source, answerer.target)
+    generator = answerer.generator(answerer.options(search))
+    return generator, {**described, "max_length": answerer.max_length}

@@ -147,9 +147,9 @@ class ModelSettings(AttentionSettings):
     units: int = 128
     bidirectional: bool = True
     embedding_dim: int | None = 64
-    dropout: float = 0.3
+    dropout: float = 0.5
     attention_kind: str | MakeAttention | None = setting(
-        *ATTENTION, check_attention, default="dot"
+        *ATTENTION, check_attention, default="general"
     )
     copy: bool = setting(
         "bool",

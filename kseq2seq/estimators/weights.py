@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -46,6 +46,34 @@ def set_weights(network: keras.Model, arrays: Mapping[str, np.ndarray]) -> None:
                 f"{array.dtype} {array.shape}."
             )
         variable.assign(array)
+
+
+def set_learned(
+    network: keras.Model, learned: Sequence[np.ndarray], *, num_target_ids: int
+) -> None:
+    """Give a network what one of fewer ids has learned; new ids keep their weights.
+
+    New tokens and features have the last ids, so what was learned stands first along
+    each axis; but what a decoder with input feeding reads beside one-hot ids stands
+    behind them all.
+
+    Parameters
+    ----------
+    network : keras.Model
+    learned : sequence of numpy.ndarray
+        All weights of the smaller network, in the same order.
+    num_target_ids : int
+        How many ids its targets had.
+    """
+    for variable, values in zip(network.weights, learned, strict=True):
+        grown = np.array(keras.ops.convert_to_numpy(variable))
+        places = []
+        for size, new_size in zip(values.shape, grown.shape, strict=True):
+            reads_ids = variable.path.startswith("decoder_")
+            first = min(num_target_ids, size) if reads_ids else size
+            places.append(np.r_[:first, first + new_size - size : new_size])
+        grown[np.ix_(*places)] = values
+        variable.assign(grown)
 
 
 def seeds_of(network: keras.Model) -> dict[str, np.ndarray]:
@@ -140,8 +168,8 @@ def check_finite(network: keras.Model) -> None:
     for variable, count in not_finite(network):
         raise FloatingPointError(
             f"{variable.path} holds NaN or infinity in {count:,} of "
-            f"{math.prod(variable.shape):,} places: training has diverged, and a file "
-            "would keep it. Fit again with a lower learning_rate."
+            f"{math.prod(variable.shape):,} places: training has diverged, or a "
+            "callback set it. Fit again with a lower learning_rate."
         )
 
 

@@ -14,6 +14,7 @@ from kseq2seq.layers.feeding import FeedAlong, NothingYet, StepCell
 from kseq2seq.layers.fixed_shape import FixedShapeModel
 from kseq2seq.layers.generators import FixedShapeGenerator, Generator
 from kseq2seq.layers.masks import EveryFrame, PaddingMask, RepeatAlong, Unmasked
+from kseq2seq.layers.monotonic import FirstPlace, MonotonicAttention, PlaceVectors
 from kseq2seq.layers.recurrent import CELL_KINDS, GRU, LSTM, CellKind, SimpleRNN
 from kseq2seq.layers.token_log_probs import TokenLogProbs
 from kseq2seq.layers.training_model import TrainingModel
@@ -34,12 +35,15 @@ __all__ = [
     "Embedding",
     "EveryFrame",
     "FeedAlong",
+    "FirstPlace",
     "FixedShapeGenerator",
     "FixedShapeModel",
     "Generator",
+    "MonotonicAttention",
     "NothingYet",
     "OneHot",
     "PaddingMask",
+    "PlaceVectors",
     "PointerGenerator",
     "RepeatAlong",
     "SimpleRNN",

@@ -12,6 +12,7 @@ import keras
 from keras import ops
 
 from kseq2seq.layers.dense import Dropout
+from kseq2seq.layers.monotonic import MonotonicAttention
 
 _register = keras.saving.register_keras_serializable(package="kseq2seq")
 
@@ -187,7 +188,8 @@ class AttentionKind:
     name : str
         What users call it.
     layer : callable
-        Makes the layer; takes ``dropout``, ``seed`` and ``name``.
+        Makes the layer; takes ``dropout``, ``seed`` and ``name``, one that is monotonic
+        the name alone.
     reads_keys : bool, default False
         Whether the encoder projects its outputs to keys, as wide as the decoder, which
         the layer is called with last.
@@ -197,6 +199,9 @@ class AttentionKind:
         Whether this projection has a bias.
     has_kernel : bool, default False
         Whether the layer has weights of its own and takes ``kernel_initializer``.
+    is_monotonic : bool, default False
+        Whether each token stands at one place of the source, and none before that of
+        the token before; logits are then read from every place.
     """
 
     name: str
@@ -205,6 +210,7 @@ class AttentionKind:
     always_projects: bool = False
     query_bias: bool = False
     has_kernel: bool = False
+    is_monotonic: bool = False
 
 
 ATTENTION_KINDS = {
@@ -220,6 +226,9 @@ ATTENTION_KINDS = {
             always_projects=True,
             query_bias=True,
             has_kernel=True,
+        ),
+        AttentionKind(
+            "monotonic", MonotonicAttention, always_projects=True, is_monotonic=True
         ),
     )
 }

@@ -82,10 +82,14 @@ class PointerGenerator(keras.layers.Layer):
         # What has a gradient of infinity is computed nowhere, not only left out.
         is_copied = ops.greater(copied, _LEAST_COPIED) & copies
         log_copied = ops.log(ops.where(is_copied, copied, 1.0))
-        log_copied = log_copied + ops.log_sigmoid(-switch)
+        log_copied += ops.log_sigmoid(-switch)
         log_generated = ops.log_softmax(logits)
         log_generated += ops.where(copies, ops.log_sigmoid(switch), 0.0)
-        return ops.logaddexp(log_generated, ops.where(is_copied, log_copied, _NEVER))
+        log_copied = ops.where(is_copied, log_copied, _NEVER)
+        # ops.logaddexp needs log1p, which ONNX lacks.
+        larger = ops.stop_gradient(ops.maximum(log_generated, log_copied))
+        both = ops.exp(log_generated - larger) + ops.exp(log_copied - larger)
+        return larger + ops.log(both)
 
     def compute_output_spec(
         self, logits: Any, weights: Any, switch: Any, copy_ids: Any

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 
@@ -22,6 +22,12 @@ from kseq2seq.metrics import METRICS, check_metrics
 from kseq2seq.training.objectives import check_callbacks, check_loss, check_metric_list
 from kseq2seq.training.optimizers import check_optimizer, make_optimizer
 from kseq2seq.training.teacher_forcing import SCHEDULES
+
+BATCH_SIZES = {0: 16, 2_000: 32, 8_000: 64}
+"""How many pairs a batch has, of so many pairs and more, where nothing is asked for.
+
+The choice, and what it rests on, stands in ``benchmarks/NOTES.md``.
+"""
 
 
 def _check_verbose(name: str, value: Any) -> Any:
@@ -143,7 +149,7 @@ class TrainingSettings(RunSettings):
     epochs: int | None = setting(
         "int",
         """Passes over the training data at most; when None as many as make 4,000
-        updates, at least 10 and at most 100.""",
+        updates, at least 10 and at most 100, or 200 where answers are sequences.""",
         check_whole,
         default=None,
     )
@@ -191,6 +197,15 @@ class TrainingSettings(RunSettings):
         in_files=False,
     )
 
+    most_epochs: ClassVar[int] = 100
+    """How many passes `epochs` of None stands for at most."""
+    of_one_pass: ClassVar[dict[str, Any]] = {
+        "epochs": 1,
+        "validation_fraction": 0.0,
+        "patience": None,
+    }
+    """What a `partial_fit` trains with, whatever a fit would."""
+
     def check(self) -> None:
         """Raise for a setting that is out of its range, or means nothing to another."""
         checked(self)
@@ -216,16 +231,41 @@ class TrainingSettings(RunSettings):
         return "loss"
 
     @property
-    def stops_by_answers(self) -> bool:
-        """Whether validation answers decide when training ends."""
-        return self.patience is not None and self.monitored != "loss"
+    def selects_by_answers(self) -> bool:
+        """Whether validation answers decide which epoch's weights are the best."""
+        return self.monitored != "loss"
+
+    @property
+    def selects(self) -> bool:
+        """Whether the best epoch's weights return at the end, and not the last ones."""
+        return self.patience is not None or self.selects_by_answers
 
 
 @settings
 class AnswerTrainingSettings(TrainingSettings):
     """How a model that answers with sequences is trained."""
 
+    most_epochs: ClassVar[int] = 200
+    of_one_pass: ClassVar[dict[str, Any]] = {
+        **TrainingSettings.of_one_pass,
+        "early_stopping_metric": "loss",
+    }
+
     label_smoothing: float = 0.1
+    batch_size: int | None = setting(  # type: ignore[assignment]  # None is new
+        "int",
+        """Pairs a batch; when None 16 of fewer than 2,000 pairs, 32 of fewer than
+        8,000, else 64, and 64 of a stream.""",
+        partial(check_whole, maximum=LARGEST_BATCH),
+        default=None,
+    )
+    patience: int | None = setting(
+        "int",
+        """Training ends when what `early_stopping_metric` names has not got better for
+        this many epochs, and the best weights return; None to train all epochs.""",
+        check_whole,
+        default=None,
+    )
     teacher_forcing: float = setting(
         "float",
         """The probability, at each step of training, of feeding the decoder the gold
@@ -264,10 +304,23 @@ class AnswerTrainingSettings(TrainingSettings):
         """What `patience` looks at, and the best weights are the best by: the
         validation loss, or a metric of the validation answers, decoded as `predict`
         does: ``"bleu"``, ``"chrf"``, ``"exact_match"``, ``"token_accuracy"``,
-        ``"edit_distance"`` or ``"token_error_rate"``, on 1,000 pairs at most.""",
+        ``"edit_distance"`` or ``"token_error_rate"``, on 1,000 pairs at most. With a
+        metric the best weights return without `patience`, too; with the loss, and no
+        `patience`, the last ones are kept.""",
         _check_stopping_metric,
         default="loss",
     )
+
+    def pairs_a_batch(self, num_pairs: int | None) -> int:
+        """Return how many pairs a batch has, of so many pairs; of a stream if None."""
+        if self.batch_size is not None:
+            return self.batch_size
+        fitting = (
+            BATCH_SIZES
+            if num_pairs is None
+            else [least for least in BATCH_SIZES if num_pairs >= least]
+        )
+        return max(BATCH_SIZES[least] for least in fitting)
 
     @property
     def monitored(self) -> str:

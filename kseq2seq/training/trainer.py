@@ -21,8 +21,8 @@ from kseq2seq.training.settings import TrainingSettings
 from kseq2seq.training.state import TrainingState
 
 DEFAULT_UPDATES = 4000
-"""How many updates a fit makes by default, within the two bounds that follow."""
-MIN_EPOCHS, MAX_EPOCHS = 10, 100
+"""How many updates a fit makes by default, within bounds on its epochs."""
+MIN_EPOCHS = 10
 
 
 class Trainer:
@@ -50,7 +50,8 @@ class Trainer:
         """Return for how many epochs to train, of this many updates each."""
         if self.settings.epochs is not None:
             return int(self.settings.epochs)
-        return min(max(DEFAULT_UPDATES // updates_per_epoch, MIN_EPOCHS), MAX_EPOCHS)
+        num_epochs = max(DEFAULT_UPDATES // updates_per_epoch, MIN_EPOCHS)
+        return min(num_epochs, self.settings.most_epochs)
 
     def check_tol(self, num_classes: int) -> None:
         """Raise when label smoothing keeps the loss above the tolerance."""
@@ -132,7 +133,7 @@ class Trainer:
                 *self._before(epochs, full_rate=keeps_optimizer),
                 *callbacks,
                 *self.callbacks,
-                *self._stopping(has_validation=has_validation),
+                *self._stopping(epochs, has_validation=has_validation),
             ],
             verbose=settings.verbose,
             save_state=save_state,
@@ -174,19 +175,21 @@ class Trainer:
             before.append(decay)
         return before
 
-    def _stopping(self, *, has_validation: bool) -> list[keras.callbacks.Callback]:
+    def _stopping(
+        self, epochs: int, *, has_validation: bool
+    ) -> list[keras.callbacks.Callback]:
         """Return the callbacks that may end the training early."""
         settings = self.settings
         stopping: list[keras.callbacks.Callback] = []
         if settings.tol is not None:
             stopping.append(StopAtLoss(settings.tol))
-        if has_validation and settings.patience is not None:
+        if has_validation and settings.selects:
             falls = settings.monitored in ("loss", *FALLING_METRICS)
             stopping.append(
                 keras.callbacks.EarlyStopping(
                     f"val_{settings.monitored}",
                     mode="min" if falls else "max",
-                    patience=settings.patience,
+                    patience=epochs if settings.patience is None else settings.patience,
                     restore_best_weights=True,
                 )
             )

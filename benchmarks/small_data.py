@@ -1,0 +1,376 @@
+"""Small real data: the defaults, the best setting found, and five models together.
+
+Run ``python -m benchmarks.small_data DATA [SET ...]``, DATA the folder with
+``g2p_2021``, ``g2p_fre``, ``inflection_2018`` and ``scan``. Each part of a set (a
+language, say) is learned from its training pairs; the default setting with three seeds,
+the best one with five. The figures are of whole answers, decoded: the share that is
+wrong, in percent, or of SCAN the share that is right.
+
+Settings are chosen by the dev sets alone, which is all that is measured unless
+``--test`` is given. Each fit is kept in --fits as soon as it is done, and taken from
+there by the next run of the same setting: delete the folder to train anew. A set's rows
+take the place of its old ones in DIR/results.json; DIR/results.md is made from that
+file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmarks.exercises import results
+from benchmarks.exercises.__main__ import render, show_progress
+from kseq2seq import Seq2SeqEnsemble, Seq2SeqEstimator, load
+from kseq2seq.datasets import load_pairs
+from kseq2seq.persistence import check_can_write
+
+EXERCISE = "small_data"
+DEFAULT_SEEDS, BEST_SEEDS = 3, 5
+DEFAULTS, BEST, TOGETHER = "defaults", "best", "five together"
+
+
+class Part(NamedTuple):
+    """One language, or one split, of a set: its files by what they are for.
+
+    SCAN has no dev files: its models are measured on the test files alone.
+    """
+
+    name: str
+    train: str
+    test: str
+    dev: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSet:
+    """Data that others have published figures of.
+
+    Attributes
+    ----------
+    parts : list of Part
+    setting : dict
+        What the data ask for: how texts are split. All models have it.
+    best : dict
+        What was best on the dev sets, beside that.
+    reading : dict
+        Arguments of ``load_pairs``.
+    published : dict of str to float
+        By what it is: percent, of the test sets.
+    counts_right : bool
+        Whether figures are the share of right answers, and not of wrong ones.
+    """
+
+    parts: list[Part]
+    setting: dict[str, Any]
+    best: dict[str, Any]
+    published: dict[str, float]
+    reading: dict[str, Any] = field(default_factory=dict)
+    counts_right: bool = False
+
+    @property
+    def measure(self) -> str:
+        """What the figures are called."""
+        return "exact match" if self.counts_right else "word error rate"
+
+    def read(self, folder: Path, file: str) -> tuple[list[Any], list[str]]:
+        """Return the pairs of a file."""
+        return load_pairs(folder / file, **self.reading)
+
+
+def _pronunciations(size: str, languages: str) -> list[Part]:
+    folder = f"g2p_2021/{size}"
+    return [
+        Part(name, *(f"{folder}/{name}_{end}.tsv" for end in ("train", "test", "dev")))
+        for name in languages.split()
+    ]
+
+
+def _inflections(size: str) -> list[Part]:
+    folder = "inflection_2018"
+    ends = (f"train-{size}", "test", "dev")
+    return [
+        Part(name, *(f"{folder}/{name}-{end}.tsv" for end in ends))
+        for name in ("hungarian", "russian", "arabic")
+    ]
+
+
+_PHONES = {"target_tokenizer": "whitespace"}
+_SPEAK = {"attention_kind": "monotonic", "dropout": 0.3, "units": 256}
+_INFLECT = {
+    "attention_kind": "monotonic",
+    "copy": True,
+    "units": 256,
+    "embedding_dim": 128,
+}
+_FORMS: dict[str, Any] = {"columns": (1, 2, 3), "features": ";"}
+_COMMANDS = {"source_tokenizer": "whitespace", "target_tokenizer": "whitespace"}
+
+SETS = {
+    "g2p_2021_low": DataSet(
+        parts=_pronunciations("low", "ady ita khm lav mlt_latn rum slv wel_sw"),
+        setting=_PHONES,
+        best=_SPEAK,
+        published={"the task's baseline, an ensemble": 27.25},
+    ),
+    "g2p_2021_medium": DataSet(
+        parts=_pronunciations("medium", "dut fre kor"),
+        setting=_PHONES,
+        best=_SPEAK,
+        published={"the task's baseline, an ensemble": 13.17},
+    ),
+    "g2p_fre": DataSet(
+        parts=[
+            Part("fre", *(f"g2p_fre/{end}.tsv" for end in ("train", "test", "dev")))
+        ],
+        setting=_PHONES,
+        best=_SPEAK,
+        published={"LSTM": 6.2, "transformer": 6.9},
+    ),
+    "inflection_medium": DataSet(
+        parts=_inflections("medium"),
+        setting={},
+        best=_INFLECT,
+        reading=_FORMS,
+        published={
+            "pointer network, Hungarian": 74.5,
+            "pointer network, Russian": 80.1,
+            "pointer network, Arabic": 78.3,
+            "best, Hungarian": 74.5,
+            "best, Russian": 86.9,
+            "best, Arabic": 79.4,
+        },
+        counts_right=True,
+    ),
+    "inflection_high": DataSet(
+        parts=_inflections("high"),
+        setting={},
+        best=_INFLECT,
+        reading=_FORMS,
+        published={
+            "soft attention, Hungarian": 85.5,
+            "soft attention, Russian": 92.0,
+            "soft attention, Arabic": 92.2,
+            "best, Hungarian": 87.2,
+            "best, Russian": 94.4,
+            "best, Arabic": 93.7,
+        },
+        counts_right=True,
+    ),
+    "scan": DataSet(
+        parts=[
+            Part(name, *(f"scan/{name}_{end}.tsv.gz" for end in ("train", "test")))
+            for name in ("simple", "length", "addprim_jump")
+        ],
+        setting=_COMMANDS,
+        best={},
+        published={"simple": 99.8, "length": 20.8, "jump": 1.2},
+        counts_right=True,
+    ),
+}
+"""The sets by the names under which they are run and reported."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One model of one part: trained once, kept with what it took.
+
+    Attributes
+    ----------
+    folder : pathlib.Path
+        Where it is kept.
+    data : pathlib.Path
+    data_set : DataSet
+    part : Part
+    setting : dict
+        All parameters, but the seed.
+    seed : int
+    """
+
+    folder: Path
+    data: Path
+    data_set: DataSet
+    part: Part
+    setting: dict[str, Any]
+    seed: int
+
+    @cached_property
+    def path(self) -> Path:
+        """The model's file; another setting has another one."""
+        told = json.dumps([self.part, self.setting], sort_keys=True)
+        digest = hashlib.sha256(told.encode()).hexdigest()[:8]
+        return self.folder / f"{self.part.name}_{digest}_{self.seed}.kseq2seq"
+
+    def run(self) -> dict[str, float]:
+        """Train, unless it is there, and return the seconds and the parameters."""
+        report = self.path.with_suffix(".json")
+        if report.exists():
+            return json.loads(report.read_text(encoding="utf-8"))
+        pairs = self.data_set.read(self.data, self.part.train)
+        fraction = {} if self.part.dev else {"validation_fraction": 0.0}
+        estimator = Seq2SeqEstimator(
+            **{**fraction, **self.setting}, random_state=self.seed
+        )
+        given = self.part.dev and self.data_set.read(self.data, self.part.dev)
+        start = time.perf_counter()
+        estimator.fit(*pairs, validation_data=given)
+        took = {
+            "seconds": round(time.perf_counter() - start, 1),
+            "parameters": estimator.models_.training.count_params(),
+        }
+        estimator.save(self.path, overwrite=True)
+        results.write_text(report, json.dumps(took))
+        return took
+
+    def figure(self, what: str, answerer: Any) -> float:
+        """Return how good answers to a file's sources are, in percent."""
+        X, y = self.data_set.read(self.data, getattr(self.part, what))
+        share = answerer.score(X, y)
+        return 100 * (share if self.data_set.counts_right else 1 - share)
+
+
+def rows(
+    name: str, data: Path, folder: Path, *, measures_test: bool
+) -> list[results.RowDict]:
+    """Train what a set asks for, and return its three rows."""
+    data_set = SETS[name]
+    settings = {
+        DEFAULTS: (data_set.setting, DEFAULT_SEEDS),
+        BEST: ({**data_set.setting, **data_set.best}, BEST_SEEDS),
+    }
+    files = ("dev", "test") if measures_test else ("dev",)
+    found = []
+    for who, (setting, num_seeds) in settings.items():
+        fits = _fits(data_set, setting, data, folder, num_seeds)
+        took = [_told(name, who, fit) for of_part in fits for fit in of_part]
+        alone = [[(fit, load(fit.path)) for fit in of_part] for of_part in fits]
+        found.append(_row(name, who, setting, _figures(files, alone), took))
+    together = [
+        [(of_part[0], Seq2SeqEnsemble.from_fitted([fit.path for fit in of_part]))]
+        for of_part in fits
+    ]
+    return [*found, _row(name, TOGETHER, setting, _figures(files, together), took)]
+
+
+def _figures(
+    files: Sequence[str], answerers: list[list[tuple[Fit, Any]]]
+) -> dict[str, dict[str, list[float]]]:
+    """Return the figures by file and part, one of each of the part's answerers."""
+    return {
+        what: {
+            of_part[0][0].part.name: [
+                fit.figure(what, answerer) for fit, answerer in of_part
+            ]
+            for of_part in answerers
+            if getattr(of_part[0][0].part, what)
+        }
+        for what in files
+    }
+
+
+def _fits(
+    data_set: DataSet, setting: dict[str, Any], data: Path, folder: Path, seeds: int
+) -> list[list[Fit]]:
+    """Return the fits of each part, one for each seed."""
+    return [
+        [Fit(folder, data, data_set, part, setting, seed) for seed in range(seeds)]
+        for part in data_set.parts
+    ]
+
+
+def _told(name: str, who: str, fit: Fit) -> dict[str, float]:
+    """Run a fit, and say how far the set is."""
+    took = fit.run()
+    part, seed = fit.part.name, fit.seed
+    show_progress(f"{name}, {who}: {part}, seed {seed}: {took['seconds']} s")
+    return took
+
+
+def _row(
+    name: str,
+    who: str,
+    setting: dict[str, Any],
+    figures: dict[str, dict[str, list[float]]],
+    took: list[dict[str, float]],
+) -> results.RowDict:
+    """Return a row of figures by file and part, one for each seed."""
+    data_set = SETS[name]
+    ours: dict[str, Any] = {}
+    for what, of_parts in figures.items():
+        if not of_parts:
+            continue
+        of_seeds = [*map(statistics.fmean, zip(*of_parts.values(), strict=True))]
+        ours[what] = {
+            "mean": statistics.fmean(of_seeds),
+            "spread": statistics.stdev(of_seeds) if len(of_seeds) > 1 else None,
+            "parts": {part: statistics.fmean(each) for part, each in of_parts.items()},
+        }
+    return {
+        "exercise": EXERCISE,
+        "model": f"{name}: {who}",
+        "setting": dict(setting),
+        "published": data_set.published,
+        "measure": data_set.measure,
+        "figures": ours,
+        "parameters": round(statistics.fmean(each["parameters"] for each in took)),
+        "seconds": round(statistics.fmean(each["seconds"] for each in took), 1),
+        "machine": results.machine(),
+        "time": results.now(),
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.small_data",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("data", metavar="DATA", type=Path)
+    parser.add_argument(
+        "sets", metavar="SET", nargs="*", help=f"default: all of {[*SETS]}"
+    )
+    parser.add_argument(
+        "--test", action="store_true", help="measure on the test sets, too"
+    )
+    parser.add_argument(
+        "--fits",
+        metavar="DIR",
+        type=Path,
+        default=Path("small_data_fits"),
+        help="where models are kept; default: small_data_fits",
+    )
+    parser.add_argument(
+        "--output", metavar="DIR", type=Path, default=Path("docs"), help="default: docs"
+    )
+    arguments = parser.parse_args(argv)
+    names = arguments.sets or [*SETS]
+    unknown = sorted(set(names) - set(SETS))
+    if unknown:
+        parser.error(f"unknown: {unknown}; expected some of {[*SETS]}")
+    path = arguments.output / results.JSON_NAME
+    try:  # before hours are spent
+        results.read(path)
+        check_can_write(path, overwrite=True)
+        for name in names:
+            for part in SETS[name].parts:
+                SETS[name].read(arguments.data, part.test)
+        arguments.fits.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    for name in names:
+        new = rows(name, arguments.data, arguments.fits, measures_test=arguments.test)
+        results.write(path, results.merge_models(results.read(path), new))
+        render(arguments.output)
+    print(arguments.output / results.TABLE_NAME)
+
+
+if __name__ == "__main__":
+    main()
