@@ -95,7 +95,9 @@ def test_extreme_values_have_finite_gradients(switch, attended, copies):
     scores = np.full((1, 4, 4), -1000.0)
     scores[..., attended] = 0  # 3 is what cannot be copied
     logits = np.random.default_rng(0).normal(size=(1, 4, 7)) * 100
-    model = keras.Sequential([Mixing(logits, scores, np.full((1, 4, 1), switch))])
+    copy_ids = keras.Input((4,), dtype="int32")
+    mixing = Mixing(logits, scores, np.full((1, 4, 1), switch))
+    model = keras.Model(copy_ids, mixing(copy_ids))
     model.compile(
         keras.optimizers.SGD(1.0), loss=MaskedCrossentropy(), run_eagerly=True
     )

@@ -18,6 +18,7 @@ from sklearn.pipeline import make_pipeline
 from strategies import X, Y, assert_same_weights, small_classifier, small_estimator
 
 from kseq2seq import Seq2SeqEnsemble, Seq2SeqEstimator, build_generator, load
+from kseq2seq.codec import SequenceCodec
 from kseq2seq.metrics import exact_match_scorer
 
 BACKWARDS = [x[::-1] for x in X]
@@ -180,19 +181,22 @@ def test_what_cannot_be_joined_is_named(others, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changes", "pairs", "message"),
+    ("side", "values", "changes", "message"),
     [
-        ({}, (X, ["z" + y for y in BACKWARDS]), "the tokens of their answers: 2 with"),
-        ({"reverse_source": True}, (X, BACKWARDS), "the order of their sources"),
-        ({"lowercase": True}, (X, BACKWARDS), "the preparation of their sources"),
-        ({"unknown": "error"}, (X, BACKWARDS), "what becomes of unknown tokens"),
-        ({"target_tokenizer": "word"}, (X, ["a b"] * 16), "the tokenizer of their"),
-        ({}, ([(x, ["F"]) for x in X], BACKWARDS), "the features of their sources"),
-        ({}, (X, [list(y) for y in BACKWARDS]), "the kind of their answers"),
+        ("y", ["z" + y for y in BACKWARDS], {}, "the tokens of their answers: 2 with"),
+        ("X", X, {"reverse": True}, "the order of their sources: 'as they are'"),
+        ("X", X, {"lowercase": True}, "the preparation of their sources"),
+        ("X", X, {"unknown": "error"}, "what becomes of unknown tokens of their sour"),
+        ("y", ["a b"] * 16, {"tokenizer": "word"}, "the tokenizer of their answers"),
+        ("X", [(x, ["F"]) for x in X], {}, "the features of their sources"),
+        ("y", [list(y) for y in BACKWARDS], {}, "the kind of their answers"),
     ],
 )
-def test_members_of_other_ids_are_refused(others, changes, pairs, message):
-    other = small_estimator(epochs=1, **changes).fit(*pairs)
+def test_members_of_other_ids_are_refused(others, side, values, changes, message):
+    codec, _ = SequenceCodec.learn(side, values, **{"tokenizer": "char", **changes})
+    other = Seq2SeqEstimator.__new__(Seq2SeqEstimator)
+    name = {"X": "_source", "y": "_target"}[side]
+    other.__dict__ = {**others[0].__dict__, name: codec}
     with pytest.raises(ValueError, match=message) as met:
         Seq2SeqEnsemble.from_fitted([others[0], others[1], other])
     assert "members[0] and members[2] differ" in str(met.value)
@@ -323,9 +327,9 @@ def test_a_fitted_estimator_is_a_template_that_stays_as_it_is(others):
 
 def test_a_grid_over_the_estimators_units_finds_one():
     search = GridSearchCV(
-        small_ensemble(epochs=1),
+        small_ensemble(),
         {"estimator__units": [2, 3]},
-        cv=2,
+        cv=[(range(8), range(8, 16))],
         error_score="raise",
     ).fit(X, Y)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()

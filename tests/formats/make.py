@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kseq2seq import Seq2SeqEstimator, SequenceClassifier
+from kseq2seq import Seq2SeqEnsemble, Seq2SeqEstimator, SequenceClassifier
 from kseq2seq.datasets import make_number_words
 from kseq2seq.persistence import FORMAT_VERSION
 
@@ -27,7 +27,10 @@ SMALL = {
 
 def estimators():
     """Yield each estimator's name, itself and what to ask it."""
-    yield "texts", Seq2SeqEstimator(**SMALL, batch_size=16).fit(WORDS, DIGITS), WORDS
+    texts = Seq2SeqEstimator(**SMALL, batch_size=16).fit(WORDS, DIGITS)
+    yield "texts", texts, WORDS
+    other = Seq2SeqEstimator(**{**SMALL, "units": 8}, cell="gru").fit(WORDS, DIGITS)
+    yield "ensemble", Seq2SeqEnsemble.from_fitted([texts, other]), WORDS
     translator = Seq2SeqEstimator(
         **SMALL,
         source_tokenizer="bpe:270",
