@@ -43,14 +43,24 @@ _RECIPES = {
     Task.dates: _Recipe(
         title="dates as people write them -> ISO 8601",
         num_samples=20_000,
-        parameters={"units": 128, "dropout": 0.1, "label_smoothing": 0.0, "epochs": 6},
+        parameters={
+            "attention_kind": "dot",
+            "dropout": 0.1,
+            "label_smoothing": 0.0,
+            "epochs": 6,
+        },
         example="Monday, November 27, 2006",
         unseen="days that training has in no spelling",
     ),
     Task.arithmetic: _Recipe(
         title="additions and subtractions of three-digit numbers",
         num_samples=80_000,
-        parameters={"units": 128, "dropout": 0.0, "label_smoothing": 0.0, "epochs": 18},
+        parameters={
+            "attention_kind": "dot",
+            "dropout": 0.0,
+            "label_smoothing": 0.0,
+            "epochs": 18,
+        },
         example="123-456",
         unseen="problems that training has not",
     ),
