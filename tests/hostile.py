@@ -428,6 +428,7 @@ def meet(path, name):
 
 def questions(estimator):
     """Return sources of the kind that a model learned."""
+    estimator = getattr(estimator, "estimators_", [estimator])[0]
     if estimator._source.features is not None:
         return [("ab", ["x"]), ("one two", [])]
     if estimator._source.kind == "text":
