@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from kseq2seq import _tensorflow
+from kseq2seq.layers.copying import log_of_sum
 from kseq2seq.vocabulary import PAD
 
 _register = keras.saving.register_keras_serializable(package="kseq2seq")
@@ -230,7 +231,7 @@ def _with_copies(emissions: Any, switches: Any, copy_ids: Any) -> Any:
     is_copy = ops.equal(copy_ids[:, None, :, None], every_id) & copies
     generated = emissions + ops.where(copies, ops.log_sigmoid(switches), 0.0)
     copied = ops.where(is_copy, ops.log_sigmoid(-switches), _NEVER)
-    return ops.logaddexp(generated, copied)
+    return log_of_sum(generated, copied)
 
 
 def _length(values: Any, axis: int = 1) -> Any:
