@@ -62,7 +62,8 @@ class PlaceVectors(keras.layers.Layer):
     def call(self, queries: Any, keys: Any) -> Any:
         steps, places = _length(queries), _length(keys)
         vectors = ops.tanh(ops.expand_dims(queries, 2) + ops.expand_dims(keys, 1))
-        return ops.reshape(vectors, (-1, steps * places, queries.shape[-1]))
+        batch, width = queries.shape[0] or -1, queries.shape[-1]
+        return ops.reshape(vectors, (batch, steps * places, width))
 
     def compute_output_spec(self, queries: Any, keys: Any) -> keras.KerasTensor:
         batch, steps, width = queries.shape
@@ -126,9 +127,11 @@ class MonotonicAttention(keras.layers.Layer):
         scores = ops.where(ops.expand_dims(source_mask, 1), scores, _NEVER)
 
         def of_places(values: Any) -> Any:
-            # (batch, target_len, source_len, width)
-            shape = (-1, _length(queries), _length(encoder_outputs), values.shape[-1])
-            return ops.reshape(values, shape)
+            # (batch, target_len, source_len, width); the state knows fixed lengths.
+            lengths = _length(queries), _length(state)
+            return ops.reshape(
+                values, (state.shape[0] or -1, *lengths, values.shape[-1])
+            )
 
         emissions = of_places(ops.log_softmax(logits))
         if switches is not None:
