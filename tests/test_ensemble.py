@@ -338,8 +338,10 @@ def test_a_grid_over_the_estimators_units_finds_one():
     assert [member.units for member in found] == [units] * 2
 
 
+@pytest.mark.backends("tensorflow")
 def test_an_export_answers_what_the_ensemble_answers(ensemble, tmp_path):
-    tf = pytest.importorskip("tensorflow")
+    import tensorflow as tf
+
     folder = ensemble.export(tmp_path / "exported")
     served = tf.saved_model.load(str(folder / "saved_model"))
     ids = ensemble.estimators_[0]._source.encode(X[:4]).padded(closed=True)

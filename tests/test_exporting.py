@@ -108,6 +108,21 @@ def test_what_copies_is_exported_too(format, copier, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("format", RUN)
+def test_monotonic_attention_is_exported_too(format, reversed_words, tmp_path):
+    words, _ = reversed_words
+    model = Seq2SeqEstimator(
+        units=16, epochs=1, attention_kind="monotonic", random_state=0
+    ).fit(words, words)
+    length = 12 if format == "litert" else None
+    folder = model.export(tmp_path / "out", format, max_source_length=length)
+    texts, scores = run(str(folder), format, WORDS)
+    assert texts == model.predict(WORDS)
+    expected = [found[0].score for found in model.predict_n_best(WORDS, 1)]
+    np.testing.assert_allclose(scores, expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("format", RUN)
 def test_a_classifier_is_exported_too(format, tmp_path):
     words, labels = ["ab", "ba", "abb", "a"] * 4, ["p", "q", "p", "q"] * 4
     model = SequenceClassifier(units=8, epochs=2, random_state=0).fit(words, labels)

@@ -151,7 +151,8 @@ class AnsweringMixin(AnswerSettings):
         That is the sum of the natural logarithms of the probabilities of their tokens
         and of their end, each given those before it. It is the model's own, whatever
         the search may choose from; so answers longer than ``max_length_`` have one,
-        too. Of the answers that `predict` finds it is the score, without penalties.
+        too. Of the answers that `predict` finds it is the score, without penalties; but
+        one that was cut off at ``max_length_`` has no end that its score could count.
 
         Parameters
         ----------

@@ -158,7 +158,9 @@ ATTENTION = (
     arXiv:1905.06319). It is for answers in the order of their source, such as
     pronunciations and word forms, and for small vocabularies, of characters or sounds:
     a batch takes memory for ``target_len * source_len`` times the larger of target
-    vocabulary and source length. Where `encoder_units` differs from `units`,
+    vocabulary and source length, and a step of training two to four times as long as
+    with ``general``. Sources that are read from their end are moved through from
+    there. Where `encoder_units` differs from `units`,
     ``dot`` and ``scaled_dot`` bring q to the encoder's width first, by a dense layer
     without bias. Or a function,
     such as a class of your own, that returns a Keras layer; it is called with decoder

@@ -77,8 +77,7 @@ class PointerGenerator(keras.layers.Layer):
         total = ops.sum(weights, axis=-1, keepdims=True)
         copies = ops.greater(total, _LEAST_ATTENTION)  # (batch, target_len, 1)
         weights = weights / ops.where(copies, total, 1.0)
-        one_hot = ops.one_hot(copy_ids, logits.shape[-1], dtype=weights.dtype)
-        copied = ops.matmul(weights, one_hot)  # (batch, target_len, vocabulary)
+        copied = _sums_by_id(weights, copy_ids, logits.shape[-1])
         # What has a gradient of infinity is computed nowhere, not only left out.
         is_copied = ops.greater(copied, _LEAST_COPIED) & copies
         log_copied = ops.log(ops.where(is_copied, copied, 1.0))
@@ -86,12 +85,52 @@ class PointerGenerator(keras.layers.Layer):
         log_generated = ops.log_softmax(logits)
         log_generated += ops.where(copies, ops.log_sigmoid(switch), 0.0)
         log_copied = ops.where(is_copied, log_copied, _NEVER)
-        # ops.logaddexp needs log1p, which ONNX lacks.
-        larger = ops.stop_gradient(ops.maximum(log_generated, log_copied))
-        both = ops.exp(log_generated - larger) + ops.exp(log_copied - larger)
-        return larger + ops.log(both)
+        return log_of_sum(log_generated, log_copied)
 
     def compute_output_spec(
         self, logits: Any, weights: Any, switch: Any, copy_ids: Any
     ) -> keras.KerasTensor:
         return keras.KerasTensor(logits.shape, dtype=self.compute_dtype)
+
+
+def log_of_sum(one: Any, other: Any) -> Any:
+    """Return the logarithm of the sum of two values that are given by theirs.
+
+    ``ops.logaddexp`` is the same by log1p, which ONNX lacks.
+    """
+    larger = ops.stop_gradient(ops.maximum(one, other))
+    return larger + ops.log(ops.exp(one - larger) + ops.exp(other - larger))
+
+
+def _sums_by_id(weights: Any, ids: Any, size: int) -> Any:
+    """Return for each id up to a size the sum of the weights of its places.
+
+    A scatter, as a product with one-hot ids takes more time than all logits where the
+    vocabulary is large. Each id's sum stands at its first place, with 0 for PAD at the
+    others, so that it is the same whether a scatter adds, as here, or overwrites, as
+    the one of ONNX.
+
+    Parameters
+    ----------
+    weights : tensor ``(batch, target_len, source_len)``
+        0 where the id is PAD.
+    ids : tensor ``(batch, source_len)``
+    size : int
+
+    Returns
+    -------
+    tensor ``(batch, target_len, size)``
+    """
+    batch, steps, places = (ops.shape(weights)[axis] for axis in range(3))
+    place = ops.arange(places, dtype="int32")
+    same = ops.equal(ops.expand_dims(ids, 1), ops.expand_dims(ids, 2))
+    is_before = ops.expand_dims(place, 0) < ops.expand_dims(place, 1)
+    is_first = ~ops.any(same & is_before, axis=-1)  # (batch, source_len)
+    sums = ops.matmul(weights, ops.cast(same, weights.dtype))
+    sums = ops.where(ops.expand_dims(is_first, 1), sums, 0.0)
+    first_ids = ops.expand_dims(ops.where(is_first, ids, PAD), 1)
+    nothing = ops.zeros_like(weights, dtype="int32")
+    row = ops.reshape(ops.arange(batch, dtype="int32"), (-1, 1, 1))
+    step = ops.reshape(ops.arange(steps, dtype="int32"), (1, -1, 1))
+    indices = [nothing + axis for axis in (row, step, first_ids)]
+    return ops.scatter(ops.stack(indices, axis=-1), sums, (batch, steps, size))

@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from kseq2seq import _tensorflow
+from kseq2seq.layers.copying import log_of_sum
 from kseq2seq.vocabulary import PAD
 
 _register = keras.saving.register_keras_serializable(package="kseq2seq")
@@ -61,7 +62,8 @@ class PlaceVectors(keras.layers.Layer):
     def call(self, queries: Any, keys: Any) -> Any:
         steps, places = _length(queries), _length(keys)
         vectors = ops.tanh(ops.expand_dims(queries, 2) + ops.expand_dims(keys, 1))
-        return ops.reshape(vectors, (-1, steps * places, queries.shape[-1]))
+        batch, width = queries.shape[0] or -1, queries.shape[-1]
+        return ops.reshape(vectors, (batch, steps * places, width))
 
     def compute_output_spec(self, queries: Any, keys: Any) -> keras.KerasTensor:
         batch, steps, width = queries.shape
@@ -125,9 +127,11 @@ class MonotonicAttention(keras.layers.Layer):
         scores = ops.where(ops.expand_dims(source_mask, 1), scores, _NEVER)
 
         def of_places(values: Any) -> Any:
-            # (batch, target_len, source_len, width)
-            shape = (-1, _length(queries), _length(encoder_outputs), values.shape[-1])
-            return ops.reshape(values, shape)
+            # (batch, target_len, source_len, width); the state knows fixed lengths.
+            lengths = _length(queries), _length(state)
+            return ops.reshape(
+                values, (state.shape[0] or -1, *lengths, values.shape[-1])
+            )
 
         emissions = of_places(ops.log_softmax(logits))
         if switches is not None:
@@ -230,7 +234,7 @@ def _with_copies(emissions: Any, switches: Any, copy_ids: Any) -> Any:
     is_copy = ops.equal(copy_ids[:, None, :, None], every_id) & copies
     generated = emissions + ops.where(copies, ops.log_sigmoid(switches), 0.0)
     copied = ops.where(is_copy, ops.log_sigmoid(-switches), _NEVER)
-    return ops.logaddexp(generated, copied)
+    return log_of_sum(generated, copied)
 
 
 def _length(values: Any, axis: int = 1) -> Any:
