@@ -16,6 +16,8 @@ from kseq2seq.codec import (
     split_features,
     with_features,
 )
+from kseq2seq.estimators.examples import FitData
+from kseq2seq.estimators.series import tell_of_series
 from kseq2seq.estimators.settings import SourceSettings, TargetSettings
 from kseq2seq.ragged import RaggedIds
 from kseq2seq.tokenizers import is_trained
@@ -81,6 +83,37 @@ def _growth(settings: SourceSettings, *, continues: bool) -> dict[str, Any]:
         "min_frequency": settings.min_frequency,
         "max_size": settings.max_size,
     }
+
+
+def both_sides(
+    settings: TargetSettings, data: FitData, known: Sequence[Any]
+) -> list[Encoded]:
+    """Return the codecs and ids of sources and targets.
+
+    Parameters
+    ----------
+    settings : TargetSettings
+    data : FitData
+    known : pair of codecs or None
+        Those of both sides that are used again.
+    """
+    source, target = known
+    if source is None and settings.shared_vocabulary:
+        return shared_ids(settings, data.X, data.y)
+    reverse, continues = settings.reverse_source, data.continues
+    codec, sources = source_ids(
+        settings, data.X, source, reverse=reverse, continues=continues
+    )
+    if settings.shared_vocabulary:  # which grows by the tokens of both sides
+        target = copy.copy(target)
+        target.vocabulary = codec.vocabulary
+    other, targets = target_ids(settings, data.y, target, continues=continues)
+    if settings.shared_vocabulary:
+        codec.vocabulary = other.vocabulary
+    sides = [(codec, sources), (other, targets)]
+    if not continues:
+        tell_of_series(*sides)
+    return sides
 
 
 def shared_ids(settings: TargetSettings, X: Any, y: Any) -> list[Encoded]:

@@ -21,7 +21,8 @@ from kseq2seq.codec import SequenceCodec
 from kseq2seq.descriptions import FEWEST_MEMBERS
 from kseq2seq.estimators.checkpoint_file import Checkpoint, member_checkpoints
 from kseq2seq.estimators.examples import FitData
-from kseq2seq.estimators.fitting import encoded, fit_estimator
+from kseq2seq.estimators.fitting import fit_estimator
+from kseq2seq.estimators.reading import encoded
 from kseq2seq.estimators.seq2seq_estimator import Seq2SeqEstimator
 from kseq2seq.persistence import check_can_write
 from kseq2seq.tokenizer_files import tokenizer_to_json

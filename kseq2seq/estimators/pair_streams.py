@@ -20,7 +20,7 @@ from kseq2seq.estimators.codecs import (
     check_given_vocabularies,
 )
 from kseq2seq.estimators.examples import Examples, FitData, StreamedExamples, Task
-from kseq2seq.estimators.fitting import encode_validation
+from kseq2seq.estimators.reading import encode_validation
 from kseq2seq.estimators.settings import Seq2SeqSettings
 from kseq2seq.ragged import RaggedIds
 from kseq2seq.vocabulary import UNK

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -20,10 +19,8 @@ from kseq2seq.estimators.answer_callbacks import attach_callbacks, looks_at_answ
 from kseq2seq.estimators.base import SequenceEstimator
 from kseq2seq.estimators.codecs import (
     Encoded,
+    both_sides,
     check_shared_vocabulary,
-    shared_ids,
-    source_ids,
-    target_ids,
 )
 from kseq2seq.estimators.copying import check_copying, copy_table
 from kseq2seq.estimators.examples import (
@@ -39,24 +36,20 @@ from kseq2seq.estimators.seq2seq_models import (
     build_models,
     check_limits,
     exported_answers,
+    objective,
     sides_from_json,
     sides_to_json,
     weight_shapes,
 )
-from kseq2seq.estimators.series import tell_of_series
 from kseq2seq.estimators.settings import ModelSettings, Seq2SeqSettings
 from kseq2seq.estimators.weights import kept_seeds
 from kseq2seq.metrics import METRICS, TEXT_METRICS
 from kseq2seq.training import (
     AnswerTrainingSettings,
-    MaskedCrossentropy,
-    TeacherForcedAccuracy,
-    TeacherForcing,
     Trainer,
     TrainingSettings,
     check_temperature,
     fit_temperature,
-    with_teacher_forcing,
 )
 from kseq2seq.vocabulary import Vocabulary
 
@@ -279,24 +272,7 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
                 "with y, X and y must be lists or arrays; got an iterator or a data "
                 "set. If X is a stream of pairs, leave y out."
             )
-        source, target = known
-        if source is None and self.shared_vocabulary:
-            sides = shared_ids(self, data.X, data.y)
-        else:
-            reverse, continues = self.reverse_source, data.continues
-            codec, sources = source_ids(
-                self, data.X, source, reverse=reverse, continues=continues
-            )
-            if self.shared_vocabulary:  # which grows by the tokens of both sides
-                target = copy.copy(target)
-                target.vocabulary = codec.vocabulary
-            other, targets = target_ids(self, data.y, target, continues=continues)
-            if self.shared_vocabulary:
-                codec.vocabulary = other.vocabulary
-            sides = [(codec, sources), (other, targets)]
-            if not continues:
-                tell_of_series(*sides)
-        return sides
+        return both_sides(self, data, known)
 
     def _check_task(self, task: Task, settings: TrainingSettings) -> None:
         if self.replace_unknown:
@@ -401,24 +377,7 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
         attach_callbacks(trainer, task, self.predict, self._answerer)
 
     def _objective(self, epochs: int, rng: Any) -> dict[str, Any]:
-        model, callbacks = self.models_.training, []
-        plain = (self.teacher_forcing, self.teacher_forcing_schedule) == (1, "constant")
-        if not plain and self.decoder == "autoregressive":
-            model = with_teacher_forcing(
-                self.models_, self.teacher_forcing, random_state=rng
-            )
-            forcing = TeacherForcing(
-                epochs,
-                start=self.teacher_forcing,
-                schedule=self.teacher_forcing_schedule,
-            )
-            callbacks.append(forcing)
-        return {
-            "model": model,
-            "loss": MaskedCrossentropy(self.label_smoothing),
-            "metric": TeacherForcedAccuracy(),
-            "callbacks": callbacks,
-        }
+        return objective(self, self.models_, epochs, rng)
 
     def _description(self) -> dict[str, Any]:
         _ = self.generator_  # or a bad parameter would be kept

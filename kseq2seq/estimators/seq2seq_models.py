@@ -16,8 +16,15 @@ from kseq2seq.builders.weight_shapes import seq2seq_shapes
 from kseq2seq.codec import SequenceCodec
 from kseq2seq.declarations import names
 from kseq2seq.estimators.copying import copy_table
+from kseq2seq.estimators.settings import Seq2SeqSettings
 from kseq2seq.generation import LONGEST
 from kseq2seq.ragged import RaggedIds
+from kseq2seq.training import (
+    MaskedCrossentropy,
+    TeacherForcedAccuracy,
+    TeacherForcing,
+    with_teacher_forcing,
+)
 from kseq2seq.vocabulary import PAD, START, UNK
 
 
@@ -144,3 +151,23 @@ def exported_answers(
     described = sides_to_json(answerer.source, answerer.target)
     generator = answerer.generator(answerer.options(search))
     return generator, {**described, "max_length": answerer.max_length}
+
+
+def objective(
+    settings: Seq2SeqSettings, models: Seq2SeqModels, epochs: int, rng: Any
+) -> dict[str, Any]:
+    """Return the arguments `model`, `loss`, `metric` and `callbacks` of a training."""
+    model, callbacks = models.training, []
+    schedule = settings.teacher_forcing_schedule
+    plain = (settings.teacher_forcing, schedule) == (1, "constant")
+    if not plain and settings.decoder == "autoregressive":
+        model = with_teacher_forcing(models, settings.teacher_forcing, random_state=rng)
+        callbacks.append(
+            TeacherForcing(epochs, start=settings.teacher_forcing, schedule=schedule)
+        )
+    return {
+        "model": model,
+        "loss": MaskedCrossentropy(settings.label_smoothing),
+        "metric": TeacherForcedAccuracy(),
+        "callbacks": callbacks,
+    }
