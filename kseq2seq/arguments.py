@@ -99,6 +99,33 @@ def check_numbers(name: str, values: Any) -> None:
         )
 
 
+def check_ids(name: str, values: Any, size: int, repair: str) -> None:
+    """Raise unless an array of NumPy's holds ids below a size; name the place if not.
+
+    Other arrays, and whatever is no array, are let through.
+    """
+    if not isinstance(values, np.ndarray):
+        return
+    inside = (values >= 0) & (values < size) & (values == np.floor(values))
+    if not inside.all():
+        position = tuple(int(i) for i in np.argwhere(~inside)[0])
+        raise ValueError(
+            f"{name} must be whole numbers from 0 to {size - 1}; "
+            f"{name}[{', '.join(map(str, position))}] is {values[position]}. {repair}"
+        )
+
+
+def check_array(name: str, values: Any, expected: str = "an array") -> None:
+    """Raise for rows in lists, which Keras takes for a structure of single numbers."""
+    is_list = isinstance(values, list | tuple)
+    if is_list and not (len(values) == 1 and hasattr(values[0], "shape")):
+        raise TypeError(
+            f"{name} must be {expected}; got a {type(values).__name__}. Pass "
+            f"numpy.array({name}); of rows of ids that differ in length "
+            "kseq2seq.batching.close_and_pad(rows) makes one."
+        )
+
+
 def has_order(values: Any) -> bool:
     """Whether these are values one after the other.
 

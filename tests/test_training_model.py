@@ -8,12 +8,13 @@ import pytest
 
 from kseq2seq import (
     build_attention_seq2seq,
+    build_generator,
     build_masked_autoencoder,
     build_seq2seq,
     build_sequence_classifier,
 )
 from kseq2seq.batching import shift, shift_values
-from kseq2seq.training import MaskedCrossentropy, TeacherForcedAccuracy
+from kseq2seq.training import Crossentropy, MaskedCrossentropy, TeacherForcedAccuracy
 
 rng = np.random.default_rng(0)
 PAST, FUTURE = rng.normal(size=(6, 5, 1)), rng.normal(size=(6, 3, 1))
@@ -32,6 +33,13 @@ def forecaster():
     models = build_seq2seq(source_features=1, target_features=1, units=2)
     models.training.compile("sgd", loss="mse")
     return models.training
+
+
+@pytest.fixture(scope="module")
+def id_models():
+    models = build_seq2seq(8, 7, units=2, random_state=0)
+    models.training.compile("sgd", loss=MaskedCrossentropy())
+    return models
 
 
 @pytest.mark.parametrize(
@@ -141,6 +149,72 @@ def test_an_autoencoders_images_are_finite():
         training.fit(wrong, images, verbose=0)
     with pytest.raises(ValueError, match=r"y must be finite; y\[1, 2\] is nan"):
         training.fit(images, wrong, verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        (
+            [IDS.tolist(), shift(IDS)],
+            IDS,
+            r"source_ids must be an array of shape \(bat",
+        ),
+        ([IDS, shift(IDS).tolist()], IDS, "decoder_input_ids must be an array of"),
+        ([IDS, list(shift(IDS))], IDS, r"got a list. Pass numpy.array\(decoder_inpu"),
+        ([IDS, shift(IDS)], IDS.tolist(), "y must be an array; got a list"),
+        ({"source_ids": [[4], [5, 3]]}, IDS, r"batching.close_and_pad\(rows\) makes"),
+        ([IDS + 4, shift(IDS)], IDS, r"from 0 to 7; source_ids\[0, 0\] is 8. Build"),
+        ([IDS - 1, shift(IDS)], IDS, r"source_ids\[1, 2\] is -1"),
+        ([IDS + 0.5, shift(IDS)], IDS, r"source_ids\[0, 0\] is 4.5"),
+        ([IDS, shift(IDS) + 2], IDS, r"from 0 to 6; decoder_input_ids\[0, 2\] is 7"),
+        ([IDS, shift(IDS)], IDS + 2, r"y must be .*6; y\[0, 1\] is 7"),
+    ],
+)
+def test_lists_and_ids_out_of_range_are_refused(id_models, x, y, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        id_models.training.fit(x, y, verbose=0)
+    with pytest.raises((ValueError, TypeError), match=message):
+        id_models.training.train_on_batch(x, y)
+
+
+def test_lists_are_refused_as_weights_by_classifiers_and_by_generators(id_models):
+    arrays = ([IDS, shift(IDS)], IDS)
+    with pytest.raises(TypeError, match="sample_weight must be an array; got a list"):
+        id_models.training.fit(*arrays, sample_weight=[1.0, 2.0], verbose=0)
+    classifier = build_sequence_classifier(8, 2, source_embedding="one_hot", units=2)
+    classifier.compile("sgd", loss=Crossentropy())
+    for x, y, message in [
+        (IDS.tolist(), np.array([0, 1]), "source_ids must be an array of shape"),
+        (IDS, [0, 1], "y must be an array; got a list"),
+        (IDS, np.array([0, 2]), r"0 to 1; y\[1\] is 2. Raise num_classes"),
+        (IDS + 3, np.array([0, 1]), r"0 to 7; source_ids\[0, 1\] is 8"),
+    ]:
+        with pytest.raises((ValueError, TypeError), match=message):
+            classifier.fit(x, y, verbose=0)
+    classifier.fit([IDS], [np.array([0, 1])], verbose=0)  # as Keras has it
+    with pytest.raises(TypeError, match="source_ids must be an array; got a list"):
+        build_generator(id_models, 3).predict(IDS.tolist(), verbose=0)
+
+
+def test_a_class_that_a_loss_ignores_may_be_any_number(id_models):
+    training = keras.models.clone_model(id_models.training)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1)
+    training.compile("sgd", loss=loss)
+    targets = np.where(IDS == 0, -1, IDS)
+    assert np.isfinite(training.evaluate([IDS, shift(IDS)], targets, verbose=0))
+    with pytest.raises(ValueError, match=r"y\[0, 0\] is -2"):
+        training.evaluate([IDS, shift(IDS)], targets - 6, verbose=0)
+
+
+def test_a_decoder_that_is_fed_what_it_is_to_predict_is_told(id_models):
+    with pytest.warns(UserWarning, match=r"decoder_input_ids are y itself.*shift\(y\)"):
+        id_models.training.fit([IDS, IDS], IDS, verbose=0)
+    repeating = build_seq2seq(8, 7, units=2, decoder="repeat").training
+    repeating.compile("sgd", loss=MaskedCrossentropy())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        repeating.fit([IDS, IDS], IDS, verbose=0)  # which counts its length alone
+        id_models.training.fit([IDS, shift(IDS)], IDS, verbose=0)
 
 
 OF_PROBABILITIES = [

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from kseq2seq import _tensorflow
+from kseq2seq.arguments import check_array
 from kseq2seq.layers.fixed_shape import FixedShapeModel
 
 _register = keras.saving.register_keras_serializable(package="kseq2seq")
@@ -22,6 +23,8 @@ class Generator(keras.Model):
     ------
     RuntimeError
         In a process that was forked after TensorFlow had run in its parent.
+    TypeError
+        When it is asked to predict of lists in place of an array.
     """
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -29,9 +32,10 @@ class Generator(keras.Model):
         return super().__call__(*args, **kwargs)
 
     @_wraps(keras.Model.predict)
-    def predict(self, *args: Any, **kwargs: Any) -> Any:
+    def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         _tensorflow.check_can_run()
-        return super().predict(*args, **kwargs)
+        check_array(self.inputs[0].name, x)
+        return super().predict(x, *args, **kwargs)
 
     @_wraps(keras.Model.predict_on_batch)
     def predict_on_batch(self, *args: Any, **kwargs: Any) -> Any:

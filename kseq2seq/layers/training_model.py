@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kseq2seq.arguments import check_numbers, written
+from kseq2seq.arguments import check_array, check_ids, check_numbers, written
 from kseq2seq.vocabulary import PAD
 
 _register = keras.saving.register_keras_serializable(package="kseq2seq")
@@ -20,6 +20,10 @@ _COUNTS_PADDING = (
     keras.metrics.Accuracy,
     keras.metrics.SparseCategoricalAccuracy,
     keras.metrics.SparseTopKCategoricalAccuracy,
+)
+_MORE_IDS = (
+    "Build the models with a larger vocabulary size: ids 0 to 3 are PAD, UNK, START "
+    "and END, and tokens follow."
 )
 
 
@@ -33,8 +37,9 @@ class TrainingModel(keras.Model):
     Raises
     ------
     ValueError, TypeError
-        When it is fitted or evaluated with arrays that are not of its shapes, or hold
-        values that are no finite numbers; the message names the place.
+        When it is fitted or evaluated with lists in place of arrays, or with arrays
+        that are not of its shapes, or hold values that are no finite numbers or ids
+        that its vocabularies lack; the message names the place.
     """
 
     @_wraps(keras.Model.compile)
@@ -56,8 +61,10 @@ class TrainingModel(keras.Model):
     @_wraps(keras.Model.fit)
     def fit(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         self._check_arrays(x, y)
+        check_array("sample_weight", kwargs.get("sample_weight"))
         if kwargs.get("sample_weight") is None and not self._has_real_values:
             self._tell_of_padded_loss(y)
+        self._tell_of_unshifted(self._by_name(x), y)
         validation = kwargs.get("validation_data")
         if isinstance(validation, tuple | list) and len(validation) > 1:
             self._check_arrays(*validation[:2])
@@ -94,18 +101,65 @@ class TrainingModel(keras.Model):
         given = self._by_name(x)
         for spec in self.inputs:
             _check_input(spec, given.get(spec.name))
-        if self._target_input is not None and _compares_steps(self.loss):
+            if spec.name.endswith("_ids"):
+                size = self._num_ids(spec.name)
+                check_ids(spec.name, given.get(spec.name), size, _MORE_IDS)
+        if not _compares_steps(self.loss):
+            return
+        if given:
+            check_array("y", y)
+        if self._target_input is not None:
             features = self.outputs[0].shape[2:] if self._has_real_values else ()
             _check_targets(y, given.get(self._target_input), features)
+        if not self._has_real_values and len(_shape(y) or ()) == self._target_rank:
+            self._check_target_ids(y)
+
+    @property
+    def _target_rank(self) -> int:
+        """How many axes targets have that are ids or classes."""
+        return len(self.outputs[0].shape) - 1
+
+    def _num_ids(self, name: str) -> int:
+        """Return how many ids an input may have."""
+        if name == self._target_input:
+            return self.outputs[0].shape[-1]
+        for layer in self.layers:
+            if layer.name == "source_embedding":
+                return getattr(layer, "input_dim", None) or layer.size
+        return np.iinfo(np.int32).max  # the layer is inside another model
+
+    def _check_target_ids(self, y: Any) -> None:
+        """Raise unless targets are ids, or classes, that there are logits of."""
+        ignored = [getattr(one, "ignore_class", None) for one in _losses(self.loss)]
+        if isinstance(y, np.ndarray) and any(i is not None for i in ignored):
+            y = np.where(np.isin(y, [i for i in ignored if i is not None]), PAD, y)
+        repair = _MORE_IDS if self._target_input else "Raise num_classes."
+        check_ids("y", y, self.outputs[0].shape[-1], repair)
 
     def _by_name(self, x: Any) -> dict[str, Any]:
         """Return the inputs by their names, as far as they are given as arrays."""
         if isinstance(x, Mapping):
             return dict(x)
         values = list(x) if isinstance(x, tuple | list) else [x]
+        if len(values) != len(self.inputs) == 1:
+            values = [x]  # rows in a list
         if len(values) != len(self.inputs):
             return {}  # Keras says which it wants
         return {s.name: value for s, value in zip(self.inputs, values, strict=True)}
+
+    def _tell_of_unshifted(self, given: Mapping[str, Any], y: Any) -> None:
+        """Warn where a decoder is fed the very tokens that it is to predict."""
+        inputs = given.get("decoder_input_ids")
+        feeds_back = all(one.name != "repeat_encoder_state" for one in self.layers)
+        if not (isinstance(inputs, np.ndarray) and isinstance(y, np.ndarray)):
+            return
+        if feeds_back and np.array_equal(inputs, y):
+            warnings.warn(
+                "decoder_input_ids are y itself: the decoder is fed each token that it "
+                "is to predict, and learns to repeat it. Pass "
+                "kseq2seq.batching.shift(y), which puts START first.",
+                stacklevel=3,
+            )
 
     def _tell_of_probabilities(self, loss: Any) -> None:
         """Warn of a loss that takes the logits for probabilities."""
@@ -134,7 +188,7 @@ class TrainingModel(keras.Model):
         """Warn where targets are padded and the loss counts padding as tokens."""
         if self._target_input is None or _shape(y) is None:
             return
-        for one in keras.tree.flatten(self.loss):
+        for one in _losses(self.loss):
             sparse = isinstance(one, keras.losses.SparseCategoricalCrossentropy)
             if sparse and one.ignore_class is None and (np.asarray(y) == PAD).any():
                 warnings.warn(
@@ -145,14 +199,19 @@ class TrainingModel(keras.Model):
                 )
 
 
+def _losses(loss: Any) -> list[Any]:
+    return list(keras.tree.flatten(loss))
+
+
 def _check_input(spec: Any, array: Any) -> None:
-    """Raise unless an input is of its shape; what is no array is left to Keras."""
-    shape = _shape(array)
-    if shape is None:
-        return
+    """Raise unless an input is of its shape; data sets are left to Keras."""
     side = "target" if spec.name.startswith("decoder_") else "source"
     features = spec.shape[2:]
     sizes = ", ".join(map(str, ("batch", f"{side}_len", *features)))
+    check_array(spec.name, array, f"an array of shape ({sizes})")
+    shape = _shape(array)
+    if shape is None:
+        return
     repair = ""
     if features and shape[2:] != features:
         repair = f" Build the models with {side}_features={shape[-1]}, or choose some."
