@@ -199,7 +199,10 @@ class Focal(keras.losses.Loss):
 
 @pytest.mark.parametrize(
     "estimator, y",
-    [(small_estimator(epochs=2), Y), (small_classifier(epochs=2), LABELS)],
+    [
+        (small_estimator(epochs=2, learning_rate=0.05), Y),
+        (small_classifier(epochs=2), LABELS),
+    ],
     ids=["answering", "classifying"],
 )
 def test_losses_and_metrics_of_ones_own_are_used_and_copied(estimator, y, tmp_path):

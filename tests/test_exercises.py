@@ -33,7 +33,9 @@ def cells(table, start):
     """Return the cells of the line that starts so, by their column's name."""
     lines = [line for line in table.splitlines() if line.startswith("| ")]
     found = next(line for line in lines if line.startswith(f"| {start}"))
-    header = lines[max(i for i in range(lines.index(found)) if "| setting |" in lines[i])]
+    header = lines[
+        max(i for i in range(lines.index(found)) if "| setting |" in lines[i])
+    ]
     split = [[cell.strip() for cell in line.split(" | ")] for line in (header, found)]
     names, values = ([cell.strip("| ") for cell in line] for line in split)
     return dict(zip(names, values, strict=True))
