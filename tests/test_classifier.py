@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
+from sklearn.multioutput import MultiOutputClassifier
+from sklearn.preprocessing import MultiLabelBinarizer
 from strategies import small_classifier
 
 import kseq2seq
@@ -367,3 +369,17 @@ def test_callbacks_that_look_at_sequences_are_refused():
         TypeError, match="FreeRunningValidation .* watch 'val_accuracy'"
     ):
         classifier.fit(X, Y)
+
+
+def test_several_labels_a_sequence_are_a_classifier_each():
+    X = ["a", "b", "ab", "c"] * 8
+    labels = MultiLabelBinarizer()
+    Y = labels.fit_transform([set(text) & set("ab") for text in X])
+    small = small_classifier(
+        epochs=40, learning_rate=0.05, dropout=0, validation_fraction=0
+    )
+    several = MultiOutputClassifier(small).fit(X, Y)
+    found = labels.inverse_transform(several.predict(["ab", "a", "c"]))
+    assert found == [("a", "b"), ("a",), ()]
+    assert [p.shape for p in several.predict_proba(["ab", "c"])] == [(2, 2), (2, 2)]
+    assert [one.classes_.tolist() for one in several.estimators_] == [[0, 1], [0, 1]]
