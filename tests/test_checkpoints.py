@@ -263,7 +263,7 @@ def test_a_checkpoint_is_a_model_file(kept):
 
 def test_other_parameters_are_named(path):
     with pytest.raises(
-        ValueError, match="dropout was 0.5 and is 0.1; units was 8 and is 16"
+        ValueError, match="dropout was 0.3 and is 0.1; units was 8 and is 16"
     ):
         make_estimator(epochs=2, units=16, dropout=0.1).fit(X, Y, checkpoint=path)
 
