@@ -34,7 +34,8 @@ class Generator(keras.Model):
     @_wraps(keras.Model.predict)
     def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         _tensorflow.check_can_run()
-        check_array(self.inputs[0].name, x)
+        if len(self.inputs) == 1:
+            check_array(self.inputs[0].name, x)
         return super().predict(x, *args, **kwargs)
 
     @_wraps(keras.Model.predict_on_batch)
