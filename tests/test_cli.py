@@ -7,6 +7,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from commands import runner
 from typer.testing import CliRunner
 
 import kseq2seq
@@ -33,14 +34,7 @@ def app():
 
 @pytest.fixture
 def run(app):
-    def run(*arguments, stdin=None):
-        result = CliRunner().invoke(app, [str(a) for a in arguments], input=stdin)
-        if result.exception and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        assert result.exit_code == 0, result.output
-        return result.stdout
-
-    return run
+    return runner(app)
 
 
 @pytest.fixture(scope="module")

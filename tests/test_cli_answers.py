@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from commands import line_runner
 from typer.testing import CliRunner
 
 from kseq2seq import Seq2SeqEstimator, SequenceClassifier
@@ -23,16 +24,7 @@ def app():
 
 @pytest.fixture
 def run(app):
-    """Return what runs a command that must end well, and gives its lines."""
-
-    def run(*arguments, stdin=None):
-        result = CliRunner().invoke(app, [*map(str, arguments)], input=stdin)
-        if result.exception and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        assert result.exit_code == 0, result.output
-        return result.stdout.splitlines()
-
-    return run
+    return line_runner(app)
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typer
+from commands import runner
 from typer.testing import CliRunner
 
 from kseq2seq import Seq2SeqEnsemble, Seq2SeqEstimator, load
@@ -37,14 +38,7 @@ def app():
 
 @pytest.fixture
 def run(app):
-    def run(*arguments, code=0):
-        result = CliRunner().invoke(app, [str(a) for a in arguments])
-        if result.exception and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        assert result.exit_code == code, result.output
-        return result.stdout
-
-    return run
+    return runner(app)
 
 
 @pytest.fixture

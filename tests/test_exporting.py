@@ -70,18 +70,23 @@ def run(folder, format, words):
     return json.loads(found.stdout.splitlines()[-1])
 
 
+def check_exported(model, format, tmp_path, *, length):
+    """Export a model; its answers and scores are the estimator's."""
+    length = length if format == "litert" else None
+    folder = model.export(tmp_path / "out", format, max_source_length=length)
+    texts, scores = run(str(folder), format, WORDS)
+    assert texts == model.predict(WORDS)
+    expected = [found[0].score for found in model.predict_n_best(WORDS, 1)]
+    np.testing.assert_allclose(scores, expected, rtol=1e-3, atol=1e-4)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("beam_size", [1, 3])
 @pytest.mark.parametrize("format", RUN)
 def test_each_runtime_answers_as_the_estimator(format, beam_size, fitted, tmp_path):
     model = load(fitted.save(tmp_path / "m.kseq2seq"))
     model.set_params(beam_size=beam_size, no_repeat_ngram_size=beam_size - 1)
-    length = 12 if format == "litert" else None
-    folder = model.export(tmp_path / "out", format, max_source_length=length)
-    texts, scores = run(str(folder), format, WORDS)
-    assert texts == model.predict(WORDS)
-    expected = [found[0].score for found in model.predict_n_best(WORDS, 1)]
-    np.testing.assert_allclose(scores, expected, rtol=1e-3, atol=1e-4)
+    check_exported(model, format, tmp_path, length=12)
 
 
 @pytest.fixture(scope="module")
@@ -98,12 +103,7 @@ def copier():
 @pytest.mark.slow
 @pytest.mark.parametrize("format", RUN)
 def test_what_copies_is_exported_too(format, copier, tmp_path):
-    length = 6 if format == "litert" else None
-    folder = copier.export(tmp_path / "out", format, max_source_length=length)
-    texts, scores = run(str(folder), format, WORDS)
-    assert texts == copier.predict(WORDS)
-    expected = [found[0].score for found in copier.predict_n_best(WORDS, 1)]
-    np.testing.assert_allclose(scores, expected, rtol=1e-3, atol=1e-4)
+    check_exported(copier, format, tmp_path, length=6)
 
 
 @pytest.mark.slow
@@ -113,12 +113,7 @@ def test_monotonic_attention_is_exported_too(format, reversed_words, tmp_path):
     model = Seq2SeqEstimator(
         units=16, epochs=1, attention_kind="monotonic", random_state=0
     ).fit(words, words)
-    length = 12 if format == "litert" else None
-    folder = model.export(tmp_path / "out", format, max_source_length=length)
-    texts, scores = run(str(folder), format, WORDS)
-    assert texts == model.predict(WORDS)
-    expected = [found[0].score for found in model.predict_n_best(WORDS, 1)]
-    np.testing.assert_allclose(scores, expected, rtol=1e-3, atol=1e-4)
+    check_exported(model, format, tmp_path, length=12)
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+from commands import line_runner
 from sklearn.model_selection import GridSearchCV, train_test_split
 from strategies import assert_same_weights, small_classifier, small_estimator
 from typer.testing import CliRunner
@@ -442,6 +443,7 @@ def test_files_without_such_a_column_are_told(file, content, options, message):
 
 
 TRAIN = "train", "--units", "4", "--epochs", "1", "--no-bidirectional"
+TRAIN += "--random-state", "0"
 
 
 @pytest.fixture(scope="module")
@@ -451,16 +453,7 @@ def app():
 
 @pytest.fixture
 def run(app):
-    """Return what runs a command, and gives the lines and the error that it showed."""
-
-    def run(*arguments, stdin=None):
-        result = CliRunner().invoke(app, [*map(str, arguments)], input=stdin)
-        if result.exception and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        assert result.exit_code == 0, result.output
-        return result.stdout.splitlines()
-
-    return run
+    return line_runner(app)
 
 
 @pytest.fixture(scope="module")
