@@ -22,7 +22,7 @@ import keras
 from sacrebleu.metrics import BLEU
 
 from benchmarks.exercises import results
-from benchmarks.exercises.__main__ import render, show_progress
+from benchmarks.exercises.__main__ import keep_models, show_progress
 from benchmarks.exercises.training import timed_fit
 from kseq2seq import Seq2SeqEstimator
 from kseq2seq.batching import Batches
@@ -339,8 +339,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         parser.error(str(error))
     for name in arguments.models or MODELS:
         row = run(name, arguments.data, arguments.checkpoints)
-        results.write(path, results.merge_models(results.read(path), [row]))
-        render(arguments.output)
+        keep_models(arguments.output, [row])
     print(arguments.output / results.TABLE_NAME)
 
 

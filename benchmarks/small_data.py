@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.exercises import results
-from benchmarks.exercises.__main__ import render, show_progress
+from benchmarks.exercises.__main__ import keep_models, show_progress
 from kseq2seq import Seq2SeqEnsemble, Seq2SeqEstimator, load
 from kseq2seq.datasets import load_pairs
 from kseq2seq.persistence import check_can_write
@@ -85,20 +85,12 @@ class DataSet:
         return load_pairs(folder / file, **self.reading)
 
 
-def _pronunciations(size: str, languages: str) -> list[Part]:
-    folder = f"g2p_2021/{size}"
+def _parts(names: str, pattern: str, train: str = "train") -> list[Part]:
+    """Return the parts of these names, their files by a pattern of name and end."""
+    ends = (train, "test", "dev")
     return [
-        Part(name, *(f"{folder}/{name}_{end}.tsv" for end in ("train", "test", "dev")))
-        for name in languages.split()
-    ]
-
-
-def _inflections(size: str) -> list[Part]:
-    folder = "inflection_2018"
-    ends = (f"train-{size}", "test", "dev")
-    return [
-        Part(name, *(f"{folder}/{name}-{end}.tsv" for end in ends))
-        for name in ("hungarian", "russian", "arabic")
+        Part(name, *(pattern.format(name, end) for end in ends))
+        for name in names.split()
     ]
 
 
@@ -110,32 +102,34 @@ _INFLECT = {
     "units": 256,
     "embedding_dim": 128,
 }
+_LANGUAGES = "hungarian russian arabic"
+_INFLECTED = "inflection_2018/{}-{}.tsv"
 _FORMS: dict[str, Any] = {"columns": (1, 2, 3), "features": ";"}
 _COMMANDS = {"source_tokenizer": "whitespace", "target_tokenizer": "whitespace"}
 
 SETS = {
     "g2p_2021_low": DataSet(
-        parts=_pronunciations("low", "ady ita khm lav mlt_latn rum slv wel_sw"),
+        parts=_parts(
+            "ady ita khm lav mlt_latn rum slv wel_sw", "g2p_2021/low/{}_{}.tsv"
+        ),
         setting=_PHONES,
         best=_SPEAK,
         published={"the task's baseline, an ensemble": 27.25},
     ),
     "g2p_2021_medium": DataSet(
-        parts=_pronunciations("medium", "dut fre kor"),
+        parts=_parts("dut fre kor", "g2p_2021/medium/{}_{}.tsv"),
         setting=_PHONES,
         best=_SPEAK,
         published={"the task's baseline, an ensemble": 13.17},
     ),
     "g2p_fre": DataSet(
-        parts=[
-            Part("fre", *(f"g2p_fre/{end}.tsv" for end in ("train", "test", "dev")))
-        ],
+        parts=_parts("fre", "g2p_{}/{}.tsv"),
         setting=_PHONES,
         best=_SPEAK,
         published={"LSTM": 6.2, "transformer": 6.9},
     ),
     "inflection_medium": DataSet(
-        parts=_inflections("medium"),
+        parts=_parts(_LANGUAGES, _INFLECTED, "train-medium"),
         setting={},
         best=_INFLECT,
         reading=_FORMS,
@@ -150,7 +144,7 @@ SETS = {
         counts_right=True,
     ),
     "inflection_high": DataSet(
-        parts=_inflections("high"),
+        parts=_parts(_LANGUAGES, _INFLECTED, "train-high"),
         setting={},
         best=_INFLECT,
         reading=_FORMS,
@@ -253,8 +247,8 @@ def rows(
         alone = [[(fit, load(fit.path)) for fit in of_part] for of_part in fits]
         found.append(_row(name, who, setting, _figures(files, alone), took))
     together = [
-        [(of_part[0], Seq2SeqEnsemble.from_fitted([fit.path for fit in of_part]))]
-        for of_part in fits
+        [(of_part[0][0], Seq2SeqEnsemble.from_fitted([model for _, model in of_part]))]
+        for of_part in alone
     ]
     return [*found, _row(name, TOGETHER, setting, _figures(files, together), took)]
 
@@ -367,8 +361,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         parser.error(str(error))
     for name in names:
         new = rows(name, arguments.data, arguments.fits, measures_test=arguments.test)
-        results.write(path, results.merge_models(results.read(path), new))
-        render(arguments.output)
+        keep_models(arguments.output, new)
     print(arguments.output / results.TABLE_NAME)
 
 

@@ -56,6 +56,13 @@ def run(names: Sequence[str], folder: Path) -> None:
         render(folder)
 
 
+def keep_models(folder: Path, rows: Sequence[results.RowDict]) -> None:
+    """Keep rows in the place of the same models' old ones, and make the table again."""
+    path = folder / results.JSON_NAME
+    results.write(path, results.merge_models(results.read(path), rows))
+    render(folder)
+
+
 def render(folder: Path) -> None:
     """Make the table from the JSON file."""
     text = results.render(results.read(folder / results.JSON_NAME))

@@ -18,7 +18,7 @@ from kseq2seq.batching import BucketedBatches
 from kseq2seq.codec import SequenceCodec
 from kseq2seq.declarations import checked, names, taken
 from kseq2seq.estimators.examples import Examples, FitData, Task
-from kseq2seq.estimators.exporting import export_model, single_precision
+from kseq2seq.estimators.exporting import export_model
 from kseq2seq.estimators.interruption import Interruption
 from kseq2seq.estimators.parameters_json import parameters_to_json
 from kseq2seq.estimators.settings import SourceSettings
@@ -321,26 +321,23 @@ class SequenceEstimator(TrainingSettings, SourceSettings, BaseEstimator):
         """
         self._check_fitted()
         check_finite(self._network)
-        with single_precision():
-            # Keras's recurrent dropout draws numbers for answers as well.
-            model, description = self._twin(recurrent_dropout=0.0)._exported()
-            return export_model(
-                model,
-                description,
-                path,
-                format=format,
-                max_source_length=max_source_length,
-                overwrite=overwrite,
-            )
+        return export_model(
+            lambda: self._twin()._exported(),
+            path,
+            format=format,
+            max_source_length=max_source_length,
+            overwrite=overwrite,
+        )
 
-    def _twin(self, **settings: Any) -> Self:
-        """Return an estimator of the same weights, its models built anew.
+    def _twin(self) -> Self:
+        """Return an estimator of the same weights, its models built anew for answers.
 
-        With these settings in place of their own, and under Keras's present policy.
+        Under Keras's present policy, and without recurrent dropout: Keras's draws
+        numbers for answers as well.
         """
         twin = type(self).__new__(type(self))
-        state = self.__getstate__()
-        twin.__setstate__({**state, "_settings": {**self._settings, **settings}})
+        settings = {**self._settings, "recurrent_dropout": 0.0}
+        twin.__setstate__({**self.__getstate__(), "_settings": settings})
         return twin
 
     def __getstate__(self) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from kseq2seq.estimators.ensemble_members import (
     train_members,
 )
 from kseq2seq.estimators.examples import FitData, check_validation_data
-from kseq2seq.estimators.exporting import export_model, single_precision
+from kseq2seq.estimators.exporting import export_model
 from kseq2seq.estimators.seq2seq_estimator import Seq2SeqEstimator
 from kseq2seq.estimators.seq2seq_models import exported_answers
 from kseq2seq.estimators.stored import Reader, read_estimator, read_stored
@@ -298,18 +298,15 @@ class Seq2SeqEnsemble(AnsweringMixin, BaseEstimator):
             As :meth:`Seq2SeqEstimator.export`.
         """
         check_finite(self._fitted_answerer().models.training)
-        with single_precision():
-            # Keras's recurrent dropout draws numbers for answers as well.
-            twins = [m._twin(recurrent_dropout=0.0) for m in self.estimators_]
-            model, description = exported_answers(self, joint_answerer(twins))
-            return export_model(
-                model,
-                description,
-                path,
-                format=format,
-                max_source_length=max_source_length,
-                overwrite=overwrite,
-            )
+        return export_model(
+            lambda: exported_answers(
+                self, joint_answerer([member._twin() for member in self.estimators_])
+            ),
+            path,
+            format=format,
+            max_source_length=max_source_length,
+            overwrite=overwrite,
+        )
 
     def _adopt(self, members: Members, *, interrupted: bool = False) -> Self:
         """Make these the members."""

@@ -7,7 +7,7 @@ import json
 import os
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ FORMATS = {
 
 
 @contextmanager
-def single_precision() -> Iterator[None]:
+def _single_precision() -> Iterator[None]:
     """Let Keras make layers that compute in float32, in this thread."""
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32")
@@ -41,6 +41,30 @@ def single_precision() -> Iterator[None]:
 
 
 def export_model(
+    make: Callable[[], tuple[keras.Model, dict[str, Any]]],
+    path: str | Path,
+    *,
+    format: str,
+    max_source_length: int | None,
+    overwrite: bool,
+) -> Path:
+    """Write a model from ``source_ids``, and what its ids mean, to a new folder.
+
+    `make` makes the two; the model, and what it is written with, is of float32.
+    """
+    with _single_precision():
+        model, description = make()
+        return _write(
+            model,
+            description,
+            path,
+            format=format,
+            max_source_length=max_source_length,
+            overwrite=overwrite,
+        )
+
+
+def _write(
     model: keras.Model,
     description: Mapping[str, Any],
     path: str | Path,
@@ -49,7 +73,7 @@ def export_model(
     max_source_length: int | None,
     overwrite: bool,
 ) -> Path:
-    """Write a model from ``source_ids``, and what its ids mean, to a new folder."""
+    """Write a model that is made, and what its ids mean."""
     check_choice("format", format, FORMATS)
     check_flag("overwrite", overwrite)
     _check_length(format, max_source_length)

@@ -12,6 +12,7 @@ import keras
 from keras import ops
 
 from kseq2seq.layers.dense import Dropout
+from kseq2seq.layers.masks import NEVER
 from kseq2seq.layers.monotonic import MonotonicAttention
 
 _register = keras.saving.register_keras_serializable(package="kseq2seq")
@@ -39,7 +40,7 @@ class _Attention(keras.layers.Layer):
     ) -> tuple[Any, Any]:
         """Return context vectors and weights for scores of every place."""
         scores = ops.cast(scores, "float32")  # (batch, target_len, source_len)
-        scores = ops.where(ops.expand_dims(source_mask, 1), scores, -1e9)
+        scores = ops.where(ops.expand_dims(source_mask, 1), scores, NEVER)
         weights = ops.exp(ops.log_softmax(scores))  # Keras's softmax warns at length 1
         summed = ops.cast(weights, self.compute_dtype)
         if self.drop is not None:

@@ -9,11 +9,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from kseq2seq.layers.masks import NEVER
 from kseq2seq.vocabulary import FIRST_TOKEN, PAD
 
 _register = keras.saving.register_keras_serializable(package="kseq2seq")
-_NEVER = -1e9
-"""The logarithm of a probability of 0."""
 _LEAST_ATTENTION = 1e-9
 """Less attention than this, over all that can be copied, counts as none."""
 _LEAST_COPIED = 1e-20
@@ -84,7 +83,7 @@ class PointerGenerator(keras.layers.Layer):
         log_copied += ops.log_sigmoid(-switch)
         log_generated = ops.log_softmax(logits)
         log_generated += ops.where(copies, ops.log_sigmoid(switch), 0.0)
-        log_copied = ops.where(is_copied, log_copied, _NEVER)
+        log_copied = ops.where(is_copied, log_copied, NEVER)
         return log_of_sum(log_generated, log_copied)
 
     def compute_output_spec(

@@ -9,6 +9,8 @@ from keras import ops
 
 from kseq2seq.vocabulary import PAD
 
+NEVER = -1e9
+"""The logarithm of a probability of 0."""
 _register = keras.saving.register_keras_serializable(package="kseq2seq")
 
 

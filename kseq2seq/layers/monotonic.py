@@ -9,11 +9,10 @@ from keras import ops
 
 from kseq2seq import _tensorflow
 from kseq2seq.layers.copying import log_of_sum
+from kseq2seq.layers.masks import NEVER
 from kseq2seq.vocabulary import PAD
 
 _register = keras.saving.register_keras_serializable(package="kseq2seq")
-_NEVER = -1e9
-"""The logarithm of a probability of 0."""
 
 
 @_register
@@ -37,7 +36,7 @@ class FirstPlace(keras.layers.Layer):
     def call(self, source_mask: Any) -> Any:
         places = ops.arange(ops.shape(source_mask)[1], dtype="int32")
         surely = ops.zeros_like(source_mask, dtype="float32")
-        first = ops.where(ops.equal(places, 0), surely, _NEVER)
+        first = ops.where(ops.equal(places, 0), surely, NEVER)
         return ops.repeat(ops.expand_dims(first, -1), self.size, axis=-1)
 
     def compute_output_spec(self, source_mask: Any) -> keras.KerasTensor:
@@ -124,7 +123,7 @@ class MonotonicAttention(keras.layers.Layer):
         training: bool = False,
     ) -> tuple[Any, Any, Any]:
         scores = ops.matmul(queries, ops.transpose(encoder_outputs, (0, 2, 1)))
-        scores = ops.where(ops.expand_dims(source_mask, 1), scores, _NEVER)
+        scores = ops.where(ops.expand_dims(source_mask, 1), scores, NEVER)
 
         def of_places(values: Any) -> Any:
             # (batch, target_len, source_len, width); the state knows fixed lengths.
@@ -212,9 +211,7 @@ def _sums(values: Any, *, from_here: bool) -> Any:
     places = ops.arange(_length(values, -1), dtype="int32")
     one, other = ops.expand_dims(places, 1), ops.expand_dims(places, 0)
     counts = other >= one if from_here else other <= one
-    return ops.logsumexp(
-        ops.where(counts, ops.expand_dims(values, -2), _NEVER), axis=-1
-    )
+    return ops.logsumexp(ops.where(counts, ops.expand_dims(values, -2), NEVER), axis=-1)
 
 
 def _of_ids(log_probs: Any, ids: Any) -> Any:
@@ -233,7 +230,7 @@ def _with_copies(emissions: Any, switches: Any, copy_ids: Any) -> Any:
     copies = ops.not_equal(copy_ids, PAD)[:, None, :, None]
     is_copy = ops.equal(copy_ids[:, None, :, None], every_id) & copies
     generated = emissions + ops.where(copies, ops.log_sigmoid(switches), 0.0)
-    copied = ops.where(is_copy, ops.log_sigmoid(-switches), _NEVER)
+    copied = ops.where(is_copy, ops.log_sigmoid(-switches), NEVER)
     return log_of_sum(generated, copied)
 
 
