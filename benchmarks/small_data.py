@@ -202,8 +202,8 @@ class Fit:
         digest = hashlib.sha256(told.encode()).hexdigest()[:8]
         return self.folder / f"{self.part.name}_{digest}_{self.seed}.kseq2seq"
 
-    def run(self) -> dict[str, float]:
-        """Train, unless it is there, and return the seconds and the parameters."""
+    def run(self) -> dict[str, Any]:
+        """Train, unless it is there; return seconds, parameters and the machine."""
         report = self.path.with_suffix(".json")
         if report.exists():
             return json.loads(report.read_text(encoding="utf-8"))
@@ -218,6 +218,7 @@ class Fit:
         took = {
             "seconds": round(time.perf_counter() - start, 1),
             "parameters": estimator.models_.training.count_params(),
+            "machine": results.machine(),
         }
         estimator.save(self.path, overwrite=True)
         results.write_text(report, json.dumps(took))
@@ -279,7 +280,7 @@ def _fits(
     ]
 
 
-def _told(name: str, who: str, fit: Fit) -> dict[str, float]:
+def _told(name: str, who: str, fit: Fit) -> dict[str, Any]:
     """Run a fit, and say how far the set is."""
     took = fit.run()
     part, seed = fit.part.name, fit.seed
@@ -292,7 +293,7 @@ def _row(
     who: str,
     setting: dict[str, Any],
     figures: dict[str, dict[str, list[float]]],
-    took: list[dict[str, float]],
+    took: list[dict[str, Any]],
 ) -> results.RowDict:
     """Return a row of figures by file and part, one for each seed."""
     data_set = SETS[name]
@@ -315,7 +316,7 @@ def _row(
         "figures": ours,
         "parameters": round(statistics.fmean(each["parameters"] for each in took)),
         "seconds": round(statistics.fmean(each["seconds"] for each in took), 1),
-        "machine": results.machine(),
+        "machine": took[0]["machine"],
         "time": results.now(),
     }
 

@@ -196,6 +196,15 @@ def test_calibrating_changes_no_weight(reversed_words, calibrated):
         np.testing.assert_array_equal(one, other)
 
 
+def test_a_few_held_back_pairs_are_too_few_to_calibrate_on(reversed_words):
+    """One pair made 0.14 of a temperature that a hundred put at 0.75."""
+    X, y = reversed_words
+    estimator = Seq2SeqEstimator(units=4, epochs=1, random_state=0)
+    few, enough = ((X[:n], y[:n]) for n in (4, 5))
+    assert estimator.fit(X, y, validation_data=few).calibration_temperature_ == 1
+    assert estimator.fit(X, y, validation_data=enough).calibration_temperature_ != 1
+
+
 def test_the_calibration_is_kept_in_files_and_pickles(calibrated, tmp_path):
     found = calibrated.predict_with_scores(["abc"], probabilities=True)
     loaded = load(calibrated.save(tmp_path / "m.kseq2seq"))

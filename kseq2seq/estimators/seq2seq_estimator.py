@@ -45,6 +45,7 @@ from kseq2seq.estimators.settings import ModelSettings, Seq2SeqSettings
 from kseq2seq.estimators.weights import kept_seeds
 from kseq2seq.metrics import METRICS, TEXT_METRICS
 from kseq2seq.training import (
+    FEWEST_PAIRS,
     AnswerTrainingSettings,
     Trainer,
     TrainingSettings,
@@ -92,8 +93,9 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
         How many ids an answer has at most, END included.
     calibration_temperature_ : float
         At this temperature the probabilities of answers come nearest to the share that
-        is right, on validation pairs; 1 where there were none, and in checkpoints. See
-        `calibrate`, and ``probabilities=True`` of :meth:`predict_with_scores`.
+        is right, on validation pairs; 1 where there were fewer than 5, and in
+        checkpoints. See `calibrate`, and ``probabilities=True`` of
+        :meth:`predict_with_scores`.
     interrupted_ : bool
         Whether an interrupt (Ctrl-C) ended the last `fit`.
     callbacks_ : list of keras.callbacks.Callback
@@ -345,10 +347,10 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
         self._answerer.calibration_temperature = temperature
 
     def _calibrate(self, validation: Examples) -> None:
-        """Fit the temperature; without validation pairs what there was stays."""
+        """Fit the temperature; with too few validation pairs what there was stays."""
         if not self.calibrate:
             self._set_calibration(1.0)
-        elif len(validation):
+        elif len(validation) >= FEWEST_PAIRS:
             pairs = validation.sources, validation.targets, validation.weights
             with kept_seeds(self._network):  # Keras's recurrent dropout draws, too
                 self._set_calibration(fit_temperature(self._network, *pairs))

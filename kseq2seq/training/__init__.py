@@ -1,6 +1,10 @@
 """Losses, optimizers, callbacks and the fit of a training model."""
 
-from kseq2seq.training.calibration import check_temperature, fit_temperature
+from kseq2seq.training.calibration import (
+    FEWEST_PAIRS,
+    check_temperature,
+    fit_temperature,
+)
 from kseq2seq.training.callbacks import FreeRunningValidation, SampleAnswers, StopAtLoss
 from kseq2seq.training.keras_fit import StreamError, fit_batches, plan_buckets
 from kseq2seq.training.losses import (
@@ -29,6 +33,7 @@ from kseq2seq.training.teacher_forcing import (
 from kseq2seq.training.trainer import Trainer, updates_per_epoch
 
 __all__ = [
+    "FEWEST_PAIRS",
     "SCHEDULES",
     "AnswerTrainingSettings",
     "AveragedWeights",

@@ -12,8 +12,8 @@ from kseq2seq.batching import shift
 from kseq2seq.ragged import RaggedIds
 from kseq2seq.vocabulary import PAD
 
-MOST_PAIRS = 1000
-"""A temperature is fitted on this many pairs at most."""
+FEWEST_PAIRS, MOST_PAIRS = 5, 1000
+"""A temperature is fitted on this many pairs; of fewer it would tell by chance."""
 MOST_LOGITS = 2**25
 """And on this many logits, of 4 bytes each."""
 BATCH_SIZE = 256

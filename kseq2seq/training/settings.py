@@ -283,7 +283,7 @@ class AnswerTrainingSettings(TrainingSettings):
     )
     calibrate: bool = setting(
         "bool",
-        """Whether `fit` ends with a look at validation pairs, 1,000 at most, for the
+        """Whether `fit` ends with a look at validation pairs, 5 to 1,000, for the
         temperature that makes answers' probabilities believable,
         ``calibration_temperature_`` (Guo et al., 2017, arXiv:1706.04599). It changes no
         weight, and no answer.""",
