@@ -351,6 +351,31 @@ def test_what_is_no_grid_is_refused(images, labels, error, message):
     assert not pyplot.get_fignums()
 
 
+def test_a_map_is_drawn_as_its_weights_and_tokens_are():
+    drawn = plot_attention((np.eye(2), ["a", "b"], ["x", "y"]))
+    (picture,) = drawn.get_images()
+    np.testing.assert_array_equal(picture.get_array(), np.eye(2))
+    assert [label.get_text() for label in shown(drawn.xaxis)] == ["a", "b"]
+    assert [label.get_text() for label in shown(drawn.yaxis)] == ["x", "y"]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([np.eye(2)], "takes one map, .* got array"),
+        (
+            [[(np.eye(2), "ab", "xy")]],
+            r"takes one map, as estimator.attention\(X\)\[0\]",
+        ),
+        ([np.eye(2), "ab"], "target_tokens must be .* got None"),
+    ],
+)
+def test_weights_without_tokens_and_several_maps_are_refused(given, message):
+    with pytest.raises(TypeError, match=message):
+        plot_attention(*given)
+    assert not pyplot.get_fignums()
+
+
 def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match=r"\(1, 2\); got \(2, 1\)"):
         plot_attention(np.ones((2, 1)), "ab", "x")

@@ -123,7 +123,7 @@ def _draw_attention(
     maps = estimator.attention([problem[::-1] for problem in problems])
     for ax, problem, attention in zip(axes, problems, maps, strict=True):
         answer = "".join(map(str, attention.target_tokens[:-1]))
-        plot_attention(*attention, ax=ax).set_title(f"{problem} = {answer}")
+        plot_attention(attention, ax=ax).set_title(f"{problem} = {answer}")
     picture.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(picture, dpi=110)
 

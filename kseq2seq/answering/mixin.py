@@ -206,7 +206,7 @@ class AnsweringMixin(AnswerSettings):
         -------
         list of AttentionMap
             Weights and tokens, in the order that ``plotting.plot_attention`` takes:
-            ``plot_attention(*estimator.attention(X)[0])``.
+            ``plot_attention(estimator.attention(X)[0])``.
 
         Raises
         ------

@@ -176,7 +176,7 @@ def _draw(estimator: Any, example: str, output: Path) -> dict[str, str]:
 
     pictures: dict[str, Callable[[], Any]] = {
         "curves": lambda: plot_history(estimator.history_),
-        "attention": lambda: plot_attention(*estimator.attention([example])[0]),
+        "attention": lambda: plot_attention(estimator.attention([example])[0]),
     }
     paths = {}
     for name, draw in pictures.items():

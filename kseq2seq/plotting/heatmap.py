@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kseq2seq.arguments import written
 from kseq2seq.plotting.axes import (
     as_labels,
     axes_or_new,
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
 
 
 def plot_attention(
-    weights: np.ndarray,
-    source_tokens: Sequence[Any],
-    target_tokens: Sequence[Any],
+    weights: np.ndarray | tuple[np.ndarray, Sequence[Any], Sequence[Any]],
+    source_tokens: Sequence[Any] | None = None,
+    target_tokens: Sequence[Any] | None = None,
     *,
     ax: Axes | None = None,
 ) -> Axes:
@@ -37,11 +38,12 @@ def plot_attention(
 
     Parameters
     ----------
-    weights : numpy.ndarray
-        ``(target_len, source_len)``, each row summing to 1.
-    source_tokens, target_tokens : sequences of str or int
-        What stands on the axes. A blank is drawn as a raised dot, a line break as
-        ``\n``; from 16 characters on, a token is cut short.
+    weights : numpy.ndarray, or an AttentionMap
+        ``(target_len, source_len)``, each row summing to 1. Or a map that an
+        estimator's ``attention(X)`` returns for each source: all three together.
+    source_tokens, target_tokens : sequences of str or int, optional
+        What stands on the axes; with a map, its own. A blank is drawn as a raised dot,
+        a line break as ``\n``; from 16 characters on, a token is cut short.
     ax : matplotlib.axes.Axes, optional
 
     Returns
@@ -52,6 +54,8 @@ def plot_attention(
     ------
     ValueError
         When the tokens are not as many as the weights' rows and columns.
+    TypeError
+        When there are weights without tokens, or several maps.
 
     Examples
     --------
@@ -61,7 +65,9 @@ def plot_attention(
     >>> ax.get_xlabel(), ax.get_ylabel()
     ('source', 'answer')
     """
-    weights = np.asarray(weights)
+    weights, source_tokens, target_tokens = _with_tokens(
+        weights, source_tokens, target_tokens
+    )
     if weights.shape != (len(target_tokens), len(source_tokens)):
         raise ValueError(
             "weights must be of shape (target tokens, source tokens) = "
@@ -82,6 +88,27 @@ def plot_attention(
     keep_labels_apart(ax.xaxis, across, turns=True)
     keep_labels_apart(ax.yaxis, down)
     return ax
+
+
+def _with_tokens(
+    weights: Any, source_tokens: Any, target_tokens: Any
+) -> tuple[np.ndarray, Sequence[Any], Sequence[Any]]:
+    """Return weights and tokens, which a map has together."""
+    if source_tokens is None and target_tokens is None:
+        if not isinstance(weights, tuple) or len(weights) != 3:
+            raise TypeError(
+                "plot_attention takes one map, as estimator.attention(X)[0] is one, or "
+                f"weights, source_tokens and target_tokens; got {written(weights)} "
+                "alone."
+            )
+        weights, source_tokens, target_tokens = weights
+    for name, tokens in (
+        ("source_tokens", source_tokens),
+        ("target_tokens", target_tokens),
+    ):
+        if tokens is None:
+            raise TypeError(f"{name} must be what stands on its axis; got None.")
+    return np.asarray(weights), source_tokens, target_tokens
 
 
 def attention_png(
