@@ -244,6 +244,26 @@ def test_a_model_that_was_fitted_can_be_fitted_by_keras():
     assert np.isfinite(history.history["loss"][0])
 
 
+def test_weights_may_be_by_pair_in_one_fit_and_by_token_in_the_next():
+    models, _ = fit()
+    inputs, targets, _ = make_batches()[0]
+    weights = np.arange(1.0, 1 + len(targets), dtype="float32")
+    by_token = np.repeat(weights[:, None], targets.shape[1], axis=1)
+    models.training.optimizer.learning_rate = 0.0  # each fit has the same loss
+    losses = [
+        models.training.fit(
+            inputs,
+            targets,
+            sample_weight=given,
+            batch_size=len(targets),
+            shuffle=False,
+            verbose=0,
+        ).history["loss"][0]
+        for given in (weights, by_token, weights)
+    ]
+    np.testing.assert_allclose(losses, losses[0], rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("callback", "wants"),
     [

@@ -82,7 +82,12 @@ def _token_weights(target_ids: Any, sample_weight: Any, dtype: Any) -> Any:
     if sample_weight is None:
         return weights
     sample_weight = ops.cast(sample_weight, dtype)
-    if len(sample_weight.shape) < len(weights.shape):
+    if getattr(sample_weight.shape, "rank", 0) is None:
+        # TensorFlow traces for any rank where weights came by pair, then by token.
+        pairs = ops.shape(weights)[0]
+        per_pair = ops.size(sample_weight) // ops.maximum(pairs, 1)
+        sample_weight = ops.reshape(sample_weight, (pairs, ops.maximum(per_pair, 1)))
+    elif len(sample_weight.shape) < len(weights.shape):
         sample_weight = ops.expand_dims(sample_weight, -1)
     return weights * sample_weight
 
