@@ -155,6 +155,13 @@ def test_answers_are_printed_with_what_was_right(capsys):
     assert predict.asked == [["a", "b"]] * 2
 
 
+def test_features_are_printed_in_brackets_behind_their_source(capsys):
+    callback = SampleAnswers(1)
+    callback.attach(lambda X: ["b"], [("a", ["V", "PST"])], ["b"])
+    run(callback, 1)
+    assert capsys.readouterr().out == "epoch 1\n  a [V] [PST] -> b  (right)\n"
+
+
 def test_a_fit_prints_answers_of_its_own(capsys):
     estimator = small(epochs=3, callbacks=[SampleAnswers(1, every=2)])
     estimator.fit(X, Y, validation_data=VALIDATION)

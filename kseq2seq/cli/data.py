@@ -66,14 +66,6 @@ def _numbers_of_columns(forms: Sequence[str]) -> list[int]:
     return [1 + form.count(",") for form in forms]
 
 
-def as_text(source: Source) -> str:
-    """Return a source as a line shows it, its features in brackets."""
-    if isinstance(source, str):
-        return source
-    text, features = source
-    return " ".join([text, *map("[{}]".format, features)])
-
-
 def check_separator(features: str | None) -> None:
     """Raise for an option that separates nothing."""
     if features == "":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from kseq2seq.cli.data import PairFiles, as_text, group_by_source
+from kseq2seq.cli.data import PairFiles, group_by_source
 from kseq2seq.cli.models import is_classifier, load_text_model, settings_of
 from kseq2seq.cli.options import (
     BeamSize,
@@ -24,6 +24,7 @@ from kseq2seq.cli.options import (
     Source,
     Target,
 )
+from kseq2seq.codec import source_text
 
 if TYPE_CHECKING:
     from kseq2seq.answering import Hypothesis
@@ -209,7 +210,7 @@ def _mistakes(
         if not judged["exact_match"]:
             edits = int(judged["edit_distance"])
             expected = " | ".join(right)
-            wrong.append(Mistake(as_text(source), expected, got, score, edits))
+            wrong.append(Mistake(source_text(source), expected, got, score, edits))
     return sorted(wrong, key=lambda mistake: mistake.rank)
 
 

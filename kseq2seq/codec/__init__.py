@@ -1,6 +1,11 @@
 """Sequences as users have them (texts, token lists, integer arrays) to ids and back."""
 
-from kseq2seq.codec.features import FEATURE, split_features, with_features
+from kseq2seq.codec.features import (
+    FEATURE,
+    source_text,
+    split_features,
+    with_features,
+)
 from kseq2seq.codec.labels import LabelCodec, as_labels
 from kseq2seq.codec.sequence_codec import SequenceCodec
 from kseq2seq.codec.sequences import (
@@ -18,6 +23,7 @@ __all__ = [
     "as_labels",
     "as_sequences",
     "as_vocabulary",
+    "source_text",
     "split_features",
     "with_features",
     "without_tensor",

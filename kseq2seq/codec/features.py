@@ -215,6 +215,21 @@ def with_features(
     return [*sequences] if lists is None else [*zip(sequences, lists, strict=True)]
 
 
+def source_text(source: Any) -> str:
+    """Return a source as a line shows it, its features in brackets behind it.
+
+    Examples
+    --------
+    >>> from kseq2seq.codec import source_text
+    >>> source_text("walk"), source_text(("walk", ["V", "PST"]))
+    ('walk', 'walk [V] [PST]')
+    """
+    if not _has_features(source):
+        return str(source)
+    sequence, features = source
+    return " ".join([str(sequence), *map("[{}]".format, features)])
+
+
 def _is_plain(values: Any) -> bool:
     """Whether an array has no place for features."""
     dtype = getattr(values, "dtype", None)

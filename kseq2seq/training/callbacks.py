@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from kseq2seq.arguments import check_real, check_whole
+from kseq2seq.codec import source_text
 from kseq2seq.metrics import (
     DEFAULT_METRICS,
     TEXT_METRICS,
@@ -236,7 +237,7 @@ class SampleAnswers(AnswerCallback):
         ):
             verdict = "right" if matched else f"expected {right}"
             shown = answer if len(answer) else "(nothing)"
-            print(f"  {source} -> {shown}  ({verdict})")
+            print(f"  {source_text(source)} -> {shown}  ({verdict})")
 
 
 class StopAtLoss(keras.callbacks.Callback):
