@@ -369,7 +369,7 @@ class Answerer:
         if not self.models.has_attention:
             raise ValueError(
                 f"{reason} attention, and this model has no attention. Fit one with "
-                "attention_kind='dot'."
+                "attention_kind='general'."
             )
 
     def _encode(self, X: Any, told: set[str] | None = None) -> RaggedIds:

@@ -17,7 +17,7 @@ def check_copying(settings: ModelSettings) -> None:
     if settings.attention_kind is None:
         raise ValueError(
             "copy=True takes tokens that attention points to, and attention_kind=None "
-            "has none. Pass attention_kind='dot', or leave copy out."
+            "has none. Pass attention_kind='general', or leave copy out."
         )
     if settings.decoder == "repeat":
         raise ValueError(

@@ -255,8 +255,8 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
         if self.replace_unknown and self.attention_kind is None:
             raise ValueError(
                 "replace_unknown=True looks where attention points, and "
-                "attention_kind=None has none. Pass attention_kind='dot', or leave "
-                "replace_unknown out."
+                "attention_kind=None has none. Pass attention_kind='general', or "
+                "leave replace_unknown out."
             )
 
     def _training_settings(self, **changes: Any) -> AnswerTrainingSettings:
