@@ -401,14 +401,29 @@ def test_features_are_never_copied_and_sources_may_be_read_backwards():
 
 
 @pytest.mark.parametrize(
+    "settings, y",
+    [({"target_tokenizer": "whitespace"}, ["a b tʃ"]), ({}, [["a", "b", "tʃ"]])],
+    ids=["texts", "token lists"],
+)
+def test_letters_are_copied_among_sounds_however_these_are_separated(settings, y):
+    estimator = small_estimator(copy=True, **settings).fit(["abc"], y)
+    table = copy_table(estimator._source, estimator._target)
+    target = estimator.target_vocabulary_
+    copied = [target.tokens[i - 4] if i else None for i in table[4:]]
+    of_source = dict(zip(estimator.source_vocabulary_.tokens, copied, strict=True))
+    assert of_source == {"a": "a", "b": "b", "c": None}
+    assert len(estimator.predict(["cab"])) == 1
+
+
+@pytest.mark.parametrize(
     "settings, pairs, message",
     [
         ({"attention_kind": None}, (["ab"], ["ab"]), "attention_kind=None has none"),
         ({"decoder": "repeat"}, (["ab"], ["ab"]), "leave it out .*decoder='repeat'"),
         ({"copy": np.zeros(6, int)}, (["ab"], ["ab"]), "copy must be True or False"),
         ({}, (["ab"], ["xy"]), "none of the 2 tokens of X is one of y"),
-        ({}, (["ab"], [["a"]]), "copy=True writes .* are 'char' tokens .* strings"),
-        ({"target_tokenizer": "word"}, (["ab"], ["ab"]), "those of y 'word' tokens"),
+        ({}, ([[1, 2]], ["12"]), "none of the 2 tokens of X is one of y"),
+        ({"target_tokenizer": "word"}, (["ab"], ["ab"]), "none of the 2 tokens of X"),
     ],
     ids=label,
 )

@@ -153,7 +153,7 @@ class Answerer:
         """Return whether UNK in answers is replaced, or raise where it cannot be."""
         if check_flag("replace_unknown", search.replace_unknown):
             self.check_attention("replace_unknown=True needs")
-            check_same_tokens(self.source, self.target, "replace_unknown")
+            check_same_tokens(self.source, self.target)
         return search.replace_unknown
 
     def _answer(
@@ -430,14 +430,12 @@ def _say_nothing(answers: dict[str, np.ndarray], rows: np.ndarray) -> None:
             array[rows, 1:] = -np.inf  # there is no second best
 
 
-def check_same_tokens(
-    source: SequenceCodec, target: SequenceCodec, parameter: str
-) -> None:
-    """Raise unless a source's tokens can stand in an answer, as a parameter asks."""
+def check_same_tokens(source: SequenceCodec, target: SequenceCodec) -> None:
+    """Raise unless a source's tokens can stand for UNK in an answer."""
     sides = source.kind_of_tokens, target.kind_of_tokens
     if sides[0] != sides[1]:
         raise ValueError(
-            f"{parameter}=True writes source tokens into answers, and those of X "
+            "replace_unknown=True writes source tokens into answers, and those of X "
             f"are {sides[0]} and those of y {sides[1]}. Split both sides alike, or "
             "leave it out."
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from kseq2seq.answering import check_same_tokens
 from kseq2seq.codec import FEATURE, SequenceCodec
 from kseq2seq.estimators.settings import ModelSettings
 from kseq2seq.vocabulary import FIRST_TOKEN, UNK
@@ -29,18 +28,19 @@ def check_copying(settings: ModelSettings) -> None:
 def copy_table(source: SequenceCodec, target: SequenceCodec) -> np.ndarray:
     """Return for each source id the id of the same token in answers, 0 for none.
 
-    A feature that stands beside sources is never copied.
+    Tokens are the same where they are equal, however texts are split: a letter of a
+    spelling is one of the sounds that blanks separate. A feature that stands beside
+    sources is never copied.
 
     Raises
     ------
     ValueError
-        When the tokens are of different kinds, or the two sides have none in common.
+        When the two sides have no token in common.
 
     Returns
     -------
     array of int32 ``(number of source ids,)``
     """
-    check_same_tokens(source, target, "copy")
     tokens = source.vocabulary.tokens
     copied = np.zeros(len(source.vocabulary), dtype=np.int32)
     ids = np.array(target.vocabulary.encode(tokens), dtype=np.int32)

@@ -278,7 +278,7 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
 
     def _check_task(self, task: Task, settings: TrainingSettings) -> None:
         if self.replace_unknown:
-            check_same_tokens(task.source, task.target, "replace_unknown")
+            check_same_tokens(task.source, task.target)
         if self.copy:
             copy_table(task.source, task.target)
         if settings.selects_by_answers and task.target.kind != "text":

@@ -157,8 +157,8 @@ class ModelSettings(AttentionSettings):
         the probability out between all tokens of the answers and those tokens of the
         source that attention points to (a pointer-generator; See et al., 2017,
         arXiv:1704.04368). For answers that repeat parts of their source, such as names
-        or word forms. The sides may have different vocabularies; tokens that the
-        answers do not have are never copied.""",
+        or word forms. The sides may be split in different ways, and have different
+        vocabularies; tokens that the answers do not have are never copied.""",
         check_flag,
         default=False,
     )
