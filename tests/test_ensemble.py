@@ -3,6 +3,7 @@
 import copy
 import json
 import pickle
+import pydoc
 import re
 import signal
 import zipfile
@@ -48,6 +49,13 @@ def others():
         small_estimator(cell="gru", units=6, attention_kind=None).fit(X, BACKWARDS),
         small_estimator(copy=True, max_length=9).fit(X, BACKWARDS),
     ]
+
+
+def test_help_says_where_the_settings_of_the_search_are_changed(ensemble):
+    assert ensemble.beam_size == ensemble.estimator.beam_size
+    found = pydoc.render_doc(Seq2SeqEnsemble, renderer=pydoc.plaintext)
+    assert "That of `estimator`; ``set_params(estimator__beam_size=...)``" in found
+    assert "attrgetter(" not in found
 
 
 def test_members_are_those_of_their_seeds_and_share_one_vocabulary(ensemble):

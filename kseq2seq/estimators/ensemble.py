@@ -384,9 +384,15 @@ def _check_jobs(n_jobs: Any) -> None:
     )
 
 
+def _of_estimator(name: str) -> property:
+    """Return a property that reads a setting of the search from the estimator."""
+    doc = f"That of `estimator`; ``set_params(estimator__{name}=...)`` changes it."
+    return property(attrgetter(f"estimator.{name}"), doc=doc)
+
+
 for _name in names(AnswerSettings):
     if _name != "random_state":
-        setattr(Seq2SeqEnsemble, _name, property(attrgetter(f"estimator.{_name}")))
+        setattr(Seq2SeqEnsemble, _name, _of_estimator(_name))
 
 
 def read_ensemble(artifact: StoredArtifact) -> Seq2SeqEnsemble:
