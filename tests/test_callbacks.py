@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 from strategies import small_estimator
+from test_features import Table
 
 from kseq2seq.metrics import measure
 from kseq2seq.training import FreeRunningValidation, SampleAnswers
@@ -155,9 +156,14 @@ def test_answers_are_printed_with_what_was_right(capsys):
     assert predict.asked == [["a", "b"]] * 2
 
 
-def test_features_are_printed_in_brackets_behind_their_source(capsys):
+@pytest.mark.parametrize(
+    "X",
+    [[("a", ["V", "PST"])], Table(lemma=["a"], tags=[["V", "PST"]])],
+    ids=["pairs", "table"],
+)
+def test_features_are_printed_in_brackets_behind_their_source(X, capsys):
     callback = SampleAnswers(1)
-    callback.attach(lambda X: ["b"], [("a", ["V", "PST"])], ["b"])
+    callback.attach(lambda X: ["b"], X, ["b"])
     run(callback, 1)
     assert capsys.readouterr().out == "epoch 1\n  a [V] [PST] -> b  (right)\n"
 

@@ -48,6 +48,8 @@ class Table:
     def __getitem__(self, name):
         if isinstance(name, str):
             return self.data[name]
+        if isinstance(name, slice):
+            name = range(len(self))[name]
         rows = {column: [self.data[column][i] for i in name] for column in self.data}
         return Table([self.index[i] for i in name], **rows)
 
@@ -174,8 +176,9 @@ def test_features_that_are_given_have_their_order():
         codec.encode([("a", ["x"]), ("a", ["x", "z"])])
     with pytest.raises(ValueError, match=r"X\[0\] has the feature 'z'"):
         learn([("a", ["z"])], features=["x"])  # it knows none of them
-    with pytest.raises(TypeError, match="feature_vocabulary must be a list of strings"):
-        learn([("a", ["x"])], features=[1])
+    for given in ([1], "xy"):
+        with pytest.raises(TypeError, match="feature_vocabulary must be a list of str"):
+            learn([("a", ["x"])], features=given)
 
 
 def test_no_id_changes_when_tokens_and_features_come_later():
@@ -524,7 +527,7 @@ def test_commands_read_a_column_of_features(run, models, file):
         ),
         (
             ["predict", "with", "P", "--features", ";"],
-            "line 1: expected source TAB features; got 2 tabs",
+            "Choose those to read, such as columns=(1, 3) (--columns 1,3).",
         ),
         (
             ["predict", "alone", "P", "--features", ";"],

@@ -60,7 +60,7 @@ class Features:
             names = Vocabulary.from_counts(numbered.counts()).tokens
         else:
             names = as_vocabulary("the features of X", given).tokens
-            if not isinstance(names[0], str):
+            if isinstance(given, str) or not isinstance(names[0], str):
                 raise TypeError(
                     f"feature_vocabulary must be a list of strings; got {shown(given)}."
                 )

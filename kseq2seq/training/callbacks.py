@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from kseq2seq.arguments import check_real, check_whole
-from kseq2seq.codec import source_text
+from kseq2seq.codec import source_text, split_features, with_features
 from kseq2seq.metrics import (
     DEFAULT_METRICS,
     TEXT_METRICS,
@@ -230,6 +230,7 @@ class SampleAnswers(AnswerCallback):
     def look(self, epoch: int, logs: dict[str, float]) -> None:
         """Print."""
         X, y, answers = self._answers(self.num_answers)
+        X = with_features(*split_features("X", X))  # of a table, its rows
         open_line = (self.params or {}).get("verbose") == 1  # that of Keras's bar
         print("\n" * open_line + f"epoch {epoch + 1}")
         for source, right, answer, matched in zip(
