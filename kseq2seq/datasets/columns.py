@@ -98,7 +98,7 @@ def exact_columns(lines: Iterable[str], expected: str, name: str) -> Iterator[st
     for number, line in enumerate(lines, 1):
         tabs = line.count("\t")
         if tabs != most:
-            hint = _choose(most) if tabs > most else hint_at_marks(line, number)
+            hint = _choose(expected) if tabs > most else hint_at_marks(line, number)
             raise ValueError(
                 f"{name}, line {number}: expected {expected}; got {tabs} "
                 f"tab{'s' * (tabs != 1)} in {line[:60]!r}.{hint}"
@@ -106,13 +106,21 @@ def exact_columns(lines: Iterable[str], expected: str, name: str) -> Iterator[st
         yield line
 
 
-def _choose(most: int) -> str:
+def _choose(expected: str) -> str:
     """Return what to do where there are more columns than are read."""
-    numbers = [str(number) for number in range(1, most + 2)]
-    return (
+    read = expected.split(" TAB ")
+    numbers = [str(1 + i) for i in range(len(read))]
+    if "target" not in read:
+        numbers[1:] = ["3"]  # behind the target of training
+    choose = (
         f" Choose those to read, such as columns=({', '.join(numbers)}) (--columns "
-        f"{','.join(numbers)}); of a third with features say what separates these "
-        "(features=';', --features ';')."
+        f"{','.join(numbers)})"
+    )
+    if "features" in read:
+        return f"{choose}."
+    return (
+        f"{choose}; of a third with features say what separates these (features=';', "
+        "--features ';')."
     )
 
 
