@@ -156,8 +156,9 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
             (source, target), not batched, or a ``keras.utils.PyDataset`` of batches
             (sources, targets). Both vocabularies and, unless targets are rows of
             integers, `max_length` must be given then. Bytes are UTF-8. X may also hold
-            pairs of a source and its features; of a stream `feature_vocabulary` must
-            be given then.
+            pairs (source, features), or be a DataFrame of two such columns; features
+            are a list of strings, which the model reads after the source's tokens. Of a
+            stream `feature_vocabulary` must be given then.
         sample_weight : sequence of float ``(n_pairs,)``, optional
             How much each pair counts, in training, validation and early stopping; at
             least 0. A pair of weight 0 might as well not be there. Not for a stream.
