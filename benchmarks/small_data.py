@@ -95,12 +95,13 @@ def _parts(names: str, pattern: str, train: str = "train") -> list[Part]:
 
 
 _PHONES = {"target_tokenizer": "whitespace"}
-_SPEAK = {"attention_kind": "monotonic", "dropout": 0.3, "units": 256}
+_SPEAK = {"attention_kind": "monotonic", "dropout": 0.3, "beam_size": 5}
 _INFLECT = {
     "attention_kind": "monotonic",
     "copy": True,
     "units": 256,
     "embedding_dim": 128,
+    "beam_size": 5,
 }
 _LANGUAGES = "hungarian russian arabic"
 _INFLECTED = "inflection_2018/{}-{}.tsv"
@@ -118,7 +119,7 @@ SETS = {
     ),
     "g2p_2021_medium": DataSet(
         parts=_parts("dut fre kor", "g2p_2021/medium/{}_{}.tsv"),
-        setting=_PHONES,
+        setting={**_PHONES, "unicode_normalization": "NFD"},  # Korean by its letters
         best=_SPEAK,
         published={"the task's baseline, an ensemble": 13.17},
     ),

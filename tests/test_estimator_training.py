@@ -10,7 +10,13 @@ from strategies import X, Y, assert_same_weights, small_estimator, weights_of
 
 import kseq2seq
 from kseq2seq.datasets import make_echo
-from kseq2seq.training import FreeRunningValidation, forcing_probability
+from kseq2seq.training import (
+    AnswerTrainingSettings,
+    FreeRunningValidation,
+    Trainer,
+    TrainingSettings,
+    forcing_probability,
+)
 
 
 def test_the_same_seed_gives_the_same_weights_bit_for_bit():
@@ -84,6 +90,17 @@ def test_a_metric_of_answers_brings_back_the_best_weights_without_patience():
 def test_batches_suit_the_size_of_the_data(num_pairs, expected):
     assert small_estimator(batch_size=None).pairs_a_batch(num_pairs) == expected
     assert small_estimator(batch_size=7).pairs_a_batch(num_pairs) == 7
+
+
+@pytest.mark.parametrize(
+    ("updates_per_epoch", "answers", "labels"),
+    [(1, 200, 100), (19, 200, 100), (50, 80, 80), (125, 80, 32), (157, 76, 25)]
+    + [(469, 25, 10), (1563, 10, 10)],
+)
+def test_epochs_suit_the_size_of_the_data(updates_per_epoch, answers, labels):
+    of_answers, of_labels = AnswerTrainingSettings(), TrainingSettings()
+    assert Trainer(of_answers).num_epochs(updates_per_epoch) == answers
+    assert Trainer(of_labels).num_epochs(updates_per_epoch) == labels
 
 
 def test_validation_data_may_be_given():

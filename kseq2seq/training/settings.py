@@ -148,8 +148,9 @@ class TrainingSettings(RunSettings):
     )
     epochs: int | None = setting(
         "int",
-        """Passes over the training data at most; when None as many as make 4,000
-        updates, at least 10 and at most 100, or 200 where answers are sequences.""",
+        """Passes over the training data at most. When None as many as make 4,000
+        updates, at least 10 and at most 100; where answers are sequences 80, or as
+        many as make 4,000 or 12,000 updates, at least 10 and at most 200.""",
         check_whole,
         default=None,
     )
@@ -197,8 +198,11 @@ class TrainingSettings(RunSettings):
         in_files=False,
     )
 
+    usual_epochs: ClassVar[int] = 80
+    """How many passes `epochs` of None stands for, within the next two bounds."""
+    usual_updates: ClassVar[tuple[int, int]] = (4_000, 4_000)
+    """How many updates these make at least, and at most."""
     most_epochs: ClassVar[int] = 100
-    """How many passes `epochs` of None stands for at most."""
     of_one_pass: ClassVar[dict[str, Any]] = {
         "epochs": 1,
         "validation_fraction": 0.0,
@@ -245,6 +249,7 @@ class TrainingSettings(RunSettings):
 class AnswerTrainingSettings(TrainingSettings):
     """How a model that answers with sequences is trained."""
 
+    usual_updates: ClassVar[tuple[int, int]] = (4_000, 12_000)
     most_epochs: ClassVar[int] = 200
     of_one_pass: ClassVar[dict[str, Any]] = {
         **TrainingSettings.of_one_pass,

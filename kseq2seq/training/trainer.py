@@ -20,9 +20,8 @@ from kseq2seq.training.optimizers import AveragedWeights, CosineDecay, warmed_up
 from kseq2seq.training.settings import TrainingSettings
 from kseq2seq.training.state import TrainingState
 
-DEFAULT_UPDATES = 4000
-"""How many updates a fit makes by default, within bounds on its epochs."""
 MIN_EPOCHS = 10
+"""A fit's epochs by default, where bounds on its updates would have fewer."""
 
 
 class Trainer:
@@ -48,10 +47,12 @@ class Trainer:
 
     def num_epochs(self, updates_per_epoch: int) -> int:
         """Return for how many epochs to train, of this many updates each."""
-        if self.settings.epochs is not None:
-            return int(self.settings.epochs)
-        num_epochs = max(DEFAULT_UPDATES // updates_per_epoch, MIN_EPOCHS)
-        return min(num_epochs, self.settings.most_epochs)
+        settings = self.settings
+        if settings.epochs is not None:
+            return int(settings.epochs)
+        fewest, most = settings.usual_updates
+        updates = min(max(settings.usual_epochs * updates_per_epoch, fewest), most)
+        return min(max(updates // updates_per_epoch, MIN_EPOCHS), settings.most_epochs)
 
     def check_tol(self, num_classes: int) -> None:
         """Raise when label smoothing keeps the loss above the tolerance."""
