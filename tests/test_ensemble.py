@@ -38,7 +38,7 @@ def small_ensemble(n_estimators=2, *, n_jobs=None, random_state=0, **parameters)
 @pytest.fixture(scope="module")
 def ensemble():
     """Three members that have learned; tests must not change it."""
-    return small_ensemble(3, **SIZES, validation_fraction=0.25).fit(X, Y)
+    return small_ensemble(3, **SIZES, validation_fraction=0.35).fit(X, Y)
 
 
 @pytest.fixture(scope="module")
