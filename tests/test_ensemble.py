@@ -173,6 +173,8 @@ def test_what_cannot_be_joined_is_named(others, tmp_path):
         join(others[:1])
     with pytest.raises(ValueError, match="needs 2 estimators or more; got 0"):
         join([])
+    with pytest.raises(ValueError, match="from 2 to 100; got 101"):
+        join(others[:1] * 101)
     with pytest.raises(ValueError, match=r"members\[1\] is not fitted"):
         join([others[0], small_estimator()])
     with pytest.raises(TypeError, match=r"members\[0\] must be a fitted Seq2Seq"):

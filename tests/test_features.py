@@ -20,6 +20,7 @@ from kseq2seq.datasets import load_pairs
 from kseq2seq.descriptions import check_description
 from kseq2seq.estimators.copying import copy_table
 from kseq2seq.metrics import exact_match_scorer
+from kseq2seq.vocabulary import Vocabulary
 
 X = [("ab", ["p"]), ("ab", ["q"]), ("pa", ["q", "N"]), ("qb", ["N", "p"])] * 8
 Y = ["p", "q", "q", "p"] * 8
@@ -141,7 +142,9 @@ def test_token_lists_of_two_are_no_pairs(values):
         ([("a", {"x"})], r"X\[0\] are a set.*Pass sorted\(features\)"),
         ([("a", [b"\xff"])], r"bytes must be UTF-8; X\[0\] has the feature"),
         ([(None, ["x"])], r"X must hold strings.*X\[0\] is None"),
-        ([["a", ["x"]]], r"X\[0\] holds \['x'\]"),  # a list is a list of tokens
+        # A list is a list of tokens.
+        ([["a", ["x"]]], r"X\[0\] holds \['x'\].*If these are features, pass a tup"),
+        ([("a", None)], r"X\[0\] holds None.*pass a tuple .*, as \('gehen', \["),
         (
             Table(["k"], lemma=["a"], features=["V;N"]),
             r"X\[0\] \(index 'k'\) has 'V;N'.*X\['features'\].str.split\(';'\)",
@@ -174,9 +177,9 @@ def test_features_that_are_given_have_their_order():
     assert codec.feature_ids == {"x": 6, "y": 7} and ids.tolist() == [[4, 7]]
     with pytest.raises(ValueError, match=r"X\[1\] has the feature 'z', which is none"):
         codec.encode([("a", ["x"]), ("a", ["x", "z"])])
-    with pytest.raises(ValueError, match=r"X\[0\] has the feature 'z'"):
-        learn([("a", ["z"])], features=["x"])  # it knows none of them
-    for given in ([1], "xy"):
+    with pytest.raises(ValueError, match=r"has none .*: it is \['x'\], and X has \['z'"):
+        learn([("a", ["z"])], features=["x"])
+    for given in ([1], "xy", [], ["x", 1], {"x"}, Vocabulary([])):
         with pytest.raises(TypeError, match="feature_vocabulary must be a list of str"):
             learn([("a", ["x"])], features=given)
 

@@ -37,8 +37,8 @@ class AnsweringMixin(AnswerSettings):
             constant memory.
         prefixes : sequence of str, of token lists, or integers, optional
             The beginning of the answer to each source, in the kind that y had; an empty
-            one forces nothing. They take the place of `forced_prefix`. Of a stream they
-            may be an iterator, too.
+            one forces nothing. They take the place of `forced_prefix`. An empty source
+            whose answer is empty has none. Of a stream they may be an iterator, too.
 
         Returns
         -------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from kseq2seq.arguments import check_unmasked, has_order, place, shown, written
 from kseq2seq.codec.numbering import Numbered
 from kseq2seq.codec.sequences import as_vocabulary, without_tensor
 from kseq2seq.ragged import RaggedIds
-from kseq2seq.vocabulary import FIRST_TOKEN, UNK, Vocabulary
+from kseq2seq.vocabulary import FIRST_TOKEN, UNK, Token, Vocabulary
 
 FEATURE = -1
 """Stands where a feature has no id of a vocabulary."""
@@ -59,10 +60,12 @@ class Features:
                 )
             names = Vocabulary.from_counts(numbered.counts()).tokens
         else:
-            names = as_vocabulary("the features of X", given).tokens
-            if isinstance(given, str) or not isinstance(names[0], str):
-                raise TypeError(
-                    f"feature_vocabulary must be a list of strings; got {shown(given)}."
+            names = _as_given(given)
+            if numbered.tokens and not {*names} & {*numbered.tokens}:
+                raise ValueError(
+                    "feature_vocabulary has none of the features of X: it is "
+                    f"{written(names)}, and X has {written(numbered.tokens)}. Add "
+                    "these, or leave it out."
                 )
         ids = range(first_id, first_id + 1 + len(names))
         return cls([str(name) for name in names], ids)
@@ -157,6 +160,20 @@ class Features:
                 f"the ids {written(ids)}"
             )
         return cls(names, ids)
+
+
+def _as_given(given: Any) -> list[Token]:
+    """Return the features that are given up front, at least one."""
+    names: list[Token] = []
+    if not isinstance(given, str):
+        with suppress(TypeError):
+            names = as_vocabulary("the features of X", given).tokens
+    if not names or not isinstance(names[0], str):
+        raise TypeError(
+            "feature_vocabulary must be a list of strings, at least one; got "
+            f"{shown(given)}."
+        )
+    return names
 
 
 def _tell_of_unknown(names: list[str], told: set[str] | None) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from kseq2seq.arguments import check_choice, check_unmasked, place
+from kseq2seq.arguments import check_choice, check_unmasked, place, written
 from kseq2seq.codec.features import Features, split_features
 from kseq2seq.codec.numbering import (
     Numbered,
@@ -121,9 +121,7 @@ class SequenceCodec(SequencesToIds):
         """Take on features, those given or all that there are; return their ids."""
         numbered = number_tokens(lists)
         self.features = Features.learn(numbered, len(self.vocabulary), given)
-        known = set(numbered.tokens) & set(self.features.vocabulary)
-        unknown = self.unknown if known or not numbered.tokens else "error"
-        return self.features.encode(numbered, values, unknown=unknown)
+        return self.features.encode(numbered, values, unknown=self.unknown)
 
     def take_up(
         self,
@@ -183,8 +181,14 @@ class SequenceCodec(SequencesToIds):
         Where they are learned as unknown, a warning says so; all of them never are.
         """
         counts = numbered.unknown_counts(self.vocabulary)
-        if self._unknown_in_training == "error" or len(counts) == len(numbered.tokens):
+        if self._unknown_in_training == "error":
             return "error"
+        if counts and len(counts) == len(numbered.tokens):
+            raise ValueError(
+                f"the vocabulary that is given for {self.name} has none of its tokens: "
+                f"it is {written(self.vocabulary.tokens)}, and {self.name} has "
+                f"{written([*counts])}. Pass that of these data, or leave it out."
+            )
         if counts:
             warnings.warn(
                 f"{numbered.share(counts, self.name)} are not in the vocabulary that "

@@ -132,6 +132,11 @@ def _as_text_or_tokens(
     hint = ""
     if isinstance(wrong, float | np.floating) and math.isfinite(wrong):
         hint = " Real values are for build_seq2seq(source_features=...)."
+    elif name == "X" and len(tokens) == 2 and isinstance(tokens[0], str):
+        hint = (
+            " If these are features, pass a tuple of the source and a list of strings, "
+            "as ('gehen', ['V', 'PST'])."
+        )
     raise TypeError(
         f"tokens must be all strings or all integers; {where()} holds "
         f"{shown(wrong)}.{hint}"

@@ -159,7 +159,12 @@ class Seq2SeqEnsemble(AnsweringMixin, BaseEstimator):
             joined += inner
             called += [name] * len(inner)
         check_joinable(joined, called)
-        check_whole("the number of members", len(joined), maximum=MOST_MEMBERS)
+        check_whole(
+            "the number of members",
+            len(joined),
+            minimum=FEWEST_MEMBERS,
+            maximum=MOST_MEMBERS,
+        )
         ensemble = cls(clone(joined[0]), len(joined))
         return ensemble._adopt(joined)
 
