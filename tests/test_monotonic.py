@@ -224,6 +224,16 @@ def test_a_decoder_may_be_trained_on_its_own_tokens():
     assert np.isfinite(losses).all() and losses[-1] < losses[0]
 
 
+@pytest.mark.parametrize("copy", [False, True])
+def test_one_pair_may_be_all_there_is(copy):
+    """Batches of one have a static shape, which not all of the values know."""
+    estimator = Seq2SeqEstimator(
+        attention_kind="monotonic", copy=copy, bidirectional=False, units=4, epochs=1
+    )
+    estimator.fit(["ab"], ["ba"], validation_data=(["ab"], ["ba"]))
+    assert np.isfinite(estimator.history_["val_loss"]).all()
+
+
 WORDS = [
     "".join(np.random.default_rng(i).permutation(list("abcdefgh"))[:5])
     for i in range(300)

@@ -55,6 +55,11 @@ def _forward(
     import tensorflow as tf
 
     steps, earlier = tf.shape(scores)[0], _earlier(start)
+    # A loop's values keep their static shapes, of which one may know more than another.
+    scores, remaining, emitted = (
+        tf.ensure_shape(values, (None, *start.shape))
+        for values in (scores, remaining, emitted)
+    )
 
     def advance(step: Any, before: Any, *arrays: Any) -> tuple[Any, ...]:
         x = before - tf.gather(remaining, step)
@@ -84,6 +89,7 @@ def _backward(inside: Any, sums: Any, after: Any, upstream: Any) -> tuple[Any, .
     import tensorflow as tf
 
     steps, earlier = tf.shape(inside)[0], _earlier(inside[0])
+    upstream = tf.ensure_shape(upstream, inside.shape)
 
     def retreat(step: Any, d_after: Any, *arrays: Any) -> tuple[Any, ...]:
         share = tf.exp(tf.gather(after, step))
