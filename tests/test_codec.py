@@ -125,7 +125,7 @@ def test_a_given_vocabulary_is_used_and_tokens_outside_it_are_unknown_or_raise()
     assert ids.tolist() == [[4], [1, 1, 1]]
     with pytest.raises(ValueError, match=r"X\[1\]: the token 'z' at position 1 is not"):
         SequenceCodec.learn("X", ["a", "az"], **settings, unknown="error")
-    with pytest.raises(ValueError, match=r"X has none of its tokens: .*and X has \['z'"):
+    with pytest.raises(ValueError, match=r"X has none of its .*and X has \['z'"):
         SequenceCodec.learn("X", ["z"], **settings)
     assert SequenceCodec.learn("X", [""], **settings)[1].tolist() == [[]]
 

@@ -177,7 +177,7 @@ def test_features_that_are_given_have_their_order():
     assert codec.feature_ids == {"x": 6, "y": 7} and ids.tolist() == [[4, 7]]
     with pytest.raises(ValueError, match=r"X\[1\] has the feature 'z', which is none"):
         codec.encode([("a", ["x"]), ("a", ["x", "z"])])
-    with pytest.raises(ValueError, match=r"has none .*: it is \['x'\], and X has \['z'"):
+    with pytest.raises(ValueError, match=r"none .*: it is \['x'\], and X has \['z'"):
         learn([("a", ["z"])], features=["x"])
     for given in ([1], "xy", [], ["x", 1], {"x"}, Vocabulary([])):
         with pytest.raises(TypeError, match="feature_vocabulary must be a list of str"):
