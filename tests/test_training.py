@@ -202,7 +202,7 @@ def test_runs_of_batches_teach_what_single_batches_teach(monkeypatch):
     for single, steps_worth in ((True, 10**9), (False, 10**9), (False, 0)):
         monkeypatch.setattr(keras_fit, "STEPS_WORTH_COMPILING", steps_worth)
         batches = make_batches(160, num_buckets=2)
-        assert len(batches) == 20 and batches.run_length == 5
+        assert len(batches) == 20 and batches.run_length == 2
         callbacks = [Batchwise()] if single else []
         _, history = fit(batches=batches, epochs=10, callbacks=callbacks)
         losses.append(history["loss"])

@@ -133,15 +133,15 @@ def relative_size(num_weights: int) -> float:
     return max(num_weights / LARGE, 1.0)
 
 
-def run_length(num_batches: int, num_weights: int = 0) -> int:
-    """Return how many batches to take at once: at most a quarter of an epoch's.
+def run_length(num_batches: int, num_weights: int = 0, num_buckets: int = 1) -> int:
+    """Return how many batches to take at once: at most a quarter of a bucket's.
 
     More would hide the progress. While batches of one bucket follow each other, a model
-    learns nothing of other lengths; so there are only as many as speed needs, and fewer
-    for a large model, whose longer steps gain less from it.
+    learns nothing of other lengths, which costs accuracy; so there are only as many as
+    speed needs, and fewer for a large model, whose longer steps gain less from it.
     """
     longest = int(LONGEST_RUN / relative_size(num_weights))
-    return max(min(num_batches // 4, longest), 1)
+    return max(min(num_batches // (4 * num_buckets), longest), 1)
 
 
 class BucketedBatches(keras.utils.PyDataset):
@@ -174,7 +174,7 @@ class BucketedBatches(keras.utils.PyDataset):
         self._rng = make_rng(random_state)
         self._buckets = buckets
         self._come_first = _most_different([bucket.widths for bucket in buckets])
-        self.run_length = run_length(len(self))
+        self.run_length = run_length(len(self), num_buckets=self.num_buckets)
 
     @property
     def run_length(self) -> int:

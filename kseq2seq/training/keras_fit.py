@@ -145,7 +145,7 @@ def fit_batches(
     check_whole("epochs", epochs)
     steps_a_shape = len(batches) * epochs / batches.num_buckets
     compiles = steps_a_shape >= _steps_worth_compiling(model.count_params())
-    length = run_length(len(batches), model.count_params())
+    length = run_length(len(batches), model.count_params(), batches.num_buckets)
     by_runs = _can_run(batches)
     if isinstance(batches, BucketedBatches):
         batches.run_length = length
