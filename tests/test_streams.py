@@ -322,7 +322,7 @@ def stream_of(*pairs):
         (stream_of(), {}, {}, r"the stream is empty; expected pairs \(source, target"),
         (stream_of("ab", "cd"), {}, {}, r"must yield pairs .*; pair 0 is 'ab' \(str\)"),
         (stream_of(("a", "x", 1)), {}, {}, "must yield pairs .*; pair 0 is"),
-        (stream_of(("q", "x")), {}, {}, r"X\[0\]: the token 'q' at position 0"),
+        (stream_of(("q", "x")), {}, {}, r"given for X has none of its .* has \['q'\]"),
         (stream_of((1.5, "x")), {}, {}, r"X\[0\] is 1.5 \(float\)"),
         (lambda: X, {}, {}, r"y is missing: pass fit\(X, y\), or as X a stream.* list"),
         (lambda: np.ones((3, 2)), {}, {}, "y is missing: .* got ndarray"),
