@@ -24,7 +24,6 @@ from kseq2seq.cli.options import (
     Source,
     Target,
 )
-from kseq2seq.codec import source_text
 
 if TYPE_CHECKING:
     from kseq2seq.answering import Hypothesis
@@ -199,6 +198,8 @@ def _mistakes(
     estimator: Any, X: list[Any], y: Targets, found: Sequence[Hypothesis]
 ) -> list[Mistake]:
     """Return the wrong answers, the worst first."""
+    from kseq2seq.codec import source_text
+
     wrong = []
     for source, targets, (answer, score) in zip(X, y, found, strict=True):
         got, right = str(answer), _listed(targets)
