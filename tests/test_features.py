@@ -439,6 +439,8 @@ def test_pairs_with_features_are_read_in_one_call(file):
         (TSV, {"columns": (1, 2, 3)}, "columns must be a list of 2"),
         (TSV, {"features": ""}, "features must be what separates features"),
         (TSV, {"features": 3}, "features must be what separates features"),
+        (TSV, {"features": "\t"}, r"in their column, such as ';'; got '\\t'"),
+        (TSV, {"features": ";\n"}, r"in their column, such as ';'; got ';\\n'"),
     ],
 )
 def test_files_without_such_a_column_are_told(file, content, options, message):
@@ -512,6 +514,7 @@ def test_commands_read_a_column_of_features(run, models, file):
         ),
         (["train", "P", "--columns", "1,2,3"], "Of a column of features say what sep"),
         (["train", "P", "--features", ""], "--features must be what separates"),
+        (["predict", "with", "P", "--features", "\t"], "such as ';'; got '\\t'"),
         (
             ["train", "--source", "P", "--target", "P", "--features", ";"],
             "--features is for pairs as one TSV file",

@@ -198,6 +198,17 @@ def test_a_beam_of_one_is_greedy_search():
     np.testing.assert_allclose(weights, other["attention_weights"], atol=1e-6)
 
 
+@pytest.mark.backends("tensorflow")
+def test_a_search_is_compiled_for_sources_of_one_id():
+    import tensorflow as tf
+
+    generator = build_generator(make_models(attention="monotonic"), 3)
+    signature = [tf.TensorSpec((1, 1), tf.int32)]
+    compiled = tf.function(lambda ids: generator(ids)["ids"], input_signature=signature)
+    ids = np.array([[4]], "int32")
+    np.testing.assert_array_equal(compiled(ids), generator(ids)["ids"])
+
+
 def test_one_member_of_an_ensemble_may_be_monotonic():
     members = [make_models(attention=a, seed=1) for a in ("monotonic", "general")]
     generator = build_generator(members, 4)

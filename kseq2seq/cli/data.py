@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from kseq2seq.arguments import check_whole
-from kseq2seq.datasets.columns import Columns, has_header
+from kseq2seq.datasets.columns import Columns, has_header, separates_features
 from kseq2seq.datasets.pairs import Pairs, Source
 
 if TYPE_CHECKING:
@@ -68,8 +68,11 @@ def _numbers_of_columns(forms: Sequence[str]) -> list[int]:
 
 def check_separator(features: str | None) -> None:
     """Raise for an option that separates nothing."""
-    if features == "":
-        raise ValueError("--features must be what separates features, such as ';'.")
+    if features is not None and not separates_features(features):
+        raise ValueError(
+            "--features must be what separates features in their column, such as ';'; "
+            f"got {features!r}."
+        )
 
 
 @dataclass(frozen=True)

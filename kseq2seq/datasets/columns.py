@@ -124,6 +124,11 @@ def _choose(expected: str) -> str:
     )
 
 
+def separates_features(separator: Any) -> bool:
+    """Whether a column of features can hold what shall separate them."""
+    return isinstance(separator, str) and separator.strip("\t\r\n") == separator != ""
+
+
 def take_features(text: str, separator: str) -> list[str]:
     """Return the features of a column, without spaces around them and empty ones."""
     parts = (part.strip() for part in text.split(separator))

@@ -14,6 +14,7 @@ from kseq2seq.datasets.columns import (
     Columns,
     check_columns,
     exact_columns,
+    separates_features,
     take_columns,
     take_features,
 )
@@ -89,9 +90,10 @@ def load_pairs(
     ...     load_pairs(path, features=";")
     ([('gehen', ['V', 'PST', '3'])], ['ging'])
     """
-    if features is not None and not (isinstance(features, str) and features):
+    if features is not None and not separates_features(features):
         raise TypeError(
-            f"features must be what separates features, such as ';'; got {features!r}."
+            "features must be what separates features in their column, such as ';'; "
+            f"got {features!r}."
         )
     if target_path is None:
         return _read_tsv(path, columns, features)

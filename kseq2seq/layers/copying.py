@@ -80,10 +80,11 @@ class PointerGenerator(keras.layers.Layer):
         # What has a gradient of infinity is computed nowhere, not only left out.
         is_copied = ops.greater(copied, _LEAST_COPIED) & copies
         log_copied = ops.log(ops.where(is_copied, copied, 1.0))
-        log_copied += ops.log_sigmoid(-switch)
-        log_generated = ops.log_softmax(logits)
-        log_generated += ops.where(copies, ops.log_sigmoid(switch), 0.0)
+        log_copied = log_copied + ops.log_sigmoid(-switch)
         log_copied = ops.where(is_copied, log_copied, NEVER)
+        log_generated = ops.log_softmax(logits)
+        # No +=, with which PyTorch would overwrite what the gradient needs.
+        log_generated = log_generated + ops.where(copies, ops.log_sigmoid(switch), 0.0)
         return log_of_sum(log_generated, log_copied)
 
     def compute_output_spec(

@@ -122,15 +122,14 @@ class MonotonicAttention(keras.layers.Layer):
         copy_ids: Any = None,
         training: bool = False,
     ) -> tuple[Any, Any, Any]:
+        # The state knows fixed lengths, which the encoder outputs need not.
+        shape = (state.shape[0] or -1, _length(queries), _length(state))
         scores = ops.matmul(queries, ops.transpose(encoder_outputs, (0, 2, 1)))
         scores = ops.where(ops.expand_dims(source_mask, 1), scores, NEVER)
+        scores = ops.reshape(scores, shape)
 
         def of_places(values: Any) -> Any:
-            # (batch, target_len, source_len, width); the state knows fixed lengths.
-            lengths = _length(queries), _length(state)
-            return ops.reshape(
-                values, (state.shape[0] or -1, *lengths, values.shape[-1])
-            )
+            return ops.reshape(values, (*shape, values.shape[-1]))
 
         emissions = of_places(ops.log_softmax(logits))
         if switches is not None:
