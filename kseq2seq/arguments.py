@@ -80,17 +80,18 @@ def check_unmasked(name: str, values: Any) -> None:
         )
 
 
-def check_numbers(name: str, values: Any) -> None:
+def check_numbers(name: str, values: Any, *, allows_nan: bool = False) -> None:
     """Raise unless an array of NumPy's holds finite numbers; name the place if not.
 
-    Other arrays, and whatever is no array, are let through.
+    Other arrays, and whatever is no array, are let through; so is NaN, if it is
+    allowed.
     """
     if not isinstance(values, np.ndarray):
         return
     check_unmasked(name, values)
     if values.dtype.kind not in "biuf":
         raise TypeError(f"{name} must hold numbers; got values of type {values.dtype}.")
-    finite = np.isfinite(values)
+    finite = ~np.isinf(values) if allows_nan else np.isfinite(values)
     if not finite.all():
         position = tuple(int(i) for i in np.argwhere(~finite)[0])
         raise ValueError(

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import ops
 
-from kseq2seq.arguments import check_whole
+from kseq2seq.arguments import check_choice, check_whole
+from kseq2seq.batching import FIRST_VALUES
 from kseq2seq.builders import Seq2SeqModels, build_ensemble
 from kseq2seq.declarations import documented
-from kseq2seq.layers import FixedShapeGenerator, Generator, TokenLogProbs
+from kseq2seq.layers import (
+    FixedShapeGenerator,
+    Generator,
+    LastFrame,
+    TokenLogProbs,
+)
 from kseq2seq.search import LONGEST, Rollout, SearchOptions, TokenSearch, make_search
 from kseq2seq.vocabulary import PAD, START
 
@@ -34,6 +41,7 @@ def build_generator(
     no_repeat_ngram_size: int = 0,
     forbidden_ids: Sequence[int] = (PAD, START),
     attention_weights: bool = True,
+    first_values: str = "zeros",
 ) -> keras.Model:
     """Build a model from ``source_ids`` to answers, with the search loop in its graph.
 
@@ -41,8 +49,8 @@ def build_generator(
     probable id and is fed it. A `beam_size` above 1 grows the best hypotheses side by
     side; a `temperature` draws ids at random. What has ended is frozen; the loop ends
     when all rows have. Where the targets are real values, each step is fed those of the
-    step before, from a frame of zeros on, for `max_length` steps, and no other option
-    but `attention_weights` may be given.
+    step before for `max_length` steps, and no other option but `attention_weights` and
+    `first_values` may be given.
 
     The hypotheses of a beam are ranked by ``log P(Y|X) / lp(Y) + cp(X; Y)``, with
     ``lp(Y) = ((5 + |Y|) / 6) ^ length_penalty`` and
@@ -65,6 +73,10 @@ def build_generator(
         How many ids an answer has at most, END included; up to 100,000. How many frames
         it has, where they are real values.
     {parameters}
+    first_values : {"zeros", "last"}, default "zeros"
+        What the first step is fed, of real values: a frame of zeros, or the last frame
+        of the source, whose first features must then be those of the targets; as the
+        training's inputs were shifted (:func:`kseq2seq.batching.shift_values`).
 
     Returns
     -------
@@ -78,7 +90,10 @@ def build_generator(
         max_length, source_len)``. With `n_best` each has an axis of this size after the
         batch's; where there are fewer answers, the score is -inf and the ids are PAD.
         For targets of real values, ``values (batch, max_length, target_features)``
-        stand in place of ids and scores.
+        stand in place of ids and scores, and where models have quantiles, these beside
+        them: ``quantiles (batch, max_length, target_features, number of quantiles)``,
+        rising. What such models know ahead is a second input, ``decoder_features
+        (batch, max_length, decoder_features)``.
 
     Raises
     ------
@@ -109,24 +124,54 @@ def build_generator(
     ((1, 5), (1, 5, 3))
     """
     arguments = {**locals()}
-    del arguments["models"], arguments["max_length"]
+    for name in ("models", "max_length", "first_values"):
+        del arguments[name]
     options = SearchOptions(**arguments)
     if not isinstance(models, Seq2SeqModels):
         models = build_ensemble(models)
     check_whole("max_length", max_length, maximum=LONGEST)
+    _check_first_values(models, first_values)
     source = models.encoder.inputs[0]
     source = keras.Input(source.shape[1:], name=source.name, dtype=source.dtype)
     search = _search(models, int(max_length), options)
     memory = _unshared(models.encoder)(source)
     if not isinstance(memory, list):
         memory = [memory]  # some of Keras's paths unpack a list of one
-    inputs = source
+    inputs, given = [source], {}
     if options.prefix_input:
         prefix_ids = keras.Input((None,), name="prefix_ids", dtype="int32")
         inputs, memory = [source, prefix_ids], [*memory, prefix_ids]
+    if models.num_decoder_inputs > 1:
+        shape = (max_length, models.decoder.inputs[1].shape[-1])
+        given["decoder_features"] = keras.Input(shape, name="decoder_features")
+        inputs.append(given["decoder_features"])
+    if first_values == "last":
+        width = models.decoder.inputs[0].shape[-1]
+        given["first"] = LastFrame(width, name="first_values")(source)
     # Frames of another width would fail in the depths of a backend.
     model = Generator if source.dtype == "int32" else FixedShapeGenerator
-    return model(inputs, search(memory), name="generator")
+    answers = search(memory, **given)
+    return model(inputs if len(inputs) > 1 else source, answers, name="generator")
+
+
+def _check_first_values(models: Seq2SeqModels, first_values: Any) -> None:
+    """Raise unless the decoder can start from this."""
+    check_choice("first_values", first_values, FIRST_VALUES)
+    if first_values == "zeros":
+        return
+    if not models.has_real_targets:
+        raise ValueError(
+            "first_values is for real-valued targets; ids start from START. Leave it "
+            "out."
+        )
+    source, width = models.encoder.inputs[0], models.decoder.inputs[0].shape[-1]
+    if source.dtype == "int32" or source.shape[-1] < width:
+        got = "ids" if source.dtype == "int32" else f"{source.shape[-1]} features"
+        raise ValueError(
+            "first_values='last' takes the first features of the source's last frame "
+            f"for the targets' own, of which there are {width}; the source has {got}. "
+            "Pass first_values='zeros'."
+        )
 
 
 def build_scorer(models: Seq2SeqModels, temperature: float = 1.0) -> keras.Model:

@@ -8,10 +8,17 @@ from kseq2seq.batching.buckets import (
     relative_size,
     run_length,
 )
-from kseq2seq.batching.padding import close_and_pad, pad, shift, shift_values
+from kseq2seq.batching.padding import (
+    FIRST_VALUES,
+    close_and_pad,
+    pad,
+    shift,
+    shift_values,
+)
 from kseq2seq.batching.stream import StreamBatches
 
 __all__ = [
+    "FIRST_VALUES",
     "Batch",
     "Batches",
     "BucketedBatches",

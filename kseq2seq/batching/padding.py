@@ -81,23 +81,44 @@ def shift(target_ids: np.ndarray) -> np.ndarray:
     return decoder_input_ids
 
 
-def shift_values(target_values: np.ndarray) -> np.ndarray:
-    """Return the decoder's inputs for real values: a frame of zeros, then all but one.
+FIRST_VALUES = ("zeros", "last")
+"""What a decoder of real values is fed at its first step."""
+
+
+def shift_values(
+    target_values: np.ndarray, first: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the decoder's inputs for real values: a first frame, then all but one.
 
     Parameters
     ----------
     target_values : numpy.ndarray
         ``(batch, target_len, features)``.
+    first : numpy.ndarray, optional
+        The first frame of each, ``(batch, features)``, such as the last one before
+        (``source_values[:, -1]``); zeros when None.
 
     Returns
     -------
     numpy.ndarray
-        Of the same shape: at every step the frame before the target.
+        Of the shape of the targets: at every step the frame before the target.
 
     Raises
     ------
     TypeError
         When these are no numbers of that shape.
+    ValueError
+        When first frames are not as many, or of other features.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kseq2seq.batching import shift_values
+    >>> future = np.array([[[4.0], [5.0]]])
+    >>> shift_values(future).tolist()
+    [[[0.0], [4.0]]]
+    >>> shift_values(future, first=np.array([[3.0]])).tolist()
+    [[[3.0], [4.0]]]
     """
     target_values = _as_array("target_values", target_values)
     if target_values.dtype.kind not in "fiu" or target_values.ndim != 3:
@@ -105,9 +126,16 @@ def shift_values(target_values: np.ndarray) -> np.ndarray:
             "shift_values takes numbers (batch, target_len, features); got "
             f"{target_values.dtype} {target_values.shape}."
         )
-    decoder_input_values = np.zeros_like(target_values)
-    decoder_input_values[:, 1:] = target_values[:, :-1]
-    return decoder_input_values
+    if first is not None:
+        first = _as_array("first", first)
+        expected = (len(target_values), target_values.shape[2])
+        if first.shape != expected:
+            raise ValueError(
+                f"first must be of shape {expected}, a frame for each target; got "
+                f"{first.shape}."
+            )
+    start = np.zeros_like(target_values[:, 0]) if first is None else first
+    return np.concatenate([start[:, None], target_values[:, :-1]], axis=1)
 
 
 def _as_array(name: str, values: Any) -> np.ndarray:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from kseq2seq.arguments import check_size, written
+from kseq2seq.arguments import check_flag, check_size, written
 from kseq2seq.builders.custom_parts import MakeAttention, count_states
 from kseq2seq.builders.settings import (
     ATTENTION,
+    QUANTILES,
     AttentionSettings,
     EncoderSettings,
     check_attention,
@@ -31,7 +33,7 @@ _FEATURES = (
     "int",
     """How many real values a frame has; in place of the vocabulary size. The decoder's
     inputs, if it is the targets', are then ``kseq2seq.batching.shift_values`` of them:
-    the decoder starts from a frame of zeros.""",
+    the decoder starts from a frame of zeros, or from the last frame of the source.""",
 )
 
 
@@ -41,6 +43,15 @@ class EncoderArchitecture(EncoderSettings):
 
     source_vocabulary_size: int | None = setting(*_IDS, default=None)
     source_features: int | None = setting(*_FEATURES, default=None)
+    mask_nan: bool = setting(
+        "bool",
+        """Whether frames of real values that hold a NaN are left out as padding is:
+        states pass them by, and attention does not look at them. Sequences of different
+        lengths can then be filled up with NaN, on the right; gaps inside may be NaN,
+        too. A source needs at least one whole frame.""",
+        check_flag,
+        default=False,
+    )
     random_state: Any = setting(
         "int",
         """Seeds initializers and dropout. None takes new numbers from the system each
@@ -56,6 +67,11 @@ class EncoderArchitecture(EncoderSettings):
         for name, value in checked(self).items():
             setattr(self, name, value)
         self.check_side("source")
+        if self.mask_nan and self.source_features is None:
+            raise ValueError(
+                "mask_nan is for sources of real values; ids are padded with PAD. "
+                "Leave it out."
+            )
         _ = self.state_names  # a cell of one's own is made, or refused, once
         self.check_matrices("source", "units", "encoder_units", "embedding_dim")
         if callable(self.cell) and self.recurrent_dropout:
@@ -140,6 +156,14 @@ class Architecture(AttentionSettings, EncoderArchitecture):
 
     target_vocabulary_size: int | None = setting(*_IDS, default=None)
     target_features: int | None = setting(*_FEATURES, default=None)
+    decoder_features: int | None = setting(
+        "int",
+        """How many real values beside, known ahead of each step, the decoder also
+        reads: holidays, say, or the value of a week before. The models then have one
+        more input, ``decoder_features``. For real-valued targets.""",
+        default=None,
+    )
+    quantiles: Sequence[float] | None = setting(*QUANTILES, default=None)
     attention: str | MakeAttention | None = setting(
         *ATTENTION, check_attention, default=None
     )
@@ -156,6 +180,7 @@ class Architecture(AttentionSettings, EncoderArchitecture):
         if self.is_monotonic:
             self._check_monotonic()
         self.check_side("target")
+        self._check_values()
         widths = ("units", "encoder_units", "embedding_dim", "attention_units")
         self.check_matrices("target", *widths)
         if self.tied_embeddings:
@@ -200,6 +225,19 @@ class Architecture(AttentionSettings, EncoderArchitecture):
         ]
         names += ["attention"] if self.input_feeding else []
         return [*names, "places"] if self.is_monotonic else names
+
+    def _check_values(self) -> None:
+        """Raise unless what belongs to real-valued targets has such."""
+        for name in ("decoder_features", "quantiles"):
+            if getattr(self, name) is not None and self.target_features is None:
+                raise ValueError(
+                    f"{name} is for targets of real values. Leave it out, or pass "
+                    "target_features in place of target_vocabulary_size."
+                )
+        if self.decoder_features is not None:
+            self.decoder_features = check_size(
+                "decoder_features", self.decoder_features
+            )
 
     def _check_feeding(self) -> None:
         """Raise unless attentional vectors can be fed to the next step."""

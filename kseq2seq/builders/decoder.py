@@ -56,6 +56,13 @@ class Decoder:
         size, name = architecture.target_vocabulary_size, "logits"
         if architecture.target_features is not None:
             size, name = architecture.target_features, "values"
+        levels = architecture.quantiles or ()
+        self.split: Callable[[Any], Any] = components.identity
+        if levels:
+            shape = (-1, size, 1 + len(levels))
+            self.split = keras.layers.Reshape(shape, name="values_and_quantiles")
+            size = (size or 0) * (1 + len(levels))
+        self.with_features = keras.layers.Concatenate(name="input_and_features")
         self.output_dropout = components.dropout(name=f"{name}_dropout")
         self.output: Callable[[Any], Any]
         if architecture.tied_embeddings:
@@ -88,13 +95,17 @@ class Decoder:
         words = components.word_dropout(name="target_word_dropout")
         return lambda inputs, _: dropout(self.embedding(words(inputs)))
 
-    def wire(self, decoder_inputs: Any, memory: list[Any]) -> list[Any]:
+    def wire(self, given: list[Any], memory: list[Any]) -> list[Any]:
         """Return ``[logits or values, *states]`` and with attention the weights.
 
         Serves any number of steps: all gold tokens in training, one in the decoder.
+        `given` is what :meth:`inputs` returns.
         """
+        decoder_inputs, *features = given
         num_states = len(self.architecture.decoder_states)
         inputs = self.reader(decoder_inputs, memory[num_states:])
+        if features:
+            inputs = self.with_features([inputs, *features])
         if self.architecture.is_monotonic:
             return self._wire_monotonic(decoder_inputs, inputs, memory)
         states: list[Any] = []
@@ -105,7 +116,7 @@ class Decoder:
             read, states, looked = self._read_fed(inputs, memory)
         else:
             read, *looked = self._feed_along(inputs, memory)
-        outputs = self.output(self.output_dropout(read))
+        outputs = self.split(self.output(self.output_dropout(read)))
         if self.architecture.copies:
             switch, *looked = looked
             outputs = self.copying(outputs, *looked, switch, memory[num_states])
@@ -182,12 +193,19 @@ class Decoder:
             new_states += states
         return outputs, new_states
 
-    def inputs(self, steps: int | None) -> Any:
-        """Return the decoder's input: ids, or real values, for a number of steps."""
-        features = self.architecture.target_features
+    def inputs(self, steps: int | None) -> list[Any]:
+        """Return the decoder's inputs for a number of steps.
+
+        They are ids, or real values, and what is known ahead, if it reads that.
+        """
+        width = self.architecture.target_features
+        if width is None:
+            return [keras.Input((steps,), name="decoder_input_ids", dtype="int32")]
+        values = keras.Input((steps, width), name="decoder_input_values")
+        features = self.architecture.decoder_features
         if features is None:
-            return keras.Input((steps,), name="decoder_input_ids", dtype="int32")
-        return keras.Input((steps, features), name="decoder_input_values")
+            return [values]
+        return [values, keras.Input((steps, features), name="decoder_features")]
 
     def step_model(self, encoder: keras.Model) -> keras.Model:
         """Return the decoder as a model of one step over what the encoder gives."""
@@ -201,7 +219,7 @@ class Decoder:
             for name, given in zip(names, encoder.outputs, strict=True)
         ]
         outputs = self.wire(decoder_inputs, memory)
-        return keras.Model([decoder_inputs, *memory], outputs, name="decoder")
+        return keras.Model([*decoder_inputs, *memory], outputs, name="decoder")
 
 
 class _Attention:

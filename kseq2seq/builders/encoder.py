@@ -16,6 +16,8 @@ from kseq2seq.layers import (
     NothingYet,
     PaddingMask,
     Unmasked,
+    WholeFrames,
+    ZerosForNaN,
 )
 
 
@@ -46,7 +48,8 @@ def read_source(architecture: EncoderArchitecture, components: Components) -> Re
     """Wire the source through the recurrent layers."""
     source, mask, outputs = _embed(architecture, components)
     # Where every frame counts, no mask: the recurrence is faster without.
-    padding = mask if architecture.source_features is None else None
+    every_counts = architecture.source_features is not None
+    padding = None if every_counts and not architecture.mask_nan else mask
     states = []
     for i in range(1, architecture.num_layers + 1):
         inputs = outputs
@@ -68,7 +71,10 @@ def _embed(
     if architecture.source_features is not None:
         shape = (None, architecture.source_features)
         values = keras.Input(shape, name="source_values")
-        return values, EveryFrame(name="source_mask")(values), values
+        if not architecture.mask_nan:
+            return values, EveryFrame(name="source_mask")(values), values
+        mask = WholeFrames(name="source_mask")(values)
+        return values, mask, ZerosForNaN(name="source_frames")(values)
     ids = keras.Input((None,), name="source_ids", dtype="int32")
     embedding = components.embedding(
         "source", architecture.source_vocabulary_size, architecture.source_embedding

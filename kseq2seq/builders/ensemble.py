@@ -79,12 +79,13 @@ def _encoder(members: list[Seq2SeqModels]) -> keras.Model:
 
 
 def _decoder(members: list[Seq2SeqModels]) -> keras.Model:
-    decoder_inputs = _input_like(members[0].decoder.inputs[0])
+    num_inputs = members[0].num_decoder_inputs
+    decoder_inputs = [_input_like(g) for g in members[0].decoder.inputs[:num_inputs]]
     parts = _named_apart([member.decoder for member in members])
     states, constants, logits, new_states, weights = [], [], [], [], []
     for i, (member, part) in enumerate(zip(members, parts, strict=True), 1):
-        memory = [_input_like(m, f"{m.name}_model_{i}") for m in part.inputs[1:]]
-        own_logits, *outputs = part([decoder_inputs, *memory])
+        memory = [_input_like(m, f"{m.name}_model_{i}") for m in part.inputs[num_inputs:]]
+        own_logits, *outputs = part([*decoder_inputs, *memory])
         num_states = member.num_states
         states += memory[:num_states]
         constants += memory[num_states:]
@@ -94,7 +95,7 @@ def _decoder(members: list[Seq2SeqModels]) -> keras.Model:
     outputs = [_average(members[0])(logits), *new_states]
     if weights:
         outputs.append(keras.layers.Average(name="attention", dtype="float32")(weights))
-    return keras.Model([decoder_inputs, *states, *constants], outputs, name="decoder")
+    return keras.Model([*decoder_inputs, *states, *constants], outputs, name="decoder")
 
 
 def _average(member: Seq2SeqModels) -> Callable[[list[Any]], Any]:
@@ -155,5 +156,12 @@ def _source(models: Seq2SeqModels) -> str:
 
 
 def _target(models: Seq2SeqModels) -> str:
-    size = models.decoder.outputs[0].shape[-1]
-    return f"real values, {size} a frame" if models.has_real_targets else f"{size} ids"
+    shape = models.decoder.outputs[0].shape
+    if not models.has_real_targets:
+        return f"{shape[-1]} ids"
+    said = f"real values, {models.decoder.inputs[0].shape[-1]} a frame"
+    if models.has_quantiles:
+        said += f", {shape[-1] - 1} quantiles of each"
+    if models.num_decoder_inputs > 1:
+        said += f", {models.decoder.inputs[1].shape[-1]} known ahead"
+    return said

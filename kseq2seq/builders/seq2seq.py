@@ -9,6 +9,7 @@ be of real values in place of ids: frames of a picture, a sound or a time series
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,7 +63,11 @@ class Seq2SeqModels:
 
     A side of real values has ``source_values (batch, source_len, source_features)`` or
     ``decoder_input_values (batch, target_len, target_features)`` in place of ids, and
-    values in place of logits. A decoder that repeats the encoder's state takes it, as
+    values in place of logits: ``(batch, target_len, target_features)``, or with
+    `quantiles` ``(batch, target_len, target_features, 1 + number of quantiles)``, the
+    value first. With `decoder_features` training model and decoder have
+    ``decoder_features (batch, target_len, decoder_features)`` as an input after the
+    decoder's values. A decoder that repeats the encoder's state takes it, as
     ``encoder_state (batch, units)``, after its own states; of the decoder inputs it
     reads nothing but their length.
     """
@@ -86,6 +91,16 @@ class Seq2SeqModels:
         """Whether the decoder puts out real values, and no logits."""
         return self.decoder.inputs[0].name == "decoder_input_values"
 
+    @property
+    def num_decoder_inputs(self) -> int:
+        """How many of the decoder's inputs are not what the encoder gives."""
+        return 1 + (self.decoder.inputs[1].name == "decoder_features")
+
+    @property
+    def has_quantiles(self) -> bool:
+        """Whether real values come with quantiles."""
+        return self.has_real_targets and len(self.decoder.outputs[0].shape) == 4
+
 
 def check_seq2seq_models(models: Any, name: str = "models") -> None:
     """Raise unless these are the models that a builder returned."""
@@ -104,6 +119,9 @@ def build_seq2seq(
     *,
     source_features: int | None = None,
     target_features: int | None = None,
+    decoder_features: int | None = None,
+    quantiles: Sequence[float] | None = None,
+    mask_nan: bool = False,
     decoder: str = "autoregressive",
     encoder_units: int | None = None,
     cell: str | MakeCell = "lstm",
@@ -129,8 +147,9 @@ def build_seq2seq(
     """Build an encoder-decoder whose decoder starts from the encoder's last states.
 
     Ids are 0 PAD, 1 UNK, 2 START, 3 END and tokens from 4; padding on the right changes
-    no answer. Every source needs at least one id that is not PAD. Real values have no
-    padding: all frames of a batch count.
+    no answer. Every source needs at least one id that is not PAD. Of real values all
+    frames of a batch count, or with `mask_nan` those that hold no NaN; targets of
+    unequal length take a ``sample_weight (batch, target_len)``.
 
     Parameters
     ----------
@@ -163,6 +182,17 @@ def build_seq2seq(
     >>> forecast = build_seq2seq(source_features=3, target_features=1, units=8)
     >>> forecast.training.output_shape
     (None, None, 1)
+
+    Values of different lengths, and a decoder that knows of two values ahead:
+
+    >>> forecast = build_seq2seq(
+    ...     source_features=3, target_features=1, units=8, mask_nan=True,
+    ...     decoder_features=2, quantiles=[0.1, 0.9],
+    ... )
+    >>> [given.name for given in forecast.training.inputs]
+    ['source_values', 'decoder_input_values', 'decoder_features']
+    >>> forecast.training.output_shape
+    (None, None, 1, 3)
     """
     return _build(Architecture(**locals()))
 
@@ -175,6 +205,9 @@ def build_attention_seq2seq(
     *,
     source_features: int | None = None,
     target_features: int | None = None,
+    decoder_features: int | None = None,
+    quantiles: Sequence[float] | None = None,
+    mask_nan: bool = False,
     decoder: str = "autoregressive",
     attention: str | MakeAttention = "dot",
     attention_units: int | None = None,
@@ -275,6 +308,6 @@ def _build(architecture: Architecture) -> Seq2SeqModels:
     step_model = decoder.step_model(encoder)
     decoder_inputs = decoder.inputs(steps=None)
     outputs, *_ = decoder.wire(decoder_inputs, encoder.outputs)
-    inputs = [*encoder.inputs, decoder_inputs]
+    inputs = [*encoder.inputs, *decoder_inputs]
     training = TrainingModel(inputs, outputs, name="training")
     return Seq2SeqModels(training=training, encoder=encoder, decoder=step_model)

@@ -12,6 +12,7 @@ from kseq2seq.arguments import (
     check_choice,
     check_flag,
     check_rate,
+    check_real,
     check_size,
     check_unmasked,
     check_whole,
@@ -105,6 +106,25 @@ def check_copy(name: str, value: Any) -> Any:
     return value
 
 
+def check_quantiles(name: str, value: Any) -> tuple[float, ...]:
+    """Return levels of quantiles, or raise unless they rise from 0 to 1."""
+    expected = "numbers between 0 and 1, each larger than the one before"
+    if not isinstance(value, list | tuple | np.ndarray) or np.ndim(value) != 1:
+        raise TypeError(
+            f"{name} must be a list of {expected}, such as [0.1, 0.5, 0.9]; got "
+            f"{written(value)}."
+        )
+    levels = tuple(
+        check_real(f"{name}[{i}]", level, exclusive=True, maximum=1.0)
+        for i, level in enumerate(value)
+    )
+    if not levels or 1.0 in levels or list(levels) != sorted(set(levels)):
+        raise ValueError(
+            f"{name} must be one or more {expected}; got {written(list(value))}."
+        )
+    return levels
+
+
 def check_embedding(name: str, value: Any, *, size: int | None = None) -> Any:
     """Return a known name or a finite matrix with a row for each id, or raise."""
     if isinstance(value, str):
@@ -144,6 +164,13 @@ _INITIALIZER = (
     normal distribution with a standard deviation of 0.1. Initializers that have no
     seed of their own draw one from `random_state`.""",
 )
+QUANTILES = (
+    "list of float",
+    """Levels of quantiles, such as ``[0.1, 0.5, 0.9]``, rising, between 0 and 1, that
+    are answered beside each real value.""",
+    check_quantiles,
+)
+"""Kind, documentation and check of the quantiles, of builders and estimators."""
 ATTENTION = (
     one_of(ATTENTIONS, "callable"),
     """How the decoder looks back at the encoder outputs: the score of decoder output q
@@ -174,8 +201,8 @@ _whole_layers = partial(check_whole, maximum=MAX_LAYERS)
 
 
 @settings
-class EncoderSettings:
-    """What shapes the reading of a source."""
+class RecurrentSettings:
+    """What shapes recurrent layers."""
 
     units: int = setting(
         "int",
@@ -205,19 +232,6 @@ class EncoderSettings:
         check_flag,
         default=False,
     )
-    embedding_dim: int | None = setting(
-        "int",
-        "The width of learned embeddings; `units` when None.",
-        check_size,
-        default=None,
-    )
-    source_embedding: Embedding = setting(*_EMBEDDING, default="learned")
-    freeze_embeddings: bool = setting(
-        "bool",
-        "Whether embeddings given as arrays stay as they are.",
-        check_flag,
-        default=False,
-    )
     dropout: float = setting(
         "float",
         """Share of the embeddings, of the values between layers and of the values
@@ -231,12 +245,6 @@ class EncoderSettings:
         check_rate,
         default=0.0,
     )
-    word_dropout: float = setting(
-        "float",
-        "Share of the tokens (and features) read that are UNK in training.",
-        check_rate,
-        default=0.0,
-    )
     kernel_initializer: Initializer = setting(
         *_INITIALIZER, check_initializer, default="glorot_uniform"
     )
@@ -244,14 +252,39 @@ class EncoderSettings:
         *_INITIALIZER, check_initializer, default="orthogonal"
     )
     bias_initializer: Initializer = setting(*_INITIALIZER, default="zeros")
+
+
+@settings
+class EncoderSettings(RecurrentSettings):
+    """What shapes the reading of a source."""
+
+    embedding_dim: int | None = setting(
+        "int",
+        "The width of learned embeddings; `units` when None.",
+        check_size,
+        default=None,
+    )
+    source_embedding: Embedding = setting(*_EMBEDDING, default="learned")
+    freeze_embeddings: bool = setting(
+        "bool",
+        "Whether embeddings given as arrays stay as they are.",
+        check_flag,
+        default=False,
+    )
+    word_dropout: float = setting(
+        "float",
+        "Share of the tokens (and features) read that are UNK in training.",
+        check_rate,
+        default=0.0,
+    )
     embeddings_initializer: Initializer | None = setting(
         *_INITIALIZER, check_initializer, default=None
     )
 
 
 @settings
-class DecoderSettings(EncoderSettings):
-    """What shapes an encoder and a decoder, but the kind of attention."""
+class StackSettings(RecurrentSettings):
+    """What shapes the recurrent layers of an encoder and a decoder."""
 
     units: int = setting("int", "The width of the decoder.", check_size, default=256)
     num_layers: int = setting(
@@ -263,22 +296,12 @@ class DecoderSettings(EncoderSettings):
 
     decoder: str = setting(
         one_of(DECODERS),
-        """What the decoder is fed at each step: the token before (its own last answer,
-        or in training the gold one), or always the encoder's last state, the top
-        layer's h, as it is given to the decoder. The latter answers all steps without
-        reading itself.""",
+        """What the decoder is fed at each step: the token, or the frame of real values,
+        before (its own last answer, or in training the gold one), or always the
+        encoder's last state, the top layer's h, as it is given to the decoder. The
+        latter answers all steps without reading itself.""",
         partial(check_choice, choices=DECODERS),
         default="autoregressive",
-    )
-    target_embedding: Embedding = setting(*_EMBEDDING, default="learned")
-    tied_embeddings: bool = setting(
-        "bool",
-        """Whether the logits are the products with the target embeddings, with no
-        weights of their own (Press and Wolf, 2017, arXiv:1608.05859). These must be as
-        wide as what the logits are read from: `units`, or with attention
-        `attention_units`.""",
-        check_flag,
-        default=False,
     )
     encoder_units: int | None = setting(
         "int",
@@ -312,8 +335,24 @@ class DecoderSettings(EncoderSettings):
 
 
 @settings
-class AttentionSettings(DecoderSettings):
-    """What shapes an encoder and a decoder that looks back."""
+class DecoderSettings(StackSettings, EncoderSettings):
+    """What shapes an encoder and a decoder, but the kind of attention."""
+
+    target_embedding: Embedding = setting(*_EMBEDDING, default="learned")
+    tied_embeddings: bool = setting(
+        "bool",
+        """Whether the logits are the products with the target embeddings, with no
+        weights of their own (Press and Wolf, 2017, arXiv:1608.05859). These must be as
+        wide as what the logits are read from: `units`, or with attention
+        `attention_units`.""",
+        check_flag,
+        default=False,
+    )
+
+
+@settings
+class LookBackSettings:
+    """What shapes a decoder that looks back at the encoder outputs."""
 
     attention_units: int | None = setting(
         "int",
@@ -337,6 +376,12 @@ class AttentionSettings(DecoderSettings):
         check_flag,
         default=False,
     )
+
+
+@settings
+class AttentionSettings(LookBackSettings, DecoderSettings):
+    """What shapes an encoder and a decoder that looks back."""
+
     copy: bool | np.ndarray = setting(
         "bool or array",
         """Whether answers may take tokens of the source: a switch at every step shares

@@ -13,7 +13,16 @@ from kseq2seq.layers.embeddings import Embedding, OneHot, TiedEmbedding, WordDro
 from kseq2seq.layers.feeding import FeedAlong, NothingYet, StepCell
 from kseq2seq.layers.fixed_shape import FixedShapeModel
 from kseq2seq.layers.generators import FixedShapeGenerator, Generator
-from kseq2seq.layers.masks import EveryFrame, PaddingMask, RepeatAlong, Unmasked
+from kseq2seq.layers.masks import (
+    EveryFrame,
+    LastFrame,
+    PaddingMask,
+    RepeatAlong,
+    Unmasked,
+    WholeFrames,
+    ZerosForNaN,
+    masks_nan,
+)
 from kseq2seq.layers.monotonic import FirstPlace, MonotonicAttention, PlaceVectors
 from kseq2seq.layers.recurrent import CELL_KINDS, GRU, LSTM, CellKind, SimpleRNN
 from kseq2seq.layers.token_log_probs import TokenLogProbs
@@ -39,6 +48,7 @@ __all__ = [
     "FixedShapeGenerator",
     "FixedShapeModel",
     "Generator",
+    "LastFrame",
     "MonotonicAttention",
     "NothingYet",
     "OneHot",
@@ -52,6 +62,9 @@ __all__ = [
     "TokenLogProbs",
     "TrainingModel",
     "Unmasked",
+    "WholeFrames",
     "WordDropout",
+    "ZerosForNaN",
+    "masks_nan",
     "random_uniform",
 ]

@@ -37,6 +37,67 @@ class EveryFrame(keras.layers.Layer):
 
 
 @_register
+class WholeFrames(keras.layers.Layer):
+    """The mask of sequences with gaps, ``(batch, len)``: False where a frame has NaN.
+
+    Called with real values ``(batch, len, features)``.
+    """
+
+    def call(self, values: Any) -> Any:
+        return ops.logical_not(ops.any(ops.isnan(values), axis=-1))
+
+    def compute_output_spec(self, values: Any) -> keras.KerasTensor:
+        return keras.KerasTensor(values.shape[:-1], dtype="bool")
+
+
+@_register
+class ZerosForNaN(keras.layers.Layer):
+    """Real values with zeros in place of NaN."""
+
+    def call(self, values: Any) -> Any:
+        return ops.where(ops.isnan(values), ops.zeros_like(values), values)
+
+    def compute_output_spec(self, values: Any) -> keras.KerasTensor:
+        return keras.KerasTensor(values.shape, dtype=self.compute_dtype)
+
+
+@_register
+class LastFrame(keras.layers.Layer):
+    """The last frame that has no NaN, of real values ``(batch, len, features)``.
+
+    Gives its first `width` features, ``(batch, width)``; zeros where there is none.
+    """
+
+    def __init__(self, width: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.width = width
+
+    def call(self, values: Any) -> Any:
+        whole = ops.logical_not(ops.any(ops.isnan(values), axis=-1))  # (batch, len)
+        places = ops.cumsum(ops.cast(whole, "int32"), axis=1)
+        is_last = ops.logical_and(whole, ops.equal(places, places[:, -1:]))
+        values = values[..., : self.width]
+        chosen = ops.where(is_last[..., None], values, ops.zeros_like(values))
+        return ops.sum(chosen, axis=1)
+
+    def compute_output_spec(self, values: Any) -> keras.KerasTensor:
+        shape = (values.shape[0], self.width)
+        return keras.KerasTensor(shape, dtype=self.compute_dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "width": self.width}
+
+
+def masks_nan(model: keras.Model) -> bool:
+    """Whether a model, or one inside it, leaves out frames that hold NaN."""
+    return any(
+        isinstance(layer, WholeFrames)
+        or (isinstance(layer, keras.Model) and masks_nan(layer))
+        for layer in model.layers
+    )
+
+
+@_register
 class RepeatAlong(keras.layers.Layer):
     """Repeat a vector ``(batch, width)`` along the steps of a sequence.
 

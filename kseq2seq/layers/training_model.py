@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from kseq2seq.arguments import check_array, check_ids, check_numbers, written
+from kseq2seq.layers.masks import masks_nan
 from kseq2seq.vocabulary import PAD
 
 _register = keras.saving.register_keras_serializable(package="kseq2seq")
@@ -99,8 +100,9 @@ class TrainingModel(keras.Model):
     def _check_arrays(self, x: Any, y: Any) -> None:
         """Raise unless the arrays are those that the model is trained with."""
         given = self._by_name(x)
+        source_of_gaps = self.inputs[0] if masks_nan(self) else None
         for spec in self.inputs:
-            _check_input(spec, given.get(spec.name))
+            _check_input(spec, given.get(spec.name), allows_nan=spec is source_of_gaps)
             if spec.name.endswith("_ids"):
                 size = self._num_ids(spec.name)
                 check_ids(spec.name, given.get(spec.name), size, _MORE_IDS)
@@ -109,7 +111,7 @@ class TrainingModel(keras.Model):
         if given:
             check_array("y", y)
         if self._target_input is not None:
-            features = self.outputs[0].shape[2:] if self._has_real_values else ()
+            features = self.outputs[0].shape[2:3] if self._has_real_values else ()
             _check_targets(y, given.get(self._target_input), features)
         if not self._has_real_values and len(_shape(y) or ()) == self._target_rank:
             self._check_target_ids(y)
@@ -203,9 +205,10 @@ def _losses(loss: Any) -> list[Any]:
     return list(keras.tree.flatten(loss))
 
 
-def _check_input(spec: Any, array: Any) -> None:
+def _check_input(spec: Any, array: Any, *, allows_nan: bool) -> None:
     """Raise unless an input is of its shape; data sets are left to Keras."""
     side = "target" if spec.name.startswith("decoder_") else "source"
+    width = spec.name if spec.name == "decoder_features" else f"{side}_features"
     features = spec.shape[2:]
     sizes = ", ".join(map(str, ("batch", f"{side}_len", *features)))
     check_array(spec.name, array, f"an array of shape ({sizes})")
@@ -214,7 +217,7 @@ def _check_input(spec: Any, array: Any) -> None:
         return
     repair = ""
     if features and shape[2:] != features:
-        repair = f" Build the models with {side}_features={shape[-1]}, or choose some."
+        repair = f" Build the models with {width}={shape[-1]}, or choose some."
     if features == (1,) and len(shape) == 2:
         repair = f" Single values need a last axis: {spec.name}[..., None]."
     if len(shape) != len(spec.shape) or 0 in shape or repair:
@@ -222,7 +225,7 @@ def _check_input(spec: Any, array: Any) -> None:
             f"{spec.name} must be of shape ({sizes}), none of them 0; got {shape}."
             f"{repair}"
         )
-    check_numbers(spec.name, array)
+    check_numbers(spec.name, array, allows_nan=allows_nan)
 
 
 def _check_targets(y: Any, inputs: Any, features: tuple[int, ...]) -> None:

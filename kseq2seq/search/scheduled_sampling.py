@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from kseq2seq.layers import random_uniform
-from kseq2seq.search.stepping import Stepper, register
+from kseq2seq.search.stepping import Stepper, register, step_of
 
 
 @register
@@ -22,7 +22,8 @@ class ScheduledSampling(Stepper):
     inference the gold inputs pass unchanged.
 
     Called with gold inputs ``(batch, target_len)`` or ``(batch, target_len, features)``
-    and the memory; gives what is fed, of the same shape.
+    and the memory, and with ``decoder_features (batch, target_len, features)`` where
+    the decoder reads them; gives what is fed, of the gold inputs' shape.
 
     Parameters
     ----------
@@ -53,7 +54,13 @@ class ScheduledSampling(Stepper):
             name="teacher_forcing",
         )
 
-    def call(self, gold: Any, memory: list[Any], training: bool = False) -> Any:
+    def call(
+        self,
+        gold: Any,
+        memory: list[Any],
+        decoder_features: Any = None,
+        training: bool = False,
+    ) -> Any:
         if not training:
             return gold
         target_len = ops.shape(gold)[1]
@@ -71,9 +78,9 @@ class ScheduledSampling(Stepper):
             here = ops.equal(steps, step)
             here = ops.reshape(here, (-1, *[1] * (len(gold.shape) - 2)))
             fed = ops.where(here & ~is_gold, own, fed)
-            current = ops.take(fed, [step], axis=1)  # (batch, 1)
+            current = [*step_of(fed, step), *step_of(decoder_features, step)]
             outputs, *states = self.decoder(
-                [current, *states, *constants], training=False
+                [*current, *states, *constants], training=False
             )
             own = ops.cast(self._own(outputs), gold.dtype)
             return (fed, own, *states[: self.num_states])
@@ -86,10 +93,14 @@ class ScheduledSampling(Stepper):
         """Return the decoder's own next input from its logits or values."""
         if keras.backend.standardize_dtype(self.decoder.inputs[0].dtype) == "int32":
             return ops.argmax(outputs, axis=-1)
-        return outputs
+        return outputs[..., 0] if len(outputs.shape) > 3 else outputs
 
     def compute_output_spec(
-        self, gold: Any, memory: list[Any], training: bool = False
+        self,
+        gold: Any,
+        memory: list[Any],
+        decoder_features: Any = None,
+        training: bool = False,
     ) -> keras.KerasTensor:
         return keras.KerasTensor(gold.shape, dtype=gold.dtype)
 

@@ -62,6 +62,14 @@ def weights_in(outputs: Sequence[Any]) -> Any:
     return ops.cast(outputs[-1][:, 0], "float32")
 
 
+def step_of(sequence: Any, step: Any) -> list[Any]:
+    """Return the step of ``(batch, steps, ...)``, ``(batch, 1, ...)``; none of None."""
+    if sequence is None:
+        return []
+    index = ops.reshape(ops.cast(step, "int32"), (1,))
+    return [ops.take(sequence, index, axis=1)]
+
+
 def write(buffer: Any, step: Any, value: Any) -> Any:
     """Return the buffer ``(max_length, ...)`` with the value at the step.
 

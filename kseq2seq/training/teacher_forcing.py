@@ -115,15 +115,18 @@ def with_teacher_forcing(
     """
     check_seq2seq_models(models)
     check_real("teacher_forcing", teacher_forcing, maximum=1.0)
-    source, gold = models.training.inputs
+    inputs = models.training.inputs
     memory = models.encoder.outputs
     # The part of the training model behind the encoder, as a model of its own.
-    history = gold._keras_history
-    decoder = keras.Model([*memory, gold], models.training.outputs, name="decoder")
-    gold._keras_history = history  # Keras sets it anew, and could not save `training`
-    source, gold = (
+    histories = [given._keras_history for given in inputs]
+    decoder = keras.Model(
+        [*memory, *inputs[1:]], models.training.outputs, name="decoder"
+    )
+    for given, history in zip(inputs, histories, strict=True):
+        given._keras_history = history  # set anew by Keras, which could not save then
+    source, gold, *features = (
         keras.Input(given.shape[1:], name=given.name, dtype=given.dtype)
-        for given in (source, gold)
+        for given in inputs
     )
     memory = models.encoder(source)
     memory = memory if isinstance(memory, list) else [memory]
@@ -134,8 +137,8 @@ def with_teacher_forcing(
         seed=int(make_rng(random_state).integers(2**31)),
         name="scheduled_sampling",
     )
-    (outputs,) = decoder([*memory, sampling(gold, memory)])
-    return TrainingModel([source, gold], outputs, name="training")
+    (outputs,) = decoder([*memory, sampling(gold, memory, *features), *features])
+    return TrainingModel([source, gold, *features], outputs, name="training")
 
 
 class TeacherForcing(keras.callbacks.Callback):
