@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Seq2SeqEnsemble,
         Seq2SeqEstimator,
         SequenceClassifier,
+        SequenceRegressor,
         load,
     )
     from kseq2seq.generation import build_generator
@@ -38,6 +39,7 @@ _HOMES = {
     "Seq2SeqEstimator": "estimators",
     "Seq2SeqModels": "builders",
     "SequenceClassifier": "estimators",
+    "SequenceRegressor": "estimators",
     "build_attention_seq2seq": "builders",
     "build_generator": "generation",
     "build_masked_autoencoder": "builders",
@@ -54,6 +56,7 @@ __all__ = [
     "Seq2SeqEstimator",
     "Seq2SeqModels",
     "SequenceClassifier",
+    "SequenceRegressor",
     "build_attention_seq2seq",
     "build_generator",
     "build_masked_autoencoder",

@@ -1,10 +1,10 @@
-"""Sequences of ids of different lengths, kept in one array."""
+"""Sequences of different lengths, of ids or of real values, kept in one array."""
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Sequence
-from typing import Any, overload
+from typing import Any, Self, overload
 
 import numpy as np
 
@@ -14,7 +14,110 @@ from kseq2seq.vocabulary import END, PAD
 _BLOCK = 65_536
 
 
-class RaggedIds(Sequence):
+class Ragged(Sequence):
+    """A sequence of arrays of different lengths, joined in one array.
+
+    Parameters
+    ----------
+    flat : numpy.ndarray
+        The rows of all sequences, joined.
+    lengths : numpy.ndarray
+        The number of rows of each sequence.
+    """
+
+    def __init__(self, flat: np.ndarray, lengths: np.ndarray) -> None:
+        self.flat = flat
+        self.lengths = lengths.astype(np.int32)
+        self.starts = np.cumsum(lengths, dtype=np.int64) - lengths
+
+    def take(self, rows: np.ndarray) -> Self:
+        """Return the sequences of these rows, in their order."""
+        lengths = self.lengths[rows]
+        flat = np.empty((int(lengths.sum()), *self.flat.shape[1:]), self.flat.dtype)
+        start = 0
+        for i in range(0, len(rows), _BLOCK):  # few positions at a time in memory
+            positions = self._positions(rows[i : i + _BLOCK])
+            flat[start : start + len(positions)] = self.flat[positions]
+            start += len(positions)
+        return type(self)(flat, lengths)
+
+    def _positions(self, rows: np.ndarray) -> np.ndarray:
+        """Return the positions in ``self.flat`` of all of these rows, row by row."""
+        lengths = self.lengths[rows]
+        shifts = self.starts[rows] - (np.cumsum(lengths) - lengths)
+        return np.arange(lengths.sum()) + np.repeat(shifts, lengths)
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    @overload
+    def __getitem__(self, index: int) -> np.ndarray: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Self: ...
+
+    def __getitem__(self, index: int | slice) -> np.ndarray | Self:
+        if isinstance(index, slice):
+            return self.take(np.arange(len(self))[index])
+        start = self.starts[index]
+        return self.flat[start : start + self.lengths[index]]
+
+
+class RaggedValues(Ragged):
+    """Sequences of frames of real values, ``(len, features)`` each.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kseq2seq.ragged import RaggedValues
+    >>> series = RaggedValues.of([np.ones((1, 2)), np.zeros((2, 2))])
+    >>> series.padded()[0].tolist()
+    [[1.0, 1.0], [nan, nan]]
+    """
+
+    @classmethod
+    def of(cls, arrays: Sequence[np.ndarray]) -> RaggedValues:
+        """Return arrays ``(len, features)`` of the same features, joined."""
+        return cls(np.concatenate(arrays), np.array([len(a) for a in arrays], np.int64))
+
+    @classmethod
+    def of_array(cls, array: np.ndarray) -> RaggedValues:
+        """Return sequences of one length, ``(n, len, features)``."""
+        n, length, features = array.shape
+        return cls(array.reshape(-1, features), np.full(n, length))
+
+    @property
+    def num_features(self) -> int:
+        """How many values a frame has."""
+        return self.flat.shape[1]
+
+    def padded(
+        self,
+        rows: Any = slice(None),
+        width: int | None = None,
+        dtype: Any = np.float32,
+    ) -> np.ndarray:
+        """Return sequences as one array ``(n, width, features)``, NaN on the right.
+
+        Parameters
+        ----------
+        rows : array of int, optional
+            The indices of the sequences; all of them when not given.
+        width : int, optional
+            The array's width; that of the longest of them when None.
+        dtype : type, default float32
+        """
+        starts, lengths = self.starts[rows], self.lengths[rows]
+        width = int(lengths.max(initial=0)) if width is None else width
+        columns = np.arange(width)
+        inside = columns < lengths[:, None]
+        shape = (len(lengths), width, self.num_features)
+        padded = np.full(shape, np.nan, dtype=dtype)
+        padded[inside] = self.flat[(starts[:, None] + columns)[inside]]
+        return padded
+
+
+class RaggedIds(Ragged):
     """A sequence of id sequences, which takes 4 bytes an id and 12 a sequence.
 
     Each element is an int32 array. Lists of lists take some ten times as much memory,
@@ -38,9 +141,12 @@ class RaggedIds(Sequence):
     """
 
     def __init__(self, ids: np.ndarray, lengths: np.ndarray) -> None:
-        self.ids = ids
-        self.lengths = lengths.astype(np.int32)
-        self.starts = np.cumsum(lengths, dtype=np.int64) - lengths
+        super().__init__(ids, lengths)
+
+    @property
+    def ids(self) -> np.ndarray:
+        """The ids of all sequences, joined."""
+        return self.flat
 
     @classmethod
     def of(cls, sequences: Sequence[Sequence[int]]) -> RaggedIds:
@@ -75,23 +181,6 @@ class RaggedIds(Sequence):
     def tolist(self) -> list[list[int]]:
         """Return the sequences as lists."""
         return [sequence.tolist() for sequence in self]
-
-    def take(self, rows: np.ndarray) -> RaggedIds:
-        """Return the sequences of these rows, in their order."""
-        lengths = self.lengths[rows]
-        ids = np.empty(int(lengths.sum()), np.int32)
-        start = 0
-        for i in range(0, len(rows), _BLOCK):  # few positions at a time in memory
-            positions = self._positions(rows[i : i + _BLOCK])
-            ids[start : start + len(positions)] = self.ids[positions]
-            start += len(positions)
-        return RaggedIds(ids, lengths)
-
-    def _positions(self, rows: np.ndarray) -> np.ndarray:
-        """Return the positions in ``self.ids`` of all ids of these rows, row by row."""
-        lengths = self.lengths[rows]
-        shifts = self.starts[rows] - (np.cumsum(lengths) - lengths)
-        return np.arange(lengths.sum()) + np.repeat(shifts, lengths)
 
     def backwards(self) -> RaggedIds:
         """Return the sequences, each in reversed order."""
@@ -150,18 +239,3 @@ class RaggedIds(Sequence):
         if closed:
             padded[np.arange(len(lengths)), lengths] = END
         return padded
-
-    def __len__(self) -> int:
-        return len(self.lengths)
-
-    @overload
-    def __getitem__(self, index: int) -> np.ndarray: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> RaggedIds: ...
-
-    def __getitem__(self, index: int | slice) -> np.ndarray | RaggedIds:
-        if isinstance(index, slice):
-            return self.take(np.arange(len(self))[index])
-        start = self.starts[index]
-        return self.ids[start : start + self.lengths[index]]

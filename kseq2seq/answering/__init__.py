@@ -5,6 +5,7 @@ from kseq2seq.answering.attention_maps import AttentionMap
 from kseq2seq.answering.mixin import AnsweringMixin
 from kseq2seq.answering.settings import AnswerSettings
 from kseq2seq.answering.source_batches import generate
+from kseq2seq.answering.value_answers import generate_values
 
 __all__ = [
     "AnswerSettings",
@@ -14,4 +15,5 @@ __all__ = [
     "Hypothesis",
     "check_same_tokens",
     "generate",
+    "generate_values",
 ]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import keras
 import numpy as np
@@ -36,6 +36,17 @@ _DRAWING = threading.Lock()
 """Held while answers are drawn."""
 _MAKING = threading.Lock()
 """Held while a generator gets what answers single sources."""
+
+
+class Rows(Protocol):
+    """What a model reads, one a row."""
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """How long each row is."""
+
+    def batch(self, rows: np.ndarray, size: int | None) -> np.ndarray:
+        """Return rows as an array; of few shapes, where a number of rows is given."""
 
 
 class Side(NamedTuple):
@@ -114,7 +125,7 @@ def generate(
     sources = RaggedIds.of(sources)
     if not len(sources):
         raise ValueError("there are no sources; expected one at least.")
-    sides = [Side(sources)]
+    sides: list[Rows] = [Side(sources)]
     if prefixes is not None:
         sides.append(Side(RaggedIds.of(prefixes), closed=False))
     elif len(sources) == 1 and compiles is None and _tensorflow.is_alone_on_cpu():
@@ -133,7 +144,7 @@ def generate(
 
 def run_in_batches(
     model: keras.Model,
-    sides: Sequence[Side],
+    sides: Sequence[Rows],
     *,
     batch_size: int = BATCH_SIZE,
     compiles: bool | None = None,
@@ -163,7 +174,7 @@ def run_in_batches(
             yield rows, {name: array[: len(rows)] for name, array in answers.items()}
 
 
-def _inputs(sides: Sequence[Side], rows: np.ndarray, size: int | None) -> Any:
+def _inputs(sides: Sequence[Rows], rows: np.ndarray, size: int | None) -> Any:
     """Return what a model of one input or several is called with."""
     arrays = [side.batch(rows, size) for side in sides]
     return arrays[0] if len(arrays) == 1 else arrays

@@ -9,6 +9,7 @@ import numpy as np
 from kseq2seq.arguments import (
     LARGEST_BATCH,
     check_batch_size,
+    check_choice,
     check_numbers,
     check_sample_weight,
     check_unmasked,
@@ -21,9 +22,10 @@ from kseq2seq.batching.buckets import (
     PairBucket,
     check_sides,
 )
+from kseq2seq.batching.gaps import last_frames, without_gaps
 from kseq2seq.batching.lengths import group_by_length
-from kseq2seq.batching.padding import shift_values
-from kseq2seq.ragged import RaggedIds
+from kseq2seq.batching.padding import FIRST_VALUES, shift_values
+from kseq2seq.ragged import RaggedIds, RaggedValues
 
 
 class Batches(BucketedBatches):
@@ -153,22 +155,34 @@ class LabelBatches(BucketedBatches):
 
 
 class ValueBatches(BucketedBatches):
-    """Batches of real-valued sequences, all of one length on each side.
+    """Batches of real-valued sequences.
 
     Each batch is ``({"source_values", "decoder_input_values"}, target_values,
-    weights)``, the weights ``(batch, target_len)``.
+    weights)``, with ``"decoder_features"`` among the inputs where they are given; the
+    weights are ``(batch, target_len)``. Targets that are missing, NaN, are for a loss
+    that leaves them out (:class:`kseq2seq.training.ValueLoss`); in their place the
+    decoder is fed the last value that is there.
 
     Parameters
     ----------
     source_values : array of float ``(n, source_len, source_features)``
+        Or ``kseq2seq.ragged.RaggedValues``, sequences of different lengths, which are
+        filled up with NaN on the right.
     target_values : array of float ``(n, target_len, target_features)``
-    batch_size, sample_weight, shuffle, random_state
+    decoder_features : array of float ``(n, target_len, features)``, optional
+        What is known ahead of each step.
+    first_values : {"zeros", "last"}, default "zeros"
+        What the decoder is fed at its first step: zeros, or the first features of the
+        source's last frame.
+    allows_nan : bool, default False
+        Whether NaN may stand for what is missing, for models with `mask_nan`.
+    batch_size, num_buckets, sample_weight, shuffle, random_state
         As in :class:`Batches`.
 
     Raises
     ------
     ValueError
-        When an array has other axes, is not finite, or the two differ in length.
+        When an array has other axes, is not finite, or two differ in length.
 
     Examples
     --------
@@ -182,26 +196,55 @@ class ValueBatches(BucketedBatches):
 
     def __init__(
         self,
-        source_values: np.ndarray,
+        source_values: np.ndarray | RaggedValues,
         target_values: np.ndarray,
         *,
+        decoder_features: np.ndarray | None = None,
+        first_values: str = "zeros",
+        allows_nan: bool = False,
         batch_size: int = 64,
+        num_buckets: int = 1,
         sample_weight: np.ndarray | None = None,
         shuffle: bool = True,
         random_state: int | np.random.Generator | None = None,
     ) -> None:
-        source_values = _check_values("source_values", source_values)
-        target_values = _check_values("target_values", target_values)
+        check_choice("first_values", first_values, FIRST_VALUES)
+        if not isinstance(source_values, RaggedValues):
+            array = _check_values("source_values", source_values, allows_nan=allows_nan)
+            source_values = RaggedValues.of_array(array)
+        target_values = _check_values(
+            "target_values", target_values, allows_nan=allows_nan
+        )
         check_sides(len(source_values), len(target_values), "targets")
         weights = check_sample_weight(sample_weight, len(source_values))
-        inputs = {
-            "source_values": source_values,
-            "decoder_input_values": shift_values(target_values),
-        }
         weights = np.repeat(weights[:, None], target_values.shape[1], axis=1)
+        first = None
+        if first_values == "last":
+            first = last_frames(source_values, target_values.shape[2])
+        inputs = {
+            "decoder_input_values": shift_values(without_gaps(target_values), first)
+        }
+        if decoder_features is not None:
+            features = _check_values("decoder_features", decoder_features)
+            if features.shape[:2] != target_values.shape[:2]:
+                raise ValueError(
+                    "decoder_features must have a frame for each of the targets', "
+                    f"{target_values.shape[:2]}; got {features.shape[:2]}."
+                )
+            inputs["decoder_features"] = features
+        check_batch_size(batch_size)
+        lengths = [source_values.lengths]
+        buckets = []
+        for rows in group_by_length(lengths, num_buckets, batch_size=batch_size):
+            own = {name: array[rows] for name, array in inputs.items()}
+            padded = source_values.padded(rows)
+            bucket = Bucket(
+                {"source_values": padded, **own}, target_values[rows], weights[rows]
+            )
+            buckets.append(bucket)
         super().__init__(
-            [Bucket(inputs, target_values, weights)],
-            [check_batch_size(batch_size)],
+            buckets,
+            [batch_size] * len(buckets),
             shuffle=shuffle,
             random_state=random_state,
         )
@@ -223,7 +266,9 @@ def _check_labels(labels: Sequence[int] | np.ndarray) -> np.ndarray:
     return array.astype(np.int32)
 
 
-def _check_values(name: str, values: np.ndarray) -> np.ndarray:
+def _check_values(
+    name: str, values: np.ndarray, *, allows_nan: bool = False
+) -> np.ndarray:
     """Return values as float32, or raise unless they are a sequence of frames each."""
     check_unmasked(name, values)
     try:
@@ -237,5 +282,5 @@ def _check_values(name: str, values: np.ndarray) -> np.ndarray:
             f"{name} must be of shape (n, len, features); got {array.shape}. A series "
             "of single values needs a last axis of 1."
         )
-    check_numbers(name, array)
+    check_numbers(name, array, allows_nan=allows_nan)
     return array

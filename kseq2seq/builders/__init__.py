@@ -6,7 +6,7 @@ from kseq2seq.builders.autoencoder import (
 )
 from kseq2seq.builders.classifier import build_sequence_classifier
 from kseq2seq.builders.custom_parts import MakeAttention, MakeCell
-from kseq2seq.builders.ensemble import build_ensemble
+from kseq2seq.builders.ensemble import build_ensemble, side_by_side
 from kseq2seq.builders.seq2seq import (
     Seq2SeqModels,
     build_attention_seq2seq,
@@ -30,4 +30,5 @@ __all__ = [
     "build_seq2seq",
     "build_sequence_classifier",
     "check_seq2seq_models",
+    "side_by_side",
 ]

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from kseq2seq.builders.seq2seq import Seq2SeqModels, check_seq2seq_models
-from kseq2seq.layers import AverageProbabilities, OneHot
+from kseq2seq.layers import AverageProbabilities, OneHot, TrainingModel
 
 
 def build_ensemble(models: Sequence[Seq2SeqModels]) -> Seq2SeqModels:
@@ -58,6 +58,22 @@ def build_ensemble(models: Sequence[Seq2SeqModels]) -> Seq2SeqModels:
     )
 
 
+def side_by_side(models: Sequence[keras.Model]) -> keras.Model:
+    """Return one model of several training models of real values, to train at once.
+
+    Its outputs are ``(batch, target_len, target_features, outputs of all)``: each
+    model's value and its quantiles, one model's behind the other's on the last axis.
+    """
+    if len(models) == 1:
+        return models[0]
+    inputs = [_input_like(given) for given in models[0].inputs]
+    outputs = keras.tree.flatten([part(inputs) for part in _named_apart(models)])
+    if len(outputs[0].shape) == 3:
+        outputs = [keras.ops.expand_dims(each, -1) for each in outputs]
+    joined = keras.layers.Concatenate(axis=-1, name="outputs")(outputs)
+    return TrainingModel(inputs, joined, name="training")
+
+
 def _training(members: list[Seq2SeqModels]) -> keras.Model:
     inputs = [_input_like(given) for given in members[0].training.inputs]
     parts = _named_apart([member.training for member in members])
@@ -84,7 +100,9 @@ def _decoder(members: list[Seq2SeqModels]) -> keras.Model:
     parts = _named_apart([member.decoder for member in members])
     states, constants, logits, new_states, weights = [], [], [], [], []
     for i, (member, part) in enumerate(zip(members, parts, strict=True), 1):
-        memory = [_input_like(m, f"{m.name}_model_{i}") for m in part.inputs[num_inputs:]]
+        memory = [
+            _input_like(m, f"{m.name}_model_{i}") for m in part.inputs[num_inputs:]
+        ]
         own_logits, *outputs = part([*decoder_inputs, *memory])
         num_states = member.num_states
         states += memory[:num_states]
@@ -109,7 +127,7 @@ def _input_like(given: Any, name: str | None = None) -> Any:
     return keras.Input(given.shape[1:], name=name or given.name, dtype=given.dtype)
 
 
-def _named_apart(models: list[keras.Model]) -> list[keras.Model]:
+def _named_apart(models: Sequence[keras.Model]) -> list[keras.Model]:
     """Return the same models under names of their own, as one model asks of its parts.
 
     A model that comes twice stays one, and is saved once.

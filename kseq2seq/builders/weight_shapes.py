@@ -20,7 +20,7 @@ Shapes = Iterator[tuple[str, Shape]]
 def seq2seq_shapes(architecture: Architecture) -> dict[str, Shape]:
     """Return the shape of each weight of an encoder and a decoder, by its path.
 
-    Both sides must be of ids, and cell and attention of kinds that are known by name.
+    Cell and attention must be of kinds that are known by name.
     """
     decoder_width = architecture.units
     shapes = dict(_encoder(architecture))
@@ -32,13 +32,17 @@ def seq2seq_shapes(architecture: Architecture) -> dict[str, Shape]:
             )
     width = decoder_width
     if architecture.decoder != "repeat":
-        width, embedding = _embedding(architecture, "target")
+        width, embedding = _read(architecture, "target")
         shapes |= embedding
+    width += architecture.decoder_features or 0
     if architecture.input_feeding:
         width += architecture.output_width
     shapes |= _recurrent(architecture, "decoder", width)
     shapes |= _attention(architecture)
-    if not architecture.tied_embeddings:
+    if architecture.target_features is not None:
+        size = architecture.target_features * (1 + len(architecture.quantiles or ()))
+        shapes |= _dense("values", architecture.output_width, size)
+    elif not architecture.tied_embeddings:
         size = architecture.target_vocabulary_size or 0
         shapes |= _dense("logits", architecture.output_width, size)
     if architecture.copies:
@@ -58,15 +62,16 @@ def classifier_shapes(
 
 
 def _encoder(architecture: EncoderArchitecture) -> Shapes:
-    width, embedding = _embedding(architecture, "source")
+    width, embedding = _read(architecture, "source")
     yield from embedding.items()
     yield from _recurrent(architecture, "encoder", width)
 
 
-def _embedding(
-    architecture: EncoderArchitecture, side: str
-) -> tuple[int, dict[str, Shape]]:
+def _read(architecture: EncoderArchitecture, side: str) -> tuple[int, dict[str, Shape]]:
     """Return the width of what a side's first layer reads, and its weights."""
+    features = getattr(architecture, f"{side}_features")
+    if features is not None:
+        return features, {}
     size = getattr(architecture, f"{side}_vocabulary_size")
     how = getattr(architecture, f"{side}_embedding")
     if isinstance(how, str) and how == "one_hot":

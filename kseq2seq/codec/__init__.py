@@ -7,6 +7,7 @@ from kseq2seq.codec.features import (
     with_features,
 )
 from kseq2seq.codec.labels import LabelCodec, as_labels
+from kseq2seq.codec.scaling import SCALINGS, Scale, Scaling
 from kseq2seq.codec.sequence_codec import SequenceCodec
 from kseq2seq.codec.sequences import (
     KINDS,
@@ -14,17 +15,24 @@ from kseq2seq.codec.sequences import (
     as_vocabulary,
     without_tensor,
 )
+from kseq2seq.codec.values import SourceValues, TargetValues, value_sequences
 
 __all__ = [
     "FEATURE",
     "KINDS",
+    "SCALINGS",
     "LabelCodec",
+    "Scale",
+    "Scaling",
     "SequenceCodec",
+    "SourceValues",
+    "TargetValues",
     "as_labels",
     "as_sequences",
     "as_vocabulary",
     "source_text",
     "split_features",
+    "value_sequences",
     "with_features",
     "without_tensor",
 ]

@@ -10,18 +10,16 @@ import keras
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
-from sklearn.utils import Tags
 
 from kseq2seq import _tensorflow, persistence
 from kseq2seq.arguments import check_flag
 from kseq2seq.batching import BucketedBatches
-from kseq2seq.codec import SequenceCodec
 from kseq2seq.declarations import checked, names, taken
 from kseq2seq.estimators.examples import Examples, FitData, Task
 from kseq2seq.estimators.exporting import export_model
 from kseq2seq.estimators.interruption import Interruption
 from kseq2seq.estimators.parameters_json import parameters_to_json
-from kseq2seq.estimators.settings import SourceSettings
+from kseq2seq.estimators.reading import read_examples
 from kseq2seq.estimators.weights import (
     check_finite,
     frozen_in,
@@ -33,10 +31,10 @@ from kseq2seq.training import Trainer, TrainingSettings
 from kseq2seq.training.optimizer_state import KeptOptimizer
 
 Encoded = tuple[Any, Any]
-"""The codec of a side, and the side as ids or as class numbers."""
+"""The codec of a side, and the side as ids, class numbers or values."""
 
 
-class SequenceEstimator(TrainingSettings, SourceSettings, BaseEstimator):
+class SequenceEstimator(TrainingSettings, BaseEstimator):
     """An estimator whose sources are sequences, whatever it answers.
 
     A subclass has a group of settings as its first base, and says in the methods of the
@@ -54,7 +52,7 @@ class SequenceEstimator(TrainingSettings, SourceSettings, BaseEstimator):
     callbacks_: list[keras.callbacks.Callback]
     _settings: dict[str, Any]
     """What the fitted models were built with, whatever `set_params` did since."""
-    _source: SequenceCodec
+    _source: Any
     _target: Any
     _kept_optimizer: KeptOptimizer
     _interruption: Interruption
@@ -67,8 +65,20 @@ class SequenceEstimator(TrainingSettings, SourceSettings, BaseEstimator):
         checked(self)
 
     def _encode(self, data: FitData, known: Sequence[Any]) -> Sequence[Encoded]:
-        """Return codec and ids of the sources, and of the targets."""
+        """Return codec and ids, or values, of the sources, and of the targets."""
         raise NotImplementedError
+
+    def _read(
+        self,
+        data: FitData,
+        known: Sequence[Any],
+        trainer: Trainer,
+        rng: np.random.Generator,
+    ) -> Task:
+        """Return what to train and to validate on."""
+        if data.y is None:
+            return self._read_stream(data, known)
+        return read_examples(self, data, known, trainer, rng)
 
     def _read_stream(self, data: FitData, known: Sequence[Any]) -> Task:
         """Return a stream's task, where an estimator learns from one; raise else."""
@@ -83,6 +93,10 @@ class SequenceEstimator(TrainingSettings, SourceSettings, BaseEstimator):
 
     def _check_task(self, task: Task, settings: TrainingSettings) -> None:
         """Raise where the data cannot be trained on as settings say."""
+
+    def _grows_for(self, task: Task) -> bool:
+        """Whether a task has tokens that the fitted models have no place for."""
+        return False
 
     def _validation_values(
         self,
@@ -362,15 +376,3 @@ class SequenceEstimator(TrainingSettings, SourceSettings, BaseEstimator):
             if frozen is not None:  # the first pickles do not say
                 set_frozen(self._models, set(frozen))
             self.callbacks_ = []
-
-    def __sklearn_tags__(self) -> Tags:
-        """Tell scikit-learn that X are texts, or other sequences, and not features."""
-        return tags_of_sequences(super().__sklearn_tags__())
-
-
-def tags_of_sequences(tags: Tags) -> Tags:
-    """Return the tags of an estimator whose X and y are sequences."""
-    tags.input_tags.string = True
-    tags.input_tags.two_d_array = False
-    tags.target_tags.required = True
-    return tags

@@ -266,6 +266,8 @@ def _state(path: Path, description: dict[str, Any]) -> dict[str, Any]:
 
 def _described(one: Any) -> str:
     """Return the class of a loss or a metric, with its config if it has one."""
+    if isinstance(one, str):
+        return one
     try:
         config = {} if one is None else dict(one.get_config())
     except NotImplementedError:

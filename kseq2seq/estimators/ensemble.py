@@ -18,7 +18,6 @@ from kseq2seq.answering import Answerer, AnsweringMixin, AnswerSettings
 from kseq2seq.arguments import check_whole, shown
 from kseq2seq.declarations import names
 from kseq2seq.descriptions import FEWEST_MEMBERS, MOST_MEMBERS
-from kseq2seq.estimators.base import tags_of_sequences
 from kseq2seq.estimators.ensemble_file import ensemble_artifact, read_members
 from kseq2seq.estimators.ensemble_members import (
     Members,
@@ -32,6 +31,7 @@ from kseq2seq.estimators.exporting import export_model
 from kseq2seq.estimators.seq2seq_estimator import Seq2SeqEstimator
 from kseq2seq.estimators.seq2seq_models import exported_answers
 from kseq2seq.estimators.stored import Reader, read_estimator, read_stored
+from kseq2seq.estimators.token_estimator import tags_of_sequences
 from kseq2seq.estimators.weights import check_finite
 from kseq2seq.persistence import Artifact, StoredArtifact
 from kseq2seq.vocabulary import Vocabulary

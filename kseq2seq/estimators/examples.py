@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from kseq2seq.arguments import check_lengths, check_sample_weight, has_order, shown
-from kseq2seq.codec import SequenceCodec
-from kseq2seq.ragged import RaggedIds
+from kseq2seq.ragged import Ragged, RaggedIds
 
 
 @dataclass(frozen=True)
@@ -92,16 +91,16 @@ def _take(values: Any, rows: np.ndarray) -> Any:
 
 @dataclass(frozen=True)
 class Examples:
-    """Sources as ids, with a target and a weight each.
+    """Sources as ids or values, with a target and a weight each.
 
     Attributes
     ----------
-    sources : RaggedIds
-    targets : RaggedIds, or numpy.ndarray of class numbers
+    sources : RaggedIds or RaggedValues
+    targets : RaggedIds, or numpy.ndarray of class numbers or of values
     weights : numpy.ndarray
     """
 
-    sources: RaggedIds
+    sources: Any
     targets: Any
     weights: np.ndarray
 
@@ -141,8 +140,8 @@ class Task:
 
     Attributes
     ----------
-    source : SequenceCodec
-    target : SequenceCodec or LabelCodec
+    source : SequenceCodec or SourceValues
+    target : SequenceCodec, LabelCodec or TargetValues
     training : Examples or StreamedExamples
     validation : Examples
         None of them where nothing is validated.
@@ -150,7 +149,7 @@ class Task:
         The same as the user has them; filled in where callbacks look at them.
     """
 
-    source: SequenceCodec
+    source: Any
     target: Any
     training: Any
     validation: Examples
@@ -174,8 +173,8 @@ class Task:
             self.validation.sources,
             self.validation.targets,
         )
-        ragged = [side for side in sides if isinstance(side, RaggedIds)]
-        ids = [array for side in ragged for array in (side.ids, side.lengths)]
+        ragged = [side for side in sides if isinstance(side, Ragged)]
+        ids = [array for side in ragged for array in (side.flat, side.lengths)]
         labels = [side for side in sides if isinstance(side, np.ndarray)]
         arrays = [*ids, *labels, self.training.weights]
         if (self.validation.weights != 1).any():  # the first checkpoints knew of none

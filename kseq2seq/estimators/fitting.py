@@ -1,7 +1,7 @@
 """The one skeleton of `fit`.
 
-It reads the data, makes or takes up the codecs and the models, batches and trains. What
-differs between estimators it asks of them: see the methods of
+It has the data read, makes or takes up the models, batches and trains. What differs
+between estimators it asks of them: see the methods of
 :class:`kseq2seq.estimators.base.SequenceEstimator` under "What an estimator is".
 """
 
@@ -28,7 +28,6 @@ from kseq2seq.declarations import checked
 from kseq2seq.estimators.base import SequenceEstimator
 from kseq2seq.estimators.checkpoint_file import Checkpoint
 from kseq2seq.estimators.checkpoint_lock import CheckpointLock
-from kseq2seq.estimators.codecs import check_source_embedding
 from kseq2seq.estimators.examples import (
     FitData,
     StreamedExamples,
@@ -36,7 +35,6 @@ from kseq2seq.estimators.examples import (
 )
 from kseq2seq.estimators.interruption import Interruption
 from kseq2seq.estimators.parameters_json import parameters_to_json
-from kseq2seq.estimators.reading import read_examples
 from kseq2seq.estimators.weights import (
     check_finite,
     frozen_in,
@@ -142,12 +140,7 @@ def _fit(
             known = file.codecs
         if continues:
             known = estimator._source, estimator._target
-        if data.y is None:
-            task = estimator._read_stream(data, known)
-        else:
-            task = read_examples(estimator, data, known, trainer, rng)
-        trainer.check_tol(task.target.num_ids)
-        check_source_embedding(estimator._model_settings(), task.source)
+        task = estimator._read(data, known, trainer, rng)
         estimator._check_task(task, settings)
         if file is not None:
             file.check_data(task)
@@ -238,9 +231,8 @@ def _take_models(
     grows, num_target_ids = False, 0
     if continues:
         _check_same_models(estimator)
-        sides = (estimator._source, task.source), (estimator._target, task.target)
-        grows = any(then.num_ids != now.num_ids for then, now in sides)
-        num_target_ids = estimator._target.num_ids
+        if grows := estimator._grows_for(task):
+            num_target_ids = estimator._target.num_ids
     else:
         estimator._settings = estimator._model_settings()
     estimator._source, estimator._target = task.source, task.target

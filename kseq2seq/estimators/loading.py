@@ -8,11 +8,13 @@ from typing import Any
 
 from kseq2seq.estimators.ensemble import MEMBER_READERS
 from kseq2seq.estimators.sequence_classifier import SequenceClassifier
+from kseq2seq.estimators.sequence_regressor import SequenceRegressor
 from kseq2seq.estimators.stored import Reader, read_estimator, read_stored
 
 _READERS: dict[str, Reader] = {
     **MEMBER_READERS,
     "SequenceClassifier": partial(read_estimator, SequenceClassifier),
+    "SequenceRegressor": partial(read_estimator, SequenceRegressor),
 }
 
 
@@ -27,7 +29,7 @@ def load(path: str | Path) -> Any:
 
     Returns
     -------
-    Seq2SeqEstimator, Seq2SeqEnsemble or SequenceClassifier
+    Seq2SeqEstimator, Seq2SeqEnsemble, SequenceClassifier or SequenceRegressor
 
     Raises
     ------

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kseq2seq.arguments import check_lengths, check_sample_weight
 from kseq2seq.codec import SequenceCodec
-from kseq2seq.estimators.base import SequenceEstimator
 from kseq2seq.estimators.codecs import Encoded
 from kseq2seq.estimators.examples import Examples, FitData, Task, split_rows
 from kseq2seq.training import Trainer
+
+if TYPE_CHECKING:
+    from kseq2seq.estimators.base import SequenceEstimator
 
 
 def read_examples(

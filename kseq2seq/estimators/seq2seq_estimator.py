@@ -16,7 +16,6 @@ from kseq2seq.builders import Seq2SeqModels
 from kseq2seq.codec import SequenceCodec
 from kseq2seq.declarations import documented, taken
 from kseq2seq.estimators.answer_callbacks import attach_callbacks, looks_at_answers
-from kseq2seq.estimators.base import SequenceEstimator
 from kseq2seq.estimators.codecs import (
     Encoded,
     both_sides,
@@ -42,6 +41,7 @@ from kseq2seq.estimators.seq2seq_models import (
     weight_shapes,
 )
 from kseq2seq.estimators.settings import ModelSettings, Seq2SeqSettings
+from kseq2seq.estimators.token_estimator import TokenEstimator
 from kseq2seq.estimators.weights import kept_seeds
 from kseq2seq.metrics import METRICS, TEXT_METRICS
 from kseq2seq.training import (
@@ -56,7 +56,7 @@ from kseq2seq.vocabulary import Vocabulary
 
 
 @documented()
-class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
+class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, TokenEstimator):
     """Learn to answer sequences with sequences.
 
     X and y may each hold strings, token lists, or rows of integers of one length; the
@@ -278,6 +278,7 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, SequenceEstimator):
         return both_sides(self, data, known)
 
     def _check_task(self, task: Task, settings: TrainingSettings) -> None:
+        super()._check_task(task, settings)
         if self.replace_unknown:
             check_same_tokens(task.source, task.target)
         if self.copy:

@@ -19,7 +19,6 @@ from kseq2seq.builders.architecture import EncoderArchitecture
 from kseq2seq.builders.weight_shapes import classifier_shapes
 from kseq2seq.codec import LabelCodec, SequenceCodec, as_labels
 from kseq2seq.declarations import documented
-from kseq2seq.estimators.base import SequenceEstimator
 from kseq2seq.estimators.codecs import source_ids
 from kseq2seq.estimators.examples import (
     Examples,
@@ -30,13 +29,14 @@ from kseq2seq.estimators.examples import (
 from kseq2seq.estimators.fitting import fit_estimator, fit_pass
 from kseq2seq.estimators.pair_streams import is_stream
 from kseq2seq.estimators.settings import ClassifierModelSettings, ClassifierSettings
+from kseq2seq.estimators.token_estimator import TokenEstimator
 from kseq2seq.training import Crossentropy, Trainer
 from kseq2seq.training.callbacks import AttachedCallback
 from kseq2seq.vocabulary import Vocabulary
 
 
 @documented()
-class SequenceClassifier(ClassifierSettings, ClassifierMixin, SequenceEstimator):
+class SequenceClassifier(ClassifierSettings, ClassifierMixin, TokenEstimator):
     """Learn to put sequences into classes: many to one.
 
     X may hold strings, token lists, or rows of integers, or pairs of these and a list

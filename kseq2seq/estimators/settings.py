@@ -15,17 +15,27 @@ from kseq2seq.arguments import (
     check_whole,
     written,
 )
+from kseq2seq.batching import FIRST_VALUES
 from kseq2seq.builders.custom_parts import MakeAttention
 from kseq2seq.builders.settings import (
     ATTENTION,
+    QUANTILES,
     AttentionSettings,
     EncoderSettings,
+    LookBackSettings,
+    StackSettings,
     check_attention,
 )
-from kseq2seq.declarations import setting, settings
+from kseq2seq.codec import SCALINGS
+from kseq2seq.declarations import one_of, setting, settings
+from kseq2seq.descriptions import MOST_MEMBERS
 from kseq2seq.generation import LONGEST
 from kseq2seq.tokenizers import UNICODE_NORMALIZATIONS, check_tokenizer
-from kseq2seq.training import AnswerTrainingSettings, TrainingSettings
+from kseq2seq.training import (
+    AnswerTrainingSettings,
+    ClassTrainingSettings,
+    ValueTrainingSettings,
+)
 from kseq2seq.vocabulary import Token, Vocabulary
 
 
@@ -178,6 +188,61 @@ class Seq2SeqSettings(
     )
 
 
+@settings
+class ValueModelSettings(LookBackSettings, StackSettings):
+    """What shapes the models of an estimator of real values."""
+
+    units: int = 64
+    decoder: str = "repeat"
+    attention_kind: str | MakeAttention | None = setting(
+        *ATTENTION, check_attention, default=None
+    )
+    quantiles: Sequence[float] | None = setting(*QUANTILES, default=None)
+    first_values: str = setting(
+        one_of(FIRST_VALUES),
+        """What a decoder that reads its own answers is fed at its first step: zeros,
+        which are the mean where values are scaled, or the last frame of the source,
+        whose first features must be those of the targets.""",
+        partial(check_choice, choices=FIRST_VALUES),
+        default="zeros",
+    )
+    n_estimators: int = setting(
+        "int",
+        """How many models, which differ in their first weights and in what dropout
+        drops, are trained side by side on the same batches; answers are the average of
+        theirs.""",
+        partial(check_whole, maximum=MOST_MEMBERS),
+        default=1,
+    )
+
+
+@settings
+class ValueDataSettings:
+    """How real values are brought to the scale that models compute in."""
+
+    scaling: str | None = setting(
+        one_of(SCALINGS[:-1]),
+        """How values are scaled, and answers scaled back: to mean 0 and standard
+        deviation 1 of each feature, as training has seen it; or of each source on its
+        own (its window), for its first features and the targets, whose own past these
+        then are, and the other features as before. None for as they are.""",
+        partial(check_choice, choices=SCALINGS),
+        default="feature",
+    )
+    missing: str = setting(
+        '{"error", "mask"}',
+        """What NaN means: a mistake, or that a value is missing. A source's frame that
+        misses a value is passed by; a target that is missing is learned by none.""",
+        partial(check_choice, choices=("error", "mask")),
+        default="error",
+    )
+
+
+@settings
+class RegressorSettings(ValueTrainingSettings, ValueModelSettings, ValueDataSettings):
+    """All parameters of an estimator of real-valued sequences."""
+
+
 def _check_class_weight(name: str, value: Any) -> Any:
     """Return the weights of classes, or raise."""
     if not isinstance(value, Mapping):
@@ -199,7 +264,9 @@ class ClassifierModelSettings(EncoderSettings):
 
 
 @settings
-class ClassifierSettings(TrainingSettings, ClassifierModelSettings, SourceSettings):
+class ClassifierSettings(
+    ClassTrainingSettings, ClassifierModelSettings, SourceSettings
+):
     """All parameters of an estimator of classes."""
 
     class_weight: str | Mapping[Any, float] | None = setting(

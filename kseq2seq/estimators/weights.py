@@ -192,7 +192,12 @@ def _freezable(models: Any) -> Iterator[tuple[str, Any]]:
 
     A layer's ``trainable`` sets that of all inside it, which may be set again then.
     """
-    whole = [models] if isinstance(models, keras.Model) else [*vars(models).values()]
+    listed = models if isinstance(models, list) else [models]
+    whole = [
+        model
+        for one in listed
+        for model in ([one] if isinstance(one, keras.Model) else vars(one).values())
+    ]
     for model in whole:
         yield model.name, model
     layers = {

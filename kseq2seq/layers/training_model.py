@@ -47,9 +47,9 @@ class TrainingModel(keras.Model):
     def compile(
         self, optimizer: Any = "rmsprop", loss: Any = None, *args: Any, **kwargs: Any
     ) -> None:
-        if not self._has_real_values:
+        if not self.has_real_values:
             self._tell_of_probabilities(loss)
-        if self._target_input is not None and not self._has_real_values:
+        if self._target_input is not None and not self.has_real_values:
             self._tell_of_padding(kwargs.get("metrics"))
         super().compile(optimizer, loss, *args, **kwargs)
 
@@ -63,7 +63,7 @@ class TrainingModel(keras.Model):
     def fit(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         self._check_arrays(x, y)
         check_array("sample_weight", kwargs.get("sample_weight"))
-        if kwargs.get("sample_weight") is None and not self._has_real_values:
+        if kwargs.get("sample_weight") is None and not self.has_real_values:
             self._tell_of_padded_loss(y)
         self._tell_of_unshifted(self._by_name(x), y)
         validation = kwargs.get("validation_data")
@@ -93,7 +93,7 @@ class TrainingModel(keras.Model):
         return next((name for name in names if name.startswith("decoder_")), None)
 
     @property
-    def _has_real_values(self) -> bool:
+    def has_real_values(self) -> bool:
         """Whether the outputs are real values, and no logits."""
         return self._target_input == "decoder_input_values"
 
@@ -111,9 +111,9 @@ class TrainingModel(keras.Model):
         if given:
             check_array("y", y)
         if self._target_input is not None:
-            features = self.outputs[0].shape[2:3] if self._has_real_values else ()
+            features = self.outputs[0].shape[2:3] if self.has_real_values else ()
             _check_targets(y, given.get(self._target_input), features)
-        if not self._has_real_values and len(_shape(y) or ()) == self._target_rank:
+        if not self.has_real_values and len(_shape(y) or ()) == self._target_rank:
             self._check_target_ids(y)
 
     @property

@@ -112,7 +112,7 @@ class Rollout(Stepper):
         self, memory: list[Any], first: Any = None, decoder_features: Any = None
     ) -> dict[str, keras.KerasTensor]:
         batch, dtype = memory[0].shape[0], self.decoder.outputs[0].dtype
-        shape = (batch, self.max_length, self._shape[0])
+        shape: tuple[Any, ...] = (batch, self.max_length, self._shape[0])
         named = {"values": keras.KerasTensor(shape, dtype=dtype)}
         if len(self._shape) > 1:
             shape = (*shape, self._shape[1] - 1)

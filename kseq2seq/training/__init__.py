@@ -20,8 +20,10 @@ from kseq2seq.training.optimizers import (
 )
 from kseq2seq.training.settings import (
     AnswerTrainingSettings,
+    ClassTrainingSettings,
     RunSettings,
     TrainingSettings,
+    ValueTrainingSettings,
 )
 from kseq2seq.training.state import TrainingState
 from kseq2seq.training.teacher_forcing import (
@@ -31,16 +33,19 @@ from kseq2seq.training.teacher_forcing import (
     with_teacher_forcing,
 )
 from kseq2seq.training.trainer import Trainer, updates_per_epoch
+from kseq2seq.training.value_losses import PointError, ValueLoss
 
 __all__ = [
     "FEWEST_PAIRS",
     "SCHEDULES",
     "AnswerTrainingSettings",
     "AveragedWeights",
+    "ClassTrainingSettings",
     "CosineDecay",
     "Crossentropy",
     "FreeRunningValidation",
     "MaskedCrossentropy",
+    "PointError",
     "RunSettings",
     "SampleAnswers",
     "StopAtLoss",
@@ -50,6 +55,8 @@ __all__ = [
     "Trainer",
     "TrainingSettings",
     "TrainingState",
+    "ValueLoss",
+    "ValueTrainingSettings",
     "check_temperature",
     "fit_batches",
     "fit_temperature",

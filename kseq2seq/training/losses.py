@@ -41,7 +41,7 @@ class Crossentropy(keras.losses.Loss):
         weights = ops.ones_like(losses)
         if sample_weight is not None:
             weights = weights * ops.cast(sample_weight, losses.dtype)
-        return _mean(losses, weights)
+        return weighted_mean(losses, weights)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the loss of every position, of the shape of the targets."""
@@ -57,7 +57,7 @@ class Crossentropy(keras.losses.Loss):
         return {**super().get_config(), "label_smoothing": self.label_smoothing}
 
 
-def _mean(losses: Any, weights: Any) -> Any:
+def weighted_mean(losses: Any, weights: Any) -> Any:
     """Return the weighted mean over the whole batch, 0 where nothing has a weight.
 
     On TensorFlow several devices may have a part of the batch each; they add up what
@@ -125,7 +125,7 @@ class MaskedCrossentropy(Crossentropy):
         """Return the weighted mean over tokens; weights are per pair or per token."""
         losses = self.call(y_true, y_pred)  # (batch, target_len)
         weights = _token_weights(y_true, sample_weight, losses.dtype)
-        return _mean(losses, weights)
+        return weighted_mean(losses, weights)
 
 
 @_register

@@ -11,6 +11,7 @@ import numpy as np
 from keras.callbacks import Callback
 from keras.losses import Loss
 from keras.metrics import Metric
+from keras.models import Model
 from keras.ops import convert_to_numpy
 
 from kseq2seq.arguments import shown, written
@@ -62,9 +63,9 @@ def _check_copied(name: str, value: Any) -> Any:
 
 
 def check_on_example(
-    loss: Loss | None, metrics: Sequence[Metric], output_shape: tuple[int | None, ...]
+    loss: Loss | None, metrics: Sequence[Metric], model: Model
 ) -> None:
-    """Raise unless a loss and metrics can measure outputs of a shape.
+    """Raise unless a loss and metrics can measure what a model puts out.
 
     The first metric is our own, whose name no other may have.
     """
@@ -75,13 +76,9 @@ def check_on_example(
             f"metrics: the name {taken[0]!r} is taken, by the loss or another metric. "
             "Give each a name of its own."
         )
-    shape = (2, 3)[: len(output_shape) - 1]
-    example = (
-        np.ones(shape, dtype="int32"),
-        np.zeros((*shape, output_shape[-1] or 1), dtype="float32"),
-        np.ones(shape, dtype="float32"),
-    )
-    given = f"targets {shape}, logits {example[1].shape} and weights {shape}"
+    example = _example(model)
+    targets, outputs, weights = (each.shape for each in example)
+    given = f"targets {targets}, outputs {outputs} and weights {weights}"
     measuring: dict[str, Callable[..., list[Any]]] = {
         f"metrics: {one.name}": partial(_measure, one) for one in metrics[1:]
     }
@@ -98,6 +95,18 @@ def check_on_example(
             ) from None
         if any(shapes):
             raise ValueError(f"{name} must make one number of {given}; got {shapes}.")
+
+
+def _example(model: Model) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return targets, outputs and weights of two rows, as a model's losses get them."""
+    size = model.output_shape[1:]
+    steps = (3,) * (len(size) > 1)
+    targets = np.ones((2, *steps), dtype="int32")
+    weights = targets.astype("float32")
+    if getattr(model, "has_real_values", False):
+        targets = np.ones((2, *steps, size[1]), dtype="float32")
+    outputs = np.zeros((2, *steps, *(n or 1 for n in size[len(steps) :])), "float32")
+    return targets, outputs, weights
 
 
 def _measure(metric: Metric, *example: np.ndarray) -> list[Any]:

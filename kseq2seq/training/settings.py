@@ -19,9 +19,11 @@ from kseq2seq.arguments import (
 )
 from kseq2seq.declarations import checked, one_of, setting, settings
 from kseq2seq.metrics import METRICS, check_metrics
+from kseq2seq.training.losses import least_loss
 from kseq2seq.training.objectives import check_callbacks, check_loss, check_metric_list
 from kseq2seq.training.optimizers import check_optimizer, make_optimizer
 from kseq2seq.training.teacher_forcing import SCHEDULES
+from kseq2seq.training.value_losses import POINT_LOSSES
 
 BATCH_SIZES = {0: 16, 2_000: 32, 8_000: 64}
 """How many pairs a batch has, of so many pairs and more, where nothing is asked for.
@@ -109,13 +111,6 @@ class TrainingSettings(RunSettings):
         "The largest norm of all gradients together.",
         partial(check_real, exclusive=True),
         default=1.0,
-    )
-    label_smoothing: float = setting(
-        "float",
-        """The share of each target's probability that is spread over all that could
-        stand in its place.""",
-        check_rate,
-        default=0.0,
     )
     loss: keras.losses.Loss | None = setting(
         "keras.losses.Loss",
@@ -246,7 +241,84 @@ class TrainingSettings(RunSettings):
 
 
 @settings
-class AnswerTrainingSettings(TrainingSettings):
+class ClassTrainingSettings(TrainingSettings):
+    """How a model that answers with ids or classes is trained."""
+
+    label_smoothing: float = setting(
+        "float",
+        """The share of each target's probability that is spread over all that could
+        stand in its place.""",
+        check_rate,
+        default=0.0,
+    )
+
+    def check_tol(self, num_classes: int) -> None:
+        """Raise when label smoothing keeps the loss above the tolerance."""
+        tol, smoothing = self.tol, self.label_smoothing
+        if self.loss is not None or tol is None or not smoothing:
+            return
+        least = least_loss(smoothing, num_classes)
+        if tol <= least:
+            raise ValueError(
+                f"tol={tol:g} can never be reached: with label_smoothing={smoothing:g} "
+                f"the loss stays above {least:.4f}. Pass label_smoothing=0, or a "
+                "larger tol."
+            )
+
+
+@settings
+class ForcingSettings:
+    """What a decoder that reads its own answers is fed in training."""
+
+    teacher_forcing: float = setting(
+        "float",
+        """The probability, at each step of training, of feeding the decoder the gold
+        token, or value, before; else it is fed its own best one. 0 is training as it
+        will answer.""",
+        partial(check_real, maximum=1.0),
+        default=1.0,
+    )
+    teacher_forcing_schedule: str = setting(
+        one_of(SCHEDULES),
+        """How that probability falls over the epochs; see
+        ``kseq2seq.training.forcing_probability``.""",
+        partial(check_choice, choices=SCHEDULES),
+        default="constant",
+    )
+
+
+def _check_value_loss(name: str, value: Any) -> Any:
+    """Return the name of a loss, or a Keras loss that can be copied, or raise."""
+    if isinstance(value, keras.losses.Loss):
+        return check_loss(name, value)
+    return check_choice(f"{name}, unless a keras.losses.Loss,", value, POINT_LOSSES)
+
+
+@settings
+class ValueTrainingSettings(ForcingSettings, TrainingSettings):
+    """How a model that answers with real values is trained."""
+
+    of_one_pass: ClassVar[dict[str, Any]] = TrainingSettings.of_one_pass
+
+    loss: str | keras.losses.Loss = setting(  # type: ignore[assignment]  # and names
+        one_of(POINT_LOSSES, "keras.losses.Loss"),
+        """What an answer costs: the first makes it the mean of what may come, the
+        second the median, the third is between. Of scaled values; targets that are
+        missing cost nothing. The quantiles' cost, if there are any, is added
+        (:class:`kseq2seq.training.ValueLoss`). A loss of your own is given scaled
+        targets ``(batch, horizon, targets)``, values of the same shape, with
+        `quantiles` or several models on one more axis, and weights ``(batch,
+        horizon)``.""",
+        _check_value_loss,
+        default="squared_error",
+        from_files=False,
+        in_files=False,
+    )
+    batch_size: int = 32
+
+
+@settings
+class AnswerTrainingSettings(ForcingSettings, ClassTrainingSettings):
     """How a model that answers with sequences is trained."""
 
     usual_updates: ClassVar[tuple[int, int]] = (4_000, 12_000)
@@ -270,21 +342,6 @@ class AnswerTrainingSettings(TrainingSettings):
         this many epochs, and the best weights return; None to train all epochs.""",
         check_whole,
         default=None,
-    )
-    teacher_forcing: float = setting(
-        "float",
-        """The probability, at each step of training, of feeding the decoder the gold
-        token before; else it is fed its own best token. 0 is training as it will
-        answer.""",
-        partial(check_real, maximum=1.0),
-        default=1.0,
-    )
-    teacher_forcing_schedule: str = setting(
-        one_of(SCHEDULES),
-        """How that probability falls over the epochs; see
-        ``kseq2seq.training.forcing_probability``.""",
-        partial(check_choice, choices=SCHEDULES),
-        default="constant",
     )
     calibrate: bool = setting(
         "bool",

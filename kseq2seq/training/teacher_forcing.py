@@ -171,16 +171,27 @@ class TeacherForcing(keras.callbacks.Callback):
         )
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        if all(layer.name != "scheduled_sampling" for layer in self.model.layers):
+        if not _sampling_layers(self.model):
             raise ValueError(
                 "TeacherForcing needs a model that can be fed its own tokens: fit "
                 "with_teacher_forcing(models, probability) in place of models.training."
             )
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        sampling = self.model.get_layer("scheduled_sampling")
-        sampling.probability.assign(self._probability(epoch))
+        for sampling in _sampling_layers(self.model):
+            sampling.probability.assign(self._probability(epoch))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         if logs is not None:
             logs["teacher_forcing"] = self._probability(epoch)
+
+
+def _sampling_layers(model: keras.Model) -> list[ScheduledSampling]:
+    """Return the layers that choose what decoders are fed, of models inside as well."""
+    found = []
+    for layer in model.layers:
+        if isinstance(layer, ScheduledSampling):
+            found.append(layer)
+        elif isinstance(layer, keras.Model):
+            found += _sampling_layers(layer)
+    return found

@@ -13,7 +13,6 @@ from kseq2seq.batching import BucketedBatches, StreamBatches
 from kseq2seq.metrics import FALLING_METRICS
 from kseq2seq.training.callbacks import StopAtLoss
 from kseq2seq.training.keras_fit import fit_batches
-from kseq2seq.training.losses import least_loss
 from kseq2seq.training.objectives import check_on_example, new_callbacks
 from kseq2seq.training.optimizer_state import KeptOptimizer
 from kseq2seq.training.optimizers import AveragedWeights, CosineDecay, warmed_up
@@ -54,19 +53,6 @@ class Trainer:
         updates = min(max(settings.usual_epochs * updates_per_epoch, fewest), most)
         return min(max(updates // updates_per_epoch, MIN_EPOCHS), settings.most_epochs)
 
-    def check_tol(self, num_classes: int) -> None:
-        """Raise when label smoothing keeps the loss above the tolerance."""
-        tol, smoothing = self.settings.tol, self.settings.label_smoothing
-        if self.settings.loss is not None or tol is None or not smoothing:
-            return
-        least = least_loss(smoothing, num_classes)
-        if tol <= least:
-            raise ValueError(
-                f"tol={tol:g} can never be reached: with label_smoothing={smoothing:g} "
-                f"the loss stays above {least:.4f}. Pass label_smoothing=0, or a "
-                "larger tol."
-            )
-
     def train(
         self,
         model: keras.Model,
@@ -88,7 +74,7 @@ class Trainer:
         Parameters
         ----------
         model : keras.Model
-            From the batches' inputs to logits.
+            From the batches' inputs to logits, or real values.
         batches, validation_batches : BucketedBatches or StreamBatches
         epochs : int
         loss : keras.losses.Loss
@@ -115,7 +101,8 @@ class Trainer:
                 "nothing. Pass fewer, smaller batches or more epochs."
             )
         metrics = [metric, *copy.deepcopy(list(settings.metrics or ()))]
-        check_on_example(settings.loss, metrics, model.output_shape)
+        own_loss = None if isinstance(settings.loss, str) else settings.loss
+        check_on_example(own_loss, metrics, model)
         variables = model.trainable_variables
         optimizer = self._optimizer(
             num_updates, variables, kept if keeps_optimizer else None
@@ -126,7 +113,7 @@ class Trainer:
             model,
             batches,
             optimizer=optimizer,
-            loss=settings.loss or loss,
+            loss=own_loss or loss,
             metrics=metrics,
             epochs=epochs,
             validation_batches=validation_batches,
