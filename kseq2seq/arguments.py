@@ -180,6 +180,10 @@ LARGEST_WEIGHT = 1e20
 """No weight of a pair is larger, so that the sum over a batch stays a number."""
 
 
+FLAT = 1e-6
+"""A standard deviation of this share of the mean, or less, is noise of arithmetic."""
+
+
 def check_batch_size(value: Any) -> int:
     """Return the size of a batch, or raise."""
     return check_whole("batch_size", value, maximum=LARGEST_BATCH)
@@ -310,7 +314,7 @@ def check_sample_weight(
     inside = (weights >= 0) & (weights <= LARGEST_WEIGHT)  # NaN is not
     if not (inside.all() and weights.any()):
         raise ValueError(
-            f"sample_weight must be from 0 to {LARGEST_WEIGHT:g}, and above 0 for some "
-            f"pair; got {weights.min()} to {weights.max()}."
+            f"sample_weight must be from 0 to {LARGEST_WEIGHT:g}, and above zero for "
+            f"some pair; got {weights.min()} to {weights.max()}."
         )
     return weights

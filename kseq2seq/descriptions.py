@@ -125,6 +125,10 @@ def _each(check: Check) -> Check:
     return check_all
 
 
+def _with_entries(required: Mapping[str, Check]) -> Check:
+    return lambda path, value: _check_entries(path, value, required, {})
+
+
 def _numbers(path: str, value: Any) -> None:
     _list(path, value)
     for item in value:
@@ -212,6 +216,38 @@ def _members(path: str, value: Any) -> None:
         _check_entries(f"{path}/{i}", member, _MEMBER, {})
 
 
+def _scale(path: str, value: Any) -> None:
+    _check_entries(path, value, {"mean": _numbers, "deviation": _numbers}, {})
+
+
+_SOURCE_VALUES: dict[str, Check] = {
+    "num_features": _whole,
+    "has_gaps": _flag,
+    "allows_nan": _flag,
+}
+_TARGET_VALUES: dict[str, Check] = {
+    "ndim": _whole,
+    "horizon": _whole,
+    "num_targets": _whole,
+    "allows_nan": _flag,
+}
+_SCALING: dict[str, Check] = {
+    "kind": _or_none(_text),
+    "source": _scale,
+    "target": _scale,
+}
+
+
+def _values(path: str, value: Any) -> None:
+    """Check how an estimator of real values says that its data are given."""
+    required = {
+        "source": _with_entries(_SOURCE_VALUES),
+        "target": _with_entries(_TARGET_VALUES),
+        "scaling": _with_entries(_SCALING),
+    }
+    _check_entries(path, value, required, {"columns": _whole})
+
+
 _ENSEMBLE: dict[str, Check] = {
     "n_estimators": _num_members,
     "random_state": _or_none(_whole),
@@ -241,6 +277,7 @@ _OPTIONAL: dict[str, Check] = {
     "frozen": _list_of(str),
     "training": _dict,
     "ensemble": _ensemble,
+    "values": _values,
     "members": _members,
 }
 _TRAINING: dict[str, Check] = {

@@ -9,11 +9,10 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from sklearn.preprocessing import StandardScaler
 
+from kseq2seq.arguments import FLAT
 from kseq2seq.ragged import RaggedValues
 
 SCALINGS = ("feature", "window", None)
-_FLAT = 1e-6
-"""A standard deviation of this share of the mean, or less, is noise of arithmetic."""
 
 
 class Scale(NamedTuple):
@@ -62,7 +61,7 @@ class Scale(NamedTuple):
         deviation = np.sqrt(squares.sum(axis=1, keepdims=True) / counts)
         size = np.abs(mean)
         flat = np.where(size > 0, size, 1.0)
-        return cls(mean, np.where(deviation > _FLAT * size, deviation, flat))
+        return cls(mean, np.where(deviation > FLAT * size, deviation, flat))
 
 
 @dataclass(frozen=True)

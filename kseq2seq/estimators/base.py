@@ -281,14 +281,18 @@ class SequenceEstimator(TrainingSettings, BaseEstimator):
         max_source_length: int | None = None,
         overwrite: bool = False,
     ) -> Path:
-        """Write the model, ids in and answers out, for a runtime without kseq2seq.
+        """Write the model, ids or values in and answers out, for other runtimes.
 
         The model has the search that the parameters ask for, greedy or with a beam.
         Its input ``source_ids`` int32 ``(batch, source_len)`` is each source's ids,
         closed by END and padded with PAD; a beam or greedy search gives ``ids``
         ``(batch, max_length)`` up to END, ``scores`` and, with attention,
         ``attention_weights``; a classifier gives ``probabilities``. What ids mean, and
-        how texts are split, is in ``vocabularies.json`` beside the model. It computes
+        how texts are split, is in ``vocabularies.json`` beside the model. Where sources
+        are real values, the input is ``source_values`` float32 ``(batch, source_len,
+        features)``, and the output ``values (batch, horizon, targets)``, both in their
+        own units, and ``quantiles``, if there are any; scaling is part of the model. It
+        computes
         in float32, whatever policy of Keras the estimator was fitted under: runtimes
         know all its operations in that type.
 
@@ -301,7 +305,7 @@ class SequenceEstimator(TrainingSettings, BaseEstimator):
             ONNX needs the ``export`` extra.
         max_source_length : int, optional
             For LiteRT, which takes one source at a time, of one length: how many ids it
-            is padded to, END included.
+            is padded to, END included, or how many frames it has.
         overwrite : bool, default False
             Whether a folder that an export made is replaced.
 

@@ -29,6 +29,13 @@ FORMATS = {
 """What each format's file, or folder, is called, and what Keras calls the format."""
 
 
+_IDS = {
+    "special_ids": {"PAD": PAD, "UNK": UNK, "START": START, "END": END},
+    "first_token_id": FIRST_TOKEN,
+}
+"""What ids mean, whatever model puts them out."""
+
+
 @contextmanager
 def _single_precision() -> Iterator[None]:
     """Let Keras make layers that compute in float32, in this thread."""
@@ -48,7 +55,7 @@ def export_model(
     max_source_length: int | None,
     overwrite: bool,
 ) -> Path:
-    """Write a model from ``source_ids``, and what its ids mean, to a new folder.
+    """Write a model of one input, and what its ids or values mean, to a new folder.
 
     `make` makes the two; the model, and what it is written with, is of float32.
     """
@@ -73,15 +80,18 @@ def _write(
     max_source_length: int | None,
     overwrite: bool,
 ) -> Path:
-    """Write a model that is made, and what its ids mean."""
+    """Write a model that is made, and what its ids or values mean."""
     check_choice("format", format, FORMATS)
     check_flag("overwrite", overwrite)
     _check_length(format, max_source_length)
     path = _check_folder(path, overwrite=overwrite)
     _check_runtime(format)
     name, keras_format = FORMATS[format]
-    shape = (None, None) if max_source_length is None else (1, max_source_length)
-    source = keras.InputSpec("int32", shape=shape, name="source_ids")
+    sizes = (None, None) if max_source_length is None else (1, max_source_length)
+    (given,) = model.inputs
+    source = keras.InputSpec(
+        given.dtype, shape=(*sizes, *given.shape[2:]), name=given.name
+    )
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".kseq2seq.") as work:
         made = Path(work) / "made"
         made.mkdir()
@@ -97,8 +107,7 @@ def _write(
             "format": format,
             "model": name,
             "max_source_length": max_source_length,
-            "special_ids": {"PAD": PAD, "UNK": UNK, "START": START, "END": END},
-            "first_token_id": FIRST_TOKEN,
+            **(_IDS if given.name == "source_ids" else {}),
             **description,
         }
         (made / VOCABULARIES).write_text(json.dumps(described), encoding="utf-8")
@@ -127,8 +136,8 @@ def _check_length(format: str, max_source_length: int | None) -> None:
             )
     elif max_source_length is None:
         raise ValueError(
-            "format='litert' needs max_source_length: its sources, END included, are "
-            "all padded to that many ids."
+            "format='litert' needs max_source_length: its sources are all of that many "
+            "ids, END included, or frames."
         )
     else:
         check_whole("max_source_length", max_source_length, maximum=LONGEST)

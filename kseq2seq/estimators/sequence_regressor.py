@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,7 +16,12 @@ from kseq2seq.batching import BucketedBatches, ValueBatches
 from kseq2seq.codec import SourceValues, TargetValues
 from kseq2seq.declarations import documented
 from kseq2seq.estimators.base import Encoded
-from kseq2seq.estimators.examples import Examples, FitData, check_validation_data
+from kseq2seq.estimators.examples import (
+    Examples,
+    FitData,
+    Task,
+    check_validation_data,
+)
 from kseq2seq.estimators.fitting import fit_estimator, fit_pass
 from kseq2seq.estimators.settings import RegressorSettings, ValueModelSettings
 from kseq2seq.estimators.value_estimator import ValueEstimator
@@ -62,6 +67,8 @@ class SequenceRegressor(RegressorSettings, ValueEstimator):
     >>> bool(regressor.score(X[200:], y[200:]) > 0.9)  # R2
     True
     """
+
+    n_features_in_: int
 
     _model_group = ValueModelSettings
 
@@ -162,7 +169,8 @@ class SequenceRegressor(RegressorSettings, ValueEstimator):
         ValueError, TypeError
             When X is not as described.
         """
-        return self._target.decode(self._answers(self._sources(X))["values"])
+        sources = self._sources(X)
+        return self._target.decode(self._answers(sources)["values"])
 
     def predict_quantiles(self, X: Any) -> np.ndarray:
         """Return the quantiles that `quantiles` names, of each value.
@@ -241,21 +249,18 @@ class SequenceRegressor(RegressorSettings, ValueEstimator):
 
     # What an estimator is: see the base.
 
+    def _read_stream(self, data: FitData, known: Sequence[Any]) -> Task:
+        raise ValueError(  # in scikit-learn's words
+            f"{type(self).__name__} requires y to be passed, but the target y is None."
+        )
+
     def _encode(self, data: FitData, known: Sequence[Any]) -> Sequence[Encoded]:
-        if data.y is None:
-            raise ValueError(
-                f"{type(self).__name__} requires y to be passed, but the target y is "
-                "None."
-            )
         X = self._as_table(data.X, reset=not data.continues)
         options = {"allows_nan": self.missing == "mask"}
         source, target = known
         if source is None:
-            sides = (
-                SourceValues.learn(X, **options),
-                TargetValues.learn(data.y, **options),
-            )
-            return sides
+            learned = SourceValues.learn(X, **options)
+            return learned, TargetValues.learn(data.y, **options)
         return (source, source.encode(X)), (target, target.encode(data.y))
 
     def _batches(self, examples: Examples, **options: Any) -> BucketedBatches:
@@ -267,6 +272,17 @@ class SequenceRegressor(RegressorSettings, ValueEstimator):
             allows_nan=True,
             **options,
         )
+
+    def _description(self) -> dict[str, Any]:
+        described = super()._description()
+        if hasattr(self, "n_features_in_"):
+            described["values"]["columns"] = self.n_features_in_
+        return described
+
+    def _read_description(self, description: Mapping[str, Any]) -> None:
+        super()._read_description(description)
+        if "columns" in description["values"]:
+            self.n_features_in_ = description["values"]["columns"]
 
     def __sklearn_tags__(self) -> Tags:
         """Tell scikit-learn of three axes, several targets, and whether NaN may be."""

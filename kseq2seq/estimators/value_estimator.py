@@ -21,6 +21,7 @@ from kseq2seq.estimators.value_models import (
     forced,
     network_of,
     weight_shapes,
+    with_scales,
 )
 from kseq2seq.generation import build_generator
 from kseq2seq.ragged import RaggedValues
@@ -186,6 +187,9 @@ class ValueEstimator(
                 "scaling": self._scaling.to_json(),
             }
         }
+
+    def _exported(self) -> tuple[keras.Model, dict[str, Any]]:
+        return with_scales(self._generator, self._scaling), self._description()
 
     def _read_description(self, description: Mapping[str, Any]) -> None:
         described = description["values"]

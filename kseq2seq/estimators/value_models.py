@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
+from keras import ops
 
 from kseq2seq.arguments import make_rng
 from kseq2seq.builders import (
@@ -17,7 +19,9 @@ from kseq2seq.builders import (
 from kseq2seq.builders.architecture import Architecture
 from kseq2seq.builders.settings import LookBackSettings
 from kseq2seq.builders.weight_shapes import seq2seq_shapes
+from kseq2seq.codec import Scaling
 from kseq2seq.declarations import names
+from kseq2seq.layers import WindowScale
 from kseq2seq.training import (
     TeacherForcing,
     ValueTrainingSettings,
@@ -101,3 +105,26 @@ def forced(
     schedule = settings.teacher_forcing_schedule
     callback = TeacherForcing(epochs, start=settings.teacher_forcing, schedule=schedule)
     return side_by_side(models), [callback]
+
+
+def with_scales(generator: keras.Model, scaling: Scaling) -> keras.Model:
+    """Return a generator of real values that reads and answers in their own units."""
+    source = keras.Input(generator.inputs[0].shape[1:], name="source_values")
+    scaled = (source - _row(scaling.source.mean)) / _row(scaling.source.deviation)
+    mean, deviation = _row(scaling.target.mean), _row(scaling.target.deviation)
+    if scaling.kind == "window":
+        num_targets = len(scaling.target.mean)
+        mean, deviation = WindowScale(num_targets, name="window_scale")(source)
+        own = (source[..., :num_targets] - mean) / deviation
+        scaled = ops.concatenate([own, scaled[..., num_targets:]], axis=-1)
+    answers = dict(generator(scaled))
+    named = {"values": answers["values"] * deviation + mean}
+    if "quantiles" in answers:
+        each = answers["quantiles"] * deviation[..., None]
+        named["quantiles"] = each + mean[..., None]
+    return keras.Model(source, named, name="generator")
+
+
+def _row(values: np.ndarray) -> Any:
+    """Return ``(features,)`` as constants ``(1, 1, features)``."""
+    return ops.convert_to_tensor(values[None, None].astype("float32"))

@@ -25,6 +25,7 @@ from kseq2seq.layers.masks import (
 )
 from kseq2seq.layers.monotonic import FirstPlace, MonotonicAttention, PlaceVectors
 from kseq2seq.layers.recurrent import CELL_KINDS, GRU, LSTM, CellKind, SimpleRNN
+from kseq2seq.layers.scaling import WindowScale
 from kseq2seq.layers.token_log_probs import TokenLogProbs
 from kseq2seq.layers.training_model import TrainingModel
 
@@ -63,6 +64,7 @@ __all__ = [
     "TrainingModel",
     "Unmasked",
     "WholeFrames",
+    "WindowScale",
     "WordDropout",
     "ZerosForNaN",
     "masks_nan",
