@@ -187,7 +187,9 @@ def value_sequences(name: str, values: Any, *, allows_nan: bool) -> RaggedValues
         return RaggedValues.of(arrays)
     array = _array(name, values, allows_nan=allows_nan)
     if array.ndim not in (2, 3) or 0 in array.shape:
-        repair = f" A single sequence is {name}[None]." if array.ndim == 1 else ""
+        repair = ""
+        if array.ndim == 1:
+            repair = f" Reshape your data: a single sequence is {name}[None]."
         raise ValueError(
             f"{name} must be of shape (n, len), (n, len, features), none of them 0, or "
             f"a list of sequences; got {array.shape}.{repair}"
@@ -237,6 +239,7 @@ def _array(name: str, values: Any, *, allows_nan: bool) -> np.ndarray:
         allow_nd=True,
         ensure_all_finite=False,
         ensure_min_samples=0,
+        ensure_min_features=0,
         input_name=name,
     )
     too_large = np.abs(array) > np.finfo(np.float32).max
