@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Seq2SeqEnsemble,
         Seq2SeqEstimator,
         SequenceClassifier,
+        SequenceForecaster,
         SequenceRegressor,
         load,
     )
@@ -39,6 +40,7 @@ _HOMES = {
     "Seq2SeqEstimator": "estimators",
     "Seq2SeqModels": "builders",
     "SequenceClassifier": "estimators",
+    "SequenceForecaster": "estimators",
     "SequenceRegressor": "estimators",
     "build_attention_seq2seq": "builders",
     "build_generator": "generation",
@@ -56,6 +58,7 @@ __all__ = [
     "Seq2SeqEstimator",
     "Seq2SeqModels",
     "SequenceClassifier",
+    "SequenceForecaster",
     "SequenceRegressor",
     "build_attention_seq2seq",
     "build_generator",

@@ -16,6 +16,14 @@ from kseq2seq.batching.padding import (
     shift_values,
 )
 from kseq2seq.batching.stream import StreamBatches
+from kseq2seq.batching.windows import (
+    Series,
+    Window,
+    WindowBatches,
+    Windows,
+    WindowShape,
+    season_errors,
+)
 
 __all__ = [
     "FIRST_VALUES",
@@ -24,12 +32,18 @@ __all__ = [
     "BucketedBatches",
     "LabelBatches",
     "Runs",
+    "Series",
     "StreamBatches",
     "ValueBatches",
+    "Window",
+    "WindowBatches",
+    "WindowShape",
+    "Windows",
     "close_and_pad",
     "pad",
     "relative_size",
     "run_length",
+    "season_errors",
     "shift",
     "shift_values",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import numpy as np
@@ -21,6 +21,19 @@ from kseq2seq.vocabulary import PAD
 
 Batch = tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]
 """Inputs by name, targets and weights."""
+
+
+class Rows(Protocol):
+    """Examples of like lengths, by their numbers."""
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """The length of each input, padding included."""
+
+    def __len__(self) -> int: ...
+
+    def batch(self, rows: np.ndarray, size: int) -> Batch:
+        """Return a batch of the rows, filled up to the size with rows of weight 0."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +166,7 @@ class BucketedBatches(keras.utils.PyDataset):
 
     Parameters
     ----------
-    buckets : sequence of Bucket or PairBucket
+    buckets : sequence of Bucket, PairBucket or others of their methods
     batch_sizes : sequence of int
         How many rows a batch of each bucket has.
     shuffle : bool
@@ -162,7 +175,7 @@ class BucketedBatches(keras.utils.PyDataset):
 
     def __init__(
         self,
-        buckets: Sequence[Bucket | PairBucket],
+        buckets: Sequence[Rows],
         batch_sizes: Sequence[int],
         *,
         shuffle: bool,
@@ -198,12 +211,9 @@ class BucketedBatches(keras.utils.PyDataset):
         with a run of one batch from each of the two buckets whose widths differ most.
         """
         first, plan = [], []
-        for b, bucket in enumerate(self._buckets):
-            size = self.batch_sizes[b]
+        for b, size in enumerate(self.batch_sizes):
             step = self.run_length * size
-            rows = np.arange(len(bucket))
-            if shuffle:
-                rows = self._rng.permutation(rows)
+            rows = self._draw_rows(b, shuffle=shuffle)
             if b in self._come_first:
                 first.append((b, rows[:size]))
                 rows = rows[size:]
@@ -211,6 +221,11 @@ class BucketedBatches(keras.utils.PyDataset):
         if shuffle:
             plan = [plan[i] for i in self._rng.permutation(len(plan))]
         return first + plan
+
+    def _draw_rows(self, bucket: int, *, shuffle: bool) -> np.ndarray:
+        """Return the rows of a bucket in the order in which they come."""
+        rows = np.arange(len(self._buckets[bucket]))
+        return self._rng.permutation(rows) if shuffle else rows
 
     @property
     def random_state(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from kseq2seq.estimators.loading import load
 from kseq2seq.estimators.presets import PRESETS
 from kseq2seq.estimators.seq2seq_estimator import Seq2SeqEstimator
 from kseq2seq.estimators.sequence_classifier import SequenceClassifier
+from kseq2seq.estimators.sequence_forecaster import SequenceForecaster
 from kseq2seq.estimators.sequence_regressor import SequenceRegressor
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Seq2SeqEnsemble",
     "Seq2SeqEstimator",
     "SequenceClassifier",
+    "SequenceForecaster",
     "SequenceRegressor",
     "load",
 ]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
+
+import keras
 
 from kseq2seq.answering import AnswerSettings
 from kseq2seq.arguments import (
@@ -241,6 +243,90 @@ class ValueDataSettings:
 @settings
 class RegressorSettings(ValueTrainingSettings, ValueModelSettings, ValueDataSettings):
     """All parameters of an estimator of real-valued sequences."""
+
+
+def _check_seasons(name: str, value: Any) -> Any:
+    """Return the lengths of seasons, or "auto", or raise."""
+    if isinstance(value, str):
+        return check_choice(f"{name}, unless a list of lengths,", value, ["auto"])
+    if not isinstance(value, list | tuple):
+        raise TypeError(
+            f"{name} must be 'auto' or a list of whole numbers, such as [24, 168]; got "
+            f"{written(value)}."
+        )
+    lengths = [check_whole(f"{name}[{i}]", n) for i, n in enumerate(value)]
+    if len(set(lengths)) < len(lengths):
+        raise ValueError(f"{name} must differ; got {written(lengths)}.")
+    return lengths
+
+
+def _check_names(name: str, value: Any) -> Any:
+    """Return names or places of covariates, or raise."""
+    listed = value if isinstance(value, list | tuple) else [None]
+    if not all(isinstance(one, str | int) for one in listed):
+        raise TypeError(
+            f"{name} must be a list of names, or of places from 0, of covariates; got "
+            f"{written(value)}."
+        )
+    return list(value)
+
+
+@settings
+class SeriesSettings:
+    """How forecasts are asked for, and what is read for them."""
+
+    horizon: int = setting(
+        "int",
+        "How many frames a forecast has.",
+        partial(check_whole, maximum=LONGEST),
+        default=24,
+    )
+    history: int | None = setting(
+        "int",
+        """How many frames a forecast is made from. When None the longest season, or
+        twice the horizon if that is more, as far as the series are long enough.""",
+        partial(check_whole, maximum=LONGEST),
+        default=None,
+    )
+    season_lengths: str | Sequence[int] = setting(
+        '"auto" or list of int',
+        """After how many frames the series repeat: 24 and 168, say, of hours. The value
+        of the last season before stands beside each frame that is read or forecast.
+        Found in the series (:func:`kseq2seq.codec.find_season_lengths`) when
+        ``"auto"``; an empty list for none.""",
+        _check_seasons,
+        default="auto",
+    )
+    past_covariates: Sequence[str | int] = setting(
+        "list of str or int",
+        """The covariates, by their names or places, that are known of the past alone;
+        the others are known ahead.""",
+        _check_names,
+        default=(),
+    )
+
+
+@settings
+class ForecasterModelSettings(ValueModelSettings):
+    """What shapes the models of a forecaster."""
+
+    units: int = 100
+    quantiles: Sequence[float] | None = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
+
+
+@settings
+class ForecasterSettings(
+    ValueTrainingSettings, ForecasterModelSettings, ValueDataSettings, SeriesSettings
+):
+    """All parameters of a forecaster."""
+
+    scaling: str | None = "window"
+    loss: str | keras.losses.Loss = "absolute_error"  # type: ignore[assignment]
+    batch_size: int = 128
+    validation_fraction: float = 0.0
+    usual_epochs: ClassVar[int] = 100
+    usual_updates: ClassVar[tuple[int, int]] = (500, 3_000)
+    most_epochs: ClassVar[int] = 200
 
 
 def _check_class_weight(name: str, value: Any) -> Any:

@@ -1,6 +1,7 @@
-"""How good answers are: exact match, token accuracy, edit distance, BLEU, chrF."""
+"""How good answers are: exact match, edit distance, BLEU, chrF; errors of forecasts."""
 
 from kseq2seq.metrics.calibration import expected_calibration_error
+from kseq2seq.metrics.forecasts import coverage, mase, msis, seasonal_scale, smape
 from kseq2seq.metrics.measures import (
     DEFAULT_METRICS,
     FALLING_METRICS,
@@ -39,15 +40,20 @@ __all__ = [
     "bleu_scorer",
     "check_metrics",
     "chrf",
+    "coverage",
     "edit_distance",
     "exact_match",
     "exact_match_scorer",
     "expected_calibration_error",
     "has_sacrebleu",
+    "mase",
     "matches",
     "measure",
+    "msis",
     "neg_edit_distance_scorer",
     "sacrebleu_score",
+    "seasonal_scale",
     "signature",
+    "smape",
     "token_accuracy",
 ]
