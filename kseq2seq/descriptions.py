@@ -248,6 +248,29 @@ def _values(path: str, value: Any) -> None:
     _check_entries(path, value, required, {"columns": _whole})
 
 
+_SERIES: dict[str, Check] = {
+    "kind": _text,
+    "num_targets": _whole,
+    "covariate_names": _list_of(str),
+    "given_names": _list_of(str),
+    "num_known": _whole,
+    "num_static": _whole,
+    "history": _whole,
+    "horizon": _whole,
+    "seasons": _list_of(int),
+    "base_season": _or_none(_whole),
+    "has_gaps": _flag,
+    "allows_nan": _flag,
+    "frequency": _parameter,
+    "scaling": _or_none(_text),
+    "targets": _scale,
+    "covariates": _scale,
+    "static": _scale,
+    "names": _list_of(str, int),
+    "last_times": _list_of(str, int),
+}
+
+
 _ENSEMBLE: dict[str, Check] = {
     "n_estimators": _num_members,
     "random_state": _or_none(_whole),
@@ -278,6 +301,7 @@ _OPTIONAL: dict[str, Check] = {
     "training": _dict,
     "ensemble": _ensemble,
     "values": _values,
+    "series": _with_entries(_SERIES),
     "members": _members,
 }
 _TRAINING: dict[str, Check] = {

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from kseq2seq.arguments import LARGEST_SIZE, check_whole
 from kseq2seq.codec.scaling import Scale
 
 
@@ -21,6 +22,8 @@ class SeriesCodec:
     num_targets : int
     covariate_names : list of str
         Those that are known ahead first.
+    given_names : list of str
+        The same in the order in which they were given.
     num_known : int
     num_static : int
     history, horizon : int
@@ -36,6 +39,7 @@ class SeriesCodec:
     kind: str
     num_targets: int
     covariate_names: list[str]
+    given_names: list[str]
     num_known: int
     num_static: int
     history: int
@@ -66,6 +70,37 @@ class SeriesCodec:
     def reach(self) -> int:
         """How many frames before its first answer a window may look at."""
         return self.history + max(self.seasons, default=0)
+
+    @property
+    def array_names(self) -> list[str]:
+        """What is kept of the series in arrays."""
+        names = ["values", "lengths"]
+        names += ["covariates"] if self.covariate_names else []
+        return [*names, "static"] if self.num_static else names
+
+    def check(self) -> None:
+        """Raise unless the parts fit each other, as those of a fit do."""
+        for name in ("num_targets", "history", "horizon"):
+            check_whole(name, getattr(self, name), maximum=LARGEST_SIZE)
+        for length in self.seasons:
+            check_whole("seasons", length, maximum=self.history)
+        if self.base_season is not None and self.base_season not in self.seasons:
+            raise ValueError("base_season is none of the seasons")
+        if sorted(self.covariate_names) != sorted(self.given_names):
+            raise ValueError("given_names are not those of the covariates")
+        if self.num_known > len(self.covariate_names):
+            raise ValueError("num_known is more than there are covariates")
+        widths = {
+            "targets": self.num_targets,
+            "covariates": len(self.covariate_names),
+            "static": self.num_static,
+        }
+        for name, width in widths.items():
+            for part in getattr(self, name):
+                if part.shape != (width,) or not np.isfinite(part).all():
+                    raise ValueError(f"{name} is no scale of {width} features")
+            if (getattr(self, name).deviation <= 0).any():
+                raise ValueError(f"{name} holds no deviations")
 
     def to_json(self) -> dict[str, Any]:
         """Return this as JSON values."""

@@ -160,6 +160,18 @@ class SequenceEstimator(TrainingSettings, BaseEstimator):
         """Take on what :meth:`_description` returned."""
         raise NotImplementedError
 
+    @property
+    def _own_array_names(self) -> Sequence[str]:
+        """Return the names of the arrays that a file has beside weights."""
+        return ()
+
+    def _own_arrays(self) -> dict[str, np.ndarray]:
+        """Return what `fit` has kept in arrays beside the weights."""
+        return {}
+
+    def _take_own_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take on what :meth:`_own_arrays` returned, after the description is read."""
+
     def _exported(self) -> tuple[keras.Model, dict[str, Any]]:
         """Return the model to export, and what its ids mean."""
         raise NotImplementedError
@@ -260,7 +272,7 @@ class SequenceEstimator(TrainingSettings, BaseEstimator):
             "history": self.history_,
             "frozen": frozen_in(self._models),
         }
-        arrays |= weights_of(self._network)
+        arrays |= {**self._own_arrays(), **weights_of(self._network)}
         if include_optimizer:
             state = self._kept_optimizer.state
             description["optimizer"] = state.kind

@@ -8,12 +8,14 @@ from typing import Any
 
 from kseq2seq.estimators.ensemble import MEMBER_READERS
 from kseq2seq.estimators.sequence_classifier import SequenceClassifier
+from kseq2seq.estimators.sequence_forecaster import SequenceForecaster
 from kseq2seq.estimators.sequence_regressor import SequenceRegressor
 from kseq2seq.estimators.stored import Reader, read_estimator, read_stored
 
 _READERS: dict[str, Reader] = {
     **MEMBER_READERS,
     "SequenceClassifier": partial(read_estimator, SequenceClassifier),
+    "SequenceForecaster": partial(read_estimator, SequenceForecaster),
     "SequenceRegressor": partial(read_estimator, SequenceRegressor),
 }
 
@@ -29,7 +31,7 @@ def load(path: str | Path) -> Any:
 
     Returns
     -------
-    Seq2SeqEstimator, Seq2SeqEnsemble, SequenceClassifier or SequenceRegressor
+    Seq2SeqEstimator, Seq2SeqEnsemble, or an estimator whose name begins with Sequence
 
     Raises
     ------

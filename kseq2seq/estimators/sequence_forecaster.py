@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+import keras
 import numpy as np
 
 from kseq2seq.answering import generate_values
 from kseq2seq.arguments import check_real, written
 from kseq2seq.batching import BucketedBatches, Series, WindowBatches
 from kseq2seq.codec import SeriesCodec, TargetValues
-from kseq2seq.declarations import checked, documented
+from kseq2seq.declarations import checked, documented, taken
 from kseq2seq.estimators.backtests import Backtest, backtest
 from kseq2seq.estimators.examples import FitData, Task
 from kseq2seq.estimators.fitting import fit_estimator
 from kseq2seq.estimators.series_data import (
     SeriesData,
+    arrays_of,
     is_table,
     read_covariates,
     read_future,
     read_series,
     read_static,
+    series_of,
     table_of,
+    time_to_json,
 )
 from kseq2seq.estimators.series_windows import (
     WindowExamples,
@@ -37,7 +41,11 @@ from kseq2seq.estimators.series_windows import (
     split_windows,
     with_future,
 )
-from kseq2seq.estimators.settings import ForecasterModelSettings, ForecasterSettings
+from kseq2seq.estimators.settings import (
+    ForecasterModelSettings,
+    ForecasterSettings,
+    ForecasterTrainingSettings,
+)
 from kseq2seq.estimators.value_estimator import ValueEstimator
 from kseq2seq.ragged import RaggedValues
 from kseq2seq.training import Trainer, TrainingSettings
@@ -406,12 +414,18 @@ class SequenceForecaster(ForecasterSettings, ValueEstimator):
             WindowExamples(validation, most),  # type: ignore[arg-type]
         )
 
+    def _training_settings(self, **changes: Any) -> ForecasterTrainingSettings:
+        return taken(ForecasterTrainingSettings, self, **changes)
+
     def _check_task(self, task: Task, settings: TrainingSettings) -> None:
         """Accept: the codec was learned from the same data and settings."""
 
     def _limit(self, task: Task, *, continues: bool) -> None:
-        self.history_length_ = task.source.history
-        self.season_lengths_ = list(task.source.seasons)
+        self._set_lengths(task.source)
+
+    def _set_lengths(self, codec: SeriesCodec) -> None:
+        self.history_length_ = codec.history
+        self.season_lengths_ = list(codec.seasons)
 
     @property
     def _sizes(self) -> dict[str, Any]:
@@ -422,6 +436,43 @@ class SequenceForecaster(ForecasterSettings, ValueEstimator):
             "decoder_features": codec.num_ahead,
             "mask_nan": codec.has_gaps,
         }
+
+    def _description(self) -> dict[str, Any]:
+        return {
+            "series": {
+                **self._source.to_json(),
+                "names": list(self._series.names),
+                "last_times": [time_to_json(t) for t in self._series.last_times],
+            }
+        }
+
+    def _read_description(self, description: Mapping[str, Any]) -> None:
+        described = dict(description["series"])
+        self._kept = [described.pop(name) for name in ("names", "last_times")]
+        codec = SeriesCodec.from_json(described)
+        codec.check()
+        self._source = codec
+        self._target = TargetValues(
+            3, codec.horizon, codec.num_targets, codec.allows_nan
+        )
+        self._set_lengths(codec)
+
+    @property
+    def _own_array_names(self) -> Sequence[str]:
+        return [f"series/{name}" for name in self._source.array_names]
+
+    def _own_arrays(self) -> dict[str, np.ndarray]:
+        return arrays_of(self._series, self._static)
+
+    def _take_own_arrays(self, arrays: Mapping[str, np.ndarray]) -> None:
+        names, times = self.__dict__.pop("_kept")
+        self._series, self._static = series_of(self._source, arrays, names, times)
+
+    def _exported(self) -> tuple[keras.Model, dict[str, Any]]:
+        raise ValueError(
+            "a forecaster cuts and scales windows outside of its models, which an "
+            "exported model would lack. Save it, and load it where kseq2seq is."
+        )
 
     def _batches(self, examples: Any, **options: Any) -> BucketedBatches:
         for name in ("num_buckets", "sample_weight"):

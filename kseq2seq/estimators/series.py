@@ -33,9 +33,8 @@ def tell_of_series(
     warnings.warn(
         f"X and y are rows of integers, and those of y, {num_values:,} different ones, "
         "seem to be quantities, such as counts: here each is a class of its own, with "
-        "no order among them. For quantities use build_seq2seq or "
-        "build_attention_seq2seq with source_features=1 and target_features=1, which "
-        "learn real values.",
+        "no order among them. For quantities use SequenceRegressor, or "
+        "SequenceForecaster for time series, which learn real values.",
         stacklevel=2,
     )
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from kseq2seq.arguments import check_lengths, check_unmasked, shown, written
-from kseq2seq.codec import value_sequences
+from kseq2seq.codec import SeriesCodec, value_sequences
 from kseq2seq.ragged import RaggedValues
 
 ID, TIME, VALUE = "unique_id", "ds", "y"
@@ -93,6 +94,8 @@ def read_series(series: Any, covariates: Any, *, allows_nan: bool) -> SeriesData
             )
         return _read_table(series, allows_nan=allows_nan)
     check_unmasked("series", series)
+    if isinstance(series, list | tuple) and not series:
+        raise ValueError("series must hold one series at least; got none.")
     kind = "list" if isinstance(series, list | tuple) and _nested(series) else "array"
     listed = list(series) if kind == "list" else [series]
     values = _sequences("series", listed, allows_nan=allows_nan)
@@ -133,6 +136,67 @@ def read_static(static: Any, num_series: int) -> np.ndarray:
     return values
 
 
+def time_to_json(time: Any) -> Any:
+    """Return a time as a JSON value: a whole number, or a text."""
+    return int(time) if isinstance(time, int | np.integer) else time.isoformat()
+
+
+def arrays_of(data: SeriesData, static: np.ndarray | None) -> dict[str, np.ndarray]:
+    """Return series as arrays of a model file."""
+    arrays = {"values": data.values.flat, "lengths": data.values.lengths}
+    if data.covariates is not None:
+        arrays["covariates"] = data.covariates.flat
+    if static is not None:
+        arrays["static"] = static
+    return {f"series/{name}": array for name, array in arrays.items()}
+
+
+def series_of(
+    codec: SeriesCodec,
+    arrays: Mapping[str, np.ndarray],
+    names: list[Any],
+    times: list[Any],
+) -> tuple[SeriesData, np.ndarray | None]:
+    """Return the series that :func:`arrays_of` was given, and what is static.
+
+    Raises
+    ------
+    ValueError
+        When the arrays do not fit each other.
+    """
+    found = {name: arrays[f"series/{name}"] for name in codec.array_names}
+    lengths = found["lengths"]
+    if lengths.ndim != 1 or lengths.dtype.kind not in "iu" or (lengths < 1).any():
+        raise ValueError("series/lengths must be whole numbers from 1")
+    total = int(lengths.sum(dtype=np.int64))
+    shapes = {
+        "values": (total, codec.num_targets),
+        "covariates": (total, len(codec.covariate_names)),
+        "static": (len(lengths), codec.num_static),
+    }
+    for name, shape in shapes.items():
+        if name in found and (
+            found[name].shape != shape or found[name].dtype.kind != "f"
+        ):
+            raise ValueError(f"series/{name} must be numbers {shape}")
+    if codec.kind == "table" and {len(names), len(times)} != {len(lengths)}:
+        raise ValueError("series/names must be as many as the series")
+    if codec.frequency is not None and not isinstance(codec.frequency, int):
+        import pandas
+
+        times = [pandas.Timestamp(time) for time in times]
+    data = SeriesData(
+        codec.kind,
+        RaggedValues(found["values"], lengths),
+        RaggedValues(found["covariates"], lengths) if "covariates" in found else None,
+        codec.given_names,
+        names,
+        times,
+        None if codec.frequency is None else Frequency(codec.frequency),
+    )
+    return data, found.get("static")
+
+
 def is_table(values: Any) -> bool:
     """Whether this is a DataFrame."""
     return hasattr(values, "columns") and hasattr(values, "iloc")
@@ -145,8 +209,6 @@ def _nested(series: Sequence[Any]) -> bool:
 
 def _sequences(name: str, listed: list[Any], *, allows_nan: bool) -> RaggedValues:
     """Return arrays ``(len,)`` or ``(len, features)``, joined."""
-    if not listed:
-        raise ValueError(f"{name} must hold one series at least; got none.")
     try:
         arrays = [np.asarray(each, dtype=np.float64) for each in listed]
     except (TypeError, ValueError) as error:
@@ -220,9 +282,11 @@ def _frequency(name: Any, times: Any) -> Frequency:
         i = int(np.argmax(steps != np.median(steps)))
     else:
         index = pandas.DatetimeIndex(times)
-        found = pandas.infer_freq(index)
+        with warnings.catch_warnings():  # that a later version returns an object
+            warnings.simplefilter("ignore")
+            found = pandas.infer_freq(index)
         if found is not None:
-            return Frequency(found)
+            return Frequency(getattr(found, "freqstr", found))
         steps = np.diff(index.to_numpy())
         i = int(np.argmax(steps != np.median(steps)))
     raise ValueError(

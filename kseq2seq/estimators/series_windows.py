@@ -82,6 +82,7 @@ def learn_codec(
         kind=data.kind,
         num_targets=data.values.num_features,
         covariate_names=names,
+        given_names=list(data.covariate_names),
         num_known=num_known,
         num_static=0 if static is None else static.shape[1],
         history=history,
@@ -143,7 +144,9 @@ def _scale(
 def _covariate_scale(data: SeriesData, names: Sequence[str]) -> Scale:
     if data.covariates is None:
         return _scale(None, 0)
-    return Scale.of_features(_ordered(data, names).flat)
+    ordered = _ordered(data, names)
+    ends = zip(ordered, data.values.lengths, strict=True)
+    return Scale.of_features(np.concatenate([one[:end] for one, end in ends]))
 
 
 def _ordered(data: SeriesData, names: Sequence[str]) -> RaggedValues:

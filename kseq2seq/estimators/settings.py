@@ -13,6 +13,7 @@ from kseq2seq.arguments import (
     LARGEST_WEIGHT,
     check_choice,
     check_flag,
+    check_rate,
     check_real,
     check_whole,
     written,
@@ -315,18 +316,42 @@ class ForecasterModelSettings(ValueModelSettings):
 
 
 @settings
+class ForecasterTrainingSettings(ValueTrainingSettings):
+    """How a forecaster is trained."""
+
+    usual_epochs: ClassVar[int] = 100
+    usual_updates: ClassVar[tuple[int, int]] = (500, 3_000)
+    most_epochs: ClassVar[int] = 200
+
+    loss: str | keras.losses.Loss = "absolute_error"
+    batch_size: int = 128
+    epochs: int | None = setting(
+        "int",
+        """Passes over the windows of the series; where there are many, parts of a pass,
+        of 100 updates. When None as many as make 3,000 updates; of few windows 100
+        passes, but 500 updates at least.""",
+        check_whole,
+        default=None,
+    )
+    validation_fraction: float = setting(
+        "float",
+        """Share of the windows of each series, the last ones, that is held back to
+        watch the training by; 0 for none, and to learn from all.""",
+        check_rate,
+        default=0.0,
+    )
+
+
+@settings
 class ForecasterSettings(
-    ValueTrainingSettings, ForecasterModelSettings, ValueDataSettings, SeriesSettings
+    ForecasterTrainingSettings,
+    ForecasterModelSettings,
+    ValueDataSettings,
+    SeriesSettings,
 ):
     """All parameters of a forecaster."""
 
     scaling: str | None = "window"
-    loss: str | keras.losses.Loss = "absolute_error"  # type: ignore[assignment]
-    batch_size: int = 128
-    validation_fraction: float = 0.0
-    usual_epochs: ClassVar[int] = 100
-    usual_updates: ClassVar[tuple[int, int]] = (500, 3_000)
-    most_epochs: ClassVar[int] = 200
 
 
 def _check_class_weight(name: str, value: Any) -> Any:

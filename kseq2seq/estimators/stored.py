@@ -72,6 +72,7 @@ def read_estimator(kind: type[_E], artifact: StoredArtifact) -> _E:
     estimator = described_estimator(kind, values, description["history"])
     estimator._read_description(description)
     check_stored_arrays(estimator, description, arrays)
+    estimator._take_own_arrays(arrays)
     return fit_to_arrays(estimator, description, arrays)
 
 
@@ -97,7 +98,10 @@ def check_stored_arrays(
         estimator._weight_shapes(),
         arrays.shapes,
         arrays.dtypes,
-        parameters=[f"parameters/{name}" for name in description["parameters"]],
+        parameters=[
+            *(f"parameters/{name}" for name in description["parameters"]),
+            *estimator._own_array_names,
+        ],
     )
 
 

@@ -125,7 +125,7 @@ def check_arrays(
     given, dtypes : mapping of str to tuple of int, and to numpy.dtype
         What the file declares of all its arrays.
     parameters : container of str
-        The arrays that are parameters.
+        The arrays that are parameters, or that an estimator keeps.
 
     Raises
     ------
