@@ -10,8 +10,10 @@ import pytest
 from kseq2seq import datasets
 from kseq2seq.datasets import (
     load_pairs,
+    load_series,
     make_add_two_digits,
     make_arithmetic,
+    make_daily_counts,
     make_dates,
     make_echo,
     make_number_words,
@@ -452,3 +454,52 @@ def test_a_file_that_is_no_gzip_is_refused(tmp_path):
 def test_a_number_is_no_path():
     with pytest.raises(TypeError, match="path must be a file's path; got 0"):
         load_pairs(0)
+
+
+def test_daily_counts_have_a_week_holidays_and_the_weather_in_them():
+    counts, covariates = make_daily_counts(20_000, random_state=0)
+    again, _ = make_daily_counts(20_000, random_state=0)
+    np.testing.assert_array_equal(again, counts)
+    assert (counts == np.floor(counts)).all() and (counts >= 0).all()
+    holiday, after, temperature = covariates.T
+    assert 14 * 50 < holiday.sum() < 14 * 60
+    days = np.arange(len(counts))
+    usual = (holiday + after) == 0
+    detrended = counts / (1 + 0.16 * days / 365.25)
+    week = [detrended[usual & (days % 7 == d)].mean() for d in range(7)]
+    assert np.argmax(week) == 5 and np.argmin(week) == 6
+    saturday = days % 7 == 5
+    shares = [
+        detrended[saturday & (flag == 1)].mean() / week[5] for flag in (holiday, after)
+    ]
+    np.testing.assert_allclose(shares, [0.35, 1.2], rtol=0.1)
+    warm = temperature - np.median(temperature)
+    assert np.corrcoef(warm[saturday & usual], detrended[saturday & usual])[0, 1] > 0
+    assert make_daily_counts(1, random_state=0)[0].shape == (1,)
+    with pytest.raises(ValueError, match="n_days must be"):
+        make_daily_counts(0)
+
+
+def test_series_are_read_from_rows_and_from_tables(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    path = tmp_path / "rows.csv.gz"
+    path.write_bytes(gzip.compress(b'"V1","V2","V3"\n"H1","1","2"\n"H2","","3.5",\n'))
+    rows = load_series(path)
+    assert list(rows) == ["H1", "H2"] and rows["H1"].tolist() == [1.0, 2.0]
+    np.testing.assert_array_equal(rows["H2"], [np.nan, 3.5])
+    table = tmp_path / "table.csv"
+    table.write_text("unique_id,ds,y,promo\na,2020-01-01,1,0\na,2020-01-02,,1\n")
+    found = load_series(table)
+    assert found.ds.iloc[0] == pandas.Timestamp("2020-01-01")
+    assert found.promo.tolist() == [0, 1] and found.y.isna().tolist() == [False, True]
+    for text, message in (
+        ("H1,1,2\nH1,3,4\n", "line 2: 'H1' comes a second time"),
+        ("H1,1,2\nH2,3,x\n", "line 2: expected a number in column 3; got 'x'"),
+        ("H1,1\nH2,\n", "line 2: a series needs values"),
+        ("", "holds no series"),
+        ("unique_id,ds,y\na,2020-01-01,1\na,2020-01-02,x\n", "line 3: y must be a num"),
+        ("unique_id,ds,y\na,soon,1\n", "ds must be times"),
+    ):
+        table.write_text(text)
+        with pytest.raises(ValueError, match=message):
+            load_series(table)

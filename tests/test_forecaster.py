@@ -13,6 +13,7 @@ import kseq2seq
 from kseq2seq import SequenceForecaster
 from kseq2seq.batching import Series, Windows, WindowShape
 from kseq2seq.codec import Scale, find_season_lengths
+from kseq2seq.datasets import make_daily_counts
 from kseq2seq.metrics import coverage, mase, msis, smape
 from kseq2seq.ragged import RaggedValues
 
@@ -121,6 +122,8 @@ def test_seasons_are_found():
     daily = np.sin(hours * 2 * np.pi / 24)
     assert find_season_lengths([daily * week + 0.1 * noise] * 2) == (24, 168)
     assert find_season_lengths([daily + noise * 0.3 + hours * 0.01]) == (24,)
+    counts, _ = make_daily_counts(1_000, random_state=0)
+    assert find_season_lengths([counts]) == (7,)  # no longer one by chance
     gaps = np.where(noise > 1, np.nan, daily)
     assert find_season_lengths([gaps]) == (24,)
     for nothing in (noise, np.cumsum(noise), np.ones(90), hours * 1.0, np.ones(3)):

@@ -5,6 +5,7 @@ from matplotlib import pyplot
 from kseq2seq.plotting import (
     plot_accuracy_by_position,
     plot_attention,
+    plot_forecast,
     plot_history,
     plot_images,
 )
@@ -387,3 +388,39 @@ def test_what_does_not_fit_is_refused():
         plot_history({"loss": [1.0]}, "val_loss")
     with pytest.raises(ValueError, match="nothing to draw: 'bleu' has no epoch"):
         plot_history({"val_bleu": []}, "bleu")
+
+
+def test_a_forecast_stands_behind_its_history():
+    bounds = [3.0, 4.0], [5.0, 8.0]
+    ax = plot_forecast([1, 2, 3], [4.0, 6.0], truth=[4.5], interval=bounds)
+    history, truth, forecast = ax.get_lines()[:3]
+    assert history.get_xdata().tolist() == [0, 1, 2]
+    assert truth.get_xdata().tolist() == [3] and truth.get_ydata().tolist() == [4.5]
+    assert forecast.get_xdata().tolist() == [3, 4]
+    (band,) = ax.collections
+    corners = band.get_paths()[0].vertices
+    assert {(3.0, 3.0), (4.0, 8.0)} <= {tuple(corner) for corner in corners.tolist()}
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [
+        "history",
+        "truth",
+        "forecast",
+    ]
+    given = pyplot.subplots()[1]
+    assert plot_forecast([[1.0], [2.0]], [3.0], ax=given, label="ours") is given
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([], [1.0]), r"history must be numbers \(len,\), and not empty"),
+        (([1.0], [[1.0, 2.0]]), "draw one at a time"),
+        (([1.0], ["x"]), "forecast must be numbers"),
+        (([1.0], [1.0], ([1.0],)), "interval must be a pair"),
+        (([1.0], [1.0], ([1.0], [1.0, 2.0])), "as many as the 1 values .* 1 and 2"),
+    ],
+)
+def test_what_is_no_forecast_is_refused(arguments, message):
+    history, forecast, *interval = arguments
+    options = {"interval": interval[0]} if interval else {}
+    with pytest.raises((ValueError, TypeError), match=message):
+        plot_forecast(history, forecast, **options)

@@ -10,7 +10,7 @@ from scipy.signal import detrend, find_peaks
 _ALIKE = 0.3
 """The autocorrelation from which on a lag may be a season."""
 _BETTER = 0.02
-"""By how much a longer season must be more alike than other multiples of a shorter."""
+"""By how much values must be more alike after a longer season than after less of it."""
 _MOST_SERIES = 100
 _NOISE = 1e-12
 """What is left of a straight line, as a share of its squares, by rounding."""
@@ -22,8 +22,9 @@ def find_season_lengths(
     """Return the lengths of up to two seasons, the shorter one first.
 
     A season is the lag of a peak of the autocorrelation, of the series without their
-    linear trend, the mean over series. A second season is a multiple of the first whose
-    values are more alike than those of the multiples beside it.
+    linear trend, the mean over series. A second season is a multiple of the first after
+    which values are more alike than after any shorter multiple, the first itself left
+    out, and after the next one.
 
     Parameters
     ----------
@@ -57,17 +58,12 @@ def find_season_lengths(
     if not len(peaks):
         return ()
     shortest = _first_season(correlation, peaks)
-    multiples = np.arange(2, longest // shortest)  # one more stands beside the last
-    better = [
-        int(m)
-        for m in multiples
-        if correlation[m * shortest]
-        > max(correlation[(m - 1) * shortest], correlation[(m + 1) * shortest])
-        + _BETTER
-    ]
-    if not better:
-        return (shortest,)
-    return (shortest, better[0] * shortest)
+    alike = correlation[shortest::shortest]  # at each multiple of the shortest
+    for m in range(2, len(alike)):
+        shorter = alike[: m - 1] if m == 2 else alike[1 : m - 1]
+        if alike[m - 1] > max(*shorter, alike[m]) + _BETTER:
+            return (shortest, m * shortest)
+    return (shortest,)
 
 
 def _first_season(correlation: np.ndarray, peaks: np.ndarray) -> int:

@@ -10,12 +10,14 @@ from kseq2seq.datasets.columns import (
     take_columns,
     take_features,
 )
+from kseq2seq.datasets.daily_counts import make_daily_counts
 from kseq2seq.datasets.dates import FIRST_DATE, LAST_DATE, make_dates
 from kseq2seq.datasets.echo import make_echo
 from kseq2seq.datasets.files import decode_lines, load_pairs, read_lines
 from kseq2seq.datasets.images import mask_left_half
 from kseq2seq.datasets.number_words import make_number_words, stream_number_words
 from kseq2seq.datasets.pairs import Pairs
+from kseq2seq.datasets.series import load_series
 
 __all__ = [
     "Columns",
@@ -28,8 +30,10 @@ __all__ = [
     "exact_columns",
     "has_header",
     "load_pairs",
+    "load_series",
     "make_add_two_digits",
     "make_arithmetic",
+    "make_daily_counts",
     "make_dates",
     "make_echo",
     "make_number_words",
