@@ -289,7 +289,7 @@ def test_rows_of_counts_are_told_from_rows_of_symbols(rows, is_told):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         tell_of_series(*sides)
-    assert ["source_features=1" in str(w.message) for w in caught] == [True] * is_told
+    assert ["SequenceRegressor" in str(w.message) for w in caught] == [True] * is_told
 
 
 @pytest.mark.parametrize(
