@@ -16,6 +16,7 @@ from kseq2seq.codec import Scale, find_season_lengths
 from kseq2seq.datasets import make_daily_counts
 from kseq2seq.metrics import coverage, mase, msis, smape
 from kseq2seq.ragged import RaggedValues
+from kseq2seq.training import Trainer
 
 pandas = pytest.importorskip("pandas")
 
@@ -307,6 +308,18 @@ def test_training_continues_and_resumes(tmp_path):
     assert len(resumed.history_["loss"]) == 2
     assert kseq2seq.load(path).predict()[0].shape == (5,)
     assert len(whole.history_["loss"]) == 2
+
+
+def test_batches_and_epochs_suit_the_number_of_windows():
+    """Few windows: 30 passes of 32 a batch, 500 updates at least; many: 3,000."""
+    forecaster = SequenceForecaster()
+    for windows, batch, epochs in ((1_000, 32, 30), (100, 32, 125), (10**6, 128, 30)):
+        size = min(forecaster.windows_a_batch(windows), windows)
+        assert size == batch
+        trainer = Trainer(forecaster._training_settings())
+        updates = min(-(-windows // size), 100)
+        assert trainer.num_epochs(updates) == epochs
+    assert SequenceForecaster(batch_size=7).windows_a_batch(10**6) == 7
 
 
 def test_measures_by_hand():

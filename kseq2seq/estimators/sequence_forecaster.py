@@ -405,7 +405,7 @@ class SequenceForecaster(ForecasterSettings, ValueEstimator):
         prepared = as_series(codec, read, features)
         fraction = trainer.settings.validation_fraction
         training, validation = split_windows(codec, prepared, fraction)
-        most = UPDATES_AN_EPOCH * self.batch_size
+        most = UPDATES_AN_EPOCH * self.windows_a_batch(len(training))
         target = TargetValues(3, codec.horizon, codec.num_targets, codec.allows_nan)
         return Task(
             codec,
@@ -473,6 +473,9 @@ class SequenceForecaster(ForecasterSettings, ValueEstimator):
             "a forecaster cuts and scales windows outside of its models, which an "
             "exported model would lack. Save it, and load it where kseq2seq is."
         )
+
+    def _batch_size(self, examples: Any) -> int:
+        return min(self.windows_a_batch(len(examples.windows)), len(examples))
 
     def _batches(self, examples: Any, **options: Any) -> BucketedBatches:
         for name in ("num_buckets", "sample_weight"):

@@ -10,6 +10,7 @@ import keras
 
 from kseq2seq.answering import AnswerSettings
 from kseq2seq.arguments import (
+    LARGEST_BATCH,
     LARGEST_WEIGHT,
     check_choice,
     check_flag,
@@ -315,20 +316,29 @@ class ForecasterModelSettings(ValueModelSettings):
     quantiles: Sequence[float] | None = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
 
 
+_FEW_WINDOWS, _FEW_BATCH, _MANY_BATCH = 5_000, 32, 128
+"""The choice, and what it rests on, stands in ``benchmarks/NOTES.md``."""
+
+
 @settings
 class ForecasterTrainingSettings(ValueTrainingSettings):
     """How a forecaster is trained."""
 
-    usual_epochs: ClassVar[int] = 100
+    usual_epochs: ClassVar[int] = 30
     usual_updates: ClassVar[tuple[int, int]] = (500, 3_000)
     most_epochs: ClassVar[int] = 200
 
     loss: str | keras.losses.Loss = "absolute_error"
-    batch_size: int = 128
+    batch_size: int | None = setting(  # type: ignore[assignment]  # None is new
+        "int",
+        "Windows a batch; when None 32 of fewer than 5,000 windows, else 128.",
+        partial(check_whole, maximum=LARGEST_BATCH),
+        default=None,
+    )
     epochs: int | None = setting(
         "int",
         """Passes over the windows of the series; where there are many, parts of a pass,
-        of 100 updates. When None as many as make 3,000 updates; of few windows 100
+        of 100 updates. When None as many as make 3,000 updates; of few windows 30
         passes, but 500 updates at least.""",
         check_whole,
         default=None,
@@ -340,6 +350,12 @@ class ForecasterTrainingSettings(ValueTrainingSettings):
         check_rate,
         default=0.0,
     )
+
+    def windows_a_batch(self, num_windows: int) -> int:
+        """Return how many windows a batch has, of so many windows."""
+        if self.batch_size is not None:
+            return self.batch_size
+        return _FEW_BATCH if num_windows < _FEW_WINDOWS else _MANY_BATCH
 
 
 @settings
