@@ -62,7 +62,7 @@ def checks():
             yield pytest.param(estimator, check, id=f"{number}-{name}")
 
 
-@pytest.mark.parametrize(("estimator", "check"), checks())
+@pytest.mark.parametrize(("estimator", "check"), list(checks()))
 def test_scikit_learns_checks(estimator, check):
     check(estimator)
 
