@@ -43,7 +43,7 @@ def make_daily_counts(
     >>> from kseq2seq.datasets import make_daily_counts
     >>> counts, covariates = make_daily_counts(730, random_state=0)
     >>> counts.shape, covariates.shape, int(covariates[:, 0].sum())
-    ((730,), (730, 3), 27)
+    ((730,), (730, 3), 24)
     """
     check_size("n_days", n_days)
     rng = make_rng(random_state)
