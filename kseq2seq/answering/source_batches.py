@@ -71,9 +71,16 @@ class Side(NamedTuple):
         """Return rows as an array; of few shapes, where a number of rows is given."""
         width = int(self.lengths[rows].max())
         if size is not None:
-            rows = np.concatenate([rows, np.repeat(rows[:1], size - len(rows))])
+            rows = filled(rows, size)
             width = -(-width // WIDTH_STEP) * WIDTH_STEP
         return self.sequences.padded(rows, width, closed=self.closed)
+
+
+def filled(rows: np.ndarray, size: int | None) -> np.ndarray:
+    """Return rows, filled up with the first to a number of rows, if one is given."""
+    if size is None:
+        return rows
+    return np.concatenate([rows, np.repeat(rows[:1], size - len(rows))])
 
 
 def generate(

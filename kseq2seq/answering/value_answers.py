@@ -8,7 +8,12 @@ import keras
 import numpy as np
 
 from kseq2seq import _tensorflow
-from kseq2seq.answering.source_batches import BATCH_SIZE, Rows, run_in_batches
+from kseq2seq.answering.source_batches import (
+    BATCH_SIZE,
+    Rows,
+    filled,
+    run_in_batches,
+)
 from kseq2seq.ragged import RaggedValues
 
 
@@ -24,7 +29,7 @@ class _Sources(NamedTuple):
 
     def batch(self, rows: np.ndarray, size: int | None) -> np.ndarray:
         """Return rows as an array, filled up with the first to a number of rows."""
-        return self.sequences.padded(_filled(rows, size))
+        return self.sequences.padded(filled(rows, size))
 
 
 class _Known(NamedTuple):
@@ -39,13 +44,7 @@ class _Known(NamedTuple):
 
     def batch(self, rows: np.ndarray, size: int | None) -> np.ndarray:
         """Return rows as an array, filled up with the first to a number of rows."""
-        return self.values[_filled(rows, size)]
-
-
-def _filled(rows: np.ndarray, size: int | None) -> np.ndarray:
-    if size is None:
-        return rows
-    return np.concatenate([rows, np.repeat(rows[:1], size - len(rows))])
+        return self.values[filled(rows, size)]
 
 
 def generate_values(

@@ -124,7 +124,7 @@ class WindowShape:
         if self.base_season is not None:
             base = lagged(ahead, self.base_season)
         else:
-            last = without_gaps(np.where(np.isnan(read[0]), np.nan, read[0]))[:, -1:]
+            last = without_gaps(read[0])[:, -1:]
             base = np.repeat(last, self.horizon, axis=1)
         nothing = np.zeros((len(rows), self.horizon, 0), np.float32)
         return Window(

@@ -35,6 +35,29 @@ class Scale(NamedTuple):
         """Return values from scaled ones, float64."""
         return scaled.astype(np.float64) * self.deviation + self.mean
 
+    def check(self, name: str, width: int) -> None:
+        """Raise unless this is the scale of so many features, as a fit learns it.
+
+        Raises
+        ------
+        ValueError
+            The message has the name.
+        """
+        for part in self:
+            if part.shape != (width,) or not np.isfinite(part).all():
+                raise ValueError(f"{name} is no scale of {width} features")
+        if (self.deviation <= 0).any():
+            raise ValueError(f"{name} holds no deviations")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return this as JSON values."""
+        return {name: part.tolist() for name, part in self._asdict().items()}
+
+    @classmethod
+    def from_json(cls, described: Mapping[str, Any]) -> Scale:
+        """Return what :meth:`to_json` described."""
+        return cls(*(np.array(described[name], float) for name in cls._fields))
+
     @classmethod
     def of_features(cls, frames: np.ndarray) -> Scale:
         """Return the scale of each feature of frames ``(n, features)``, NaN left out.
@@ -118,20 +141,12 @@ class Scaling:
         """Return this as JSON values."""
         return {
             "kind": self.kind,
-            **{
-                side: {
-                    "mean": getattr(self, side).mean.tolist(),
-                    "deviation": getattr(self, side).deviation.tolist(),
-                }
-                for side in ("source", "target")
-            },
+            "source": self.source.to_json(),
+            "target": self.target.to_json(),
         }
 
     @classmethod
     def from_json(cls, described: Mapping[str, Any]) -> Self:
         """Return what :meth:`to_json` described."""
         sides = (described["source"], described["target"])
-        scales = [
-            Scale(np.array(side["mean"]), np.array(side["deviation"])) for side in sides
-        ]
-        return cls(described["kind"], *scales)
+        return cls(described["kind"], *map(Scale.from_json, sides))

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
-import numpy as np
-
 from kseq2seq.arguments import LARGEST_SIZE, check_whole
 from kseq2seq.codec.scaling import Scale
 
@@ -96,21 +94,13 @@ class SeriesCodec:
             "static": self.num_static,
         }
         for name, width in widths.items():
-            for part in getattr(self, name):
-                if part.shape != (width,) or not np.isfinite(part).all():
-                    raise ValueError(f"{name} is no scale of {width} features")
-            if (getattr(self, name).deviation <= 0).any():
-                raise ValueError(f"{name} holds no deviations")
+            getattr(self, name).check(name, width)
 
     def to_json(self) -> dict[str, Any]:
         """Return this as JSON values."""
         described = {field.name: getattr(self, field.name) for field in fields(self)}
         for name in ("targets", "covariates", "static"):
-            scale = described[name]
-            described[name] = {
-                "mean": scale.mean.tolist(),
-                "deviation": scale.deviation.tolist(),
-            }
+            described[name] = described[name].to_json()
         return described
 
     @classmethod
@@ -118,9 +108,5 @@ class SeriesCodec:
         """Return what :meth:`to_json` described."""
         values = dict(described)
         for name in ("targets", "covariates", "static"):
-            scale = values[name]
-            values[name] = Scale(
-                np.array(scale["mean"], dtype=np.float64),
-                np.array(scale["deviation"], dtype=np.float64),
-            )
+            values[name] = Scale.from_json(values[name])
         return cls(**values)

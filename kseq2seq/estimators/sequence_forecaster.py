@@ -293,8 +293,8 @@ class SequenceForecaster(ForecasterSettings, ValueEstimator):
                 "or fit with them among past_covariates."
             )
         if data.kind == "table":
-            names = [n for n in data.covariate_names if n in codec.covariate_names]
-            names = [n for n in names if n in codec.covariate_names[: codec.num_known]]
+            known = codec.covariate_names[: codec.num_known]
+            names = [name for name in data.covariate_names if name in known]
             future = read_future(covariates, data, names)
         else:
             future = read_covariates(
@@ -406,10 +406,9 @@ class SequenceForecaster(ForecasterSettings, ValueEstimator):
         fraction = trainer.settings.validation_fraction
         training, validation = split_windows(codec, prepared, fraction)
         most = UPDATES_AN_EPOCH * self.windows_a_batch(len(training))
-        target = TargetValues(3, codec.horizon, codec.num_targets, codec.allows_nan)
         return Task(
             codec,
-            target,
+            _targets(codec),
             WindowExamples(training, most),
             WindowExamples(validation, most),  # type: ignore[arg-type]
         )
@@ -452,9 +451,7 @@ class SequenceForecaster(ForecasterSettings, ValueEstimator):
         codec = SeriesCodec.from_json(described)
         codec.check()
         self._source = codec
-        self._target = TargetValues(
-            3, codec.horizon, codec.num_targets, codec.allows_nan
-        )
+        self._target = _targets(codec)
         self._set_lengths(codec)
 
     @property
@@ -481,3 +478,8 @@ class SequenceForecaster(ForecasterSettings, ValueEstimator):
         for name in ("num_buckets", "sample_weight"):
             options.pop(name, None)
         return WindowBatches(examples.windows, len(examples), **options)
+
+
+def _targets(codec: SeriesCodec) -> TargetValues:
+    """Return how forecasts are given: ``(n_series, horizon, targets)``."""
+    return TargetValues(3, codec.horizon, codec.num_targets, codec.allows_nan)

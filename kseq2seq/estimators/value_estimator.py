@@ -45,8 +45,7 @@ class ValueEstimator(
     """An estimator that reads and answers sequences of real values.
 
     A subclass has a group of settings as its first base; see
-    :class:`kseq2seq.estimators.base.SequenceEstimator`. It says what the decoder knows
-    ahead of each step, if anything, in ``_num_known``.
+    :class:`kseq2seq.estimators.base.SequenceEstimator`.
     """
 
     models_: list[Seq2SeqModels]
@@ -58,14 +57,7 @@ class ValueEstimator(
 
     _not_pickled = ("models_", "_generator", "_training_model")
 
-    @property
-    def _num_known(self) -> int | None:
-        """How many values the decoder knows ahead of each step, if it knows any."""
-        return None
-
-    def _answers(
-        self, sources: RaggedValues, known: np.ndarray | None = None
-    ) -> dict[str, np.ndarray]:
+    def _answers(self, sources: RaggedValues) -> dict[str, np.ndarray]:
         """Return what the models answer to sources as they are, in their units.
 
         ``values (n, horizon, targets)`` and with quantiles ``quantiles (n, horizon,
@@ -74,7 +66,6 @@ class ValueEstimator(
         answers = generate_values(
             self._generator,
             self._scaling.scaled_sources(sources),
-            known,
             has_gaps=self._source.has_gaps,
         )
         scale = self._scaling.of_targets(sources)
@@ -128,7 +119,6 @@ class ValueEstimator(
         return {
             "source_features": self._source.num_features,
             "target_features": self._target.num_targets,
-            "decoder_features": self._num_known,
             "mask_nan": self._source.has_gaps,
         }
 
@@ -205,11 +195,6 @@ class ValueEstimator(
             "target": self._target.num_targets,
         }
         for side, width in widths.items():
-            scale = getattr(self._scaling, side)
-            for part in scale:
-                if part.shape != (width,) or not np.isfinite(part).all():
-                    raise ValueError(f"values/scaling/{side} is no scale of {width}")
-            if (scale.deviation <= 0).any():
-                raise ValueError(f"values/scaling/{side} holds no deviations")
+            getattr(self._scaling, side).check(f"values/scaling/{side}", width)
         if self._target.ndim < 3 and self._target.horizon != 1:
             raise ValueError("values/target has a horizon that its shape has not")
