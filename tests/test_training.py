@@ -226,6 +226,20 @@ def test_it_learns_in_mixed_precision(policy):
     assert history["loss"][-1] < 0.5 * history["loss"][0]
 
 
+@pytest.mark.backends("tensorflow")
+def test_nothing_tunes_the_data_of_a_fit_whose_end_would_wait_for_it(monkeypatch):
+    tuned = []
+
+    def fit_by_keras(model, x, **kwargs):
+        tuned.append(x.options().autotune.enabled)
+        return keras.Model.fit(model, x, **kwargs)
+
+    models = make_models()
+    monkeypatch.setattr(type(models.training), "fit", fit_by_keras)
+    fit(models)
+    assert tuned == [False]
+
+
 def test_progress_is_counted_in_batches(capsys):
     batches = make_batches(80)
     assert batches.run_length == 2

@@ -112,7 +112,22 @@ def run_function(
             runs.on_epoch_begin()
         return traced(*runs[number])
 
-    return tf.data.Dataset.range(len(runs)).repeat(), function
+    numbers = tf.data.Dataset.range(len(runs)).repeat()
+    return numbers.with_options(_untuned()), function
+
+
+def _untuned() -> Any:
+    """Return options of a dataset that nothing tunes while it runs.
+
+    TensorFlow's tuning sleeps between its looks, at last for a minute each time, and
+    whoever closes the iterator waits until it wakes: up to a minute at the end of a
+    long `fit`.
+    """
+    import tensorflow as tf
+
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return options
 
 
 def predict_function(model: Any, *, jit_compile: bool) -> Callable[[Any], Any]:
