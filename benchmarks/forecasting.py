@@ -5,8 +5,8 @@ Run ``python -m benchmarks.forecasting DATA [PROBLEM ...]``, DATA the folder wit
 seasonal naive forecast and ridge regression on lags and, with ``--peer PYTHON``, on M4
 the LSTM of neuralforecast: PYTHON is that of an environment with neuralforecast in it.
 
-Settings are chosen on the dev part of a problem, which is what is measured unless
-``--test`` is given: of M4 the last 48 hours of the training series, of ETTh1 the four
+Settings are chosen on the dev part of a problem, which is measured unless ``--test`` is
+given: of M4 the last 48 hours of the training series, of ETTh1 the four
 months before the last four, of the counts the series of other seeds. Forecasts are kept
 in --fits as soon as they are made, and taken from there by the next run of the same
 setting: delete the folder to train anew. A problem's rows take the place of its old
@@ -58,6 +58,8 @@ class Problem:
     horizon : int
     season : int
         Of the seasonal naive forecast, and of what errors are divided by.
+    lags : int
+        How many values the linear regression reads.
     covariates : list of numpy.ndarray, optional
         ``(len, covariates)``, as long as the series.
     past_covariates : tuple of int
@@ -71,6 +73,7 @@ class Problem:
     origins: list[tuple[int, int]]
     horizon: int
     season: int
+    lags: int
     covariates: list[np.ndarray] | None = None
     past_covariates: tuple[int, ...] = ()
     setting: dict[str, Any] = field(default_factory=dict)
@@ -109,6 +112,7 @@ def m4_hourly(data: Path, seed: int, *, is_test: bool) -> Problem:
         origins=[*enumerate(known)],
         horizon=48,
         season=24,
+        lags=168,
     )
 
 
@@ -127,7 +131,8 @@ def etth1(data: Path, seed: int, *, is_test: bool, horizon: int) -> Problem:
         origins=[(i, o) for i in range(len(channels)) for o in windows],
         horizon=horizon,
         season=24,
-        setting={"season_lengths": [24], "history": 72, "scaling": "window"},
+        lags=96,  # as the forecaster reads: 72, and a season before them
+        setting={"season_lengths": [24], "history": 72},
     )
 
 
@@ -142,6 +147,7 @@ def daily_counts(data: Path, seed: int, *, is_test: bool) -> Problem:
         origins=[(0, first + horizon * i) for i in range(windows)],
         horizon=horizon,
         season=7,
+        lags=28,
         covariates=[covariates],
         past_covariates=(2,),
     )
@@ -192,10 +198,7 @@ def forecast_naively(problem: Problem) -> Forecasts:
 
 
 def forecast_by_ridge(problem: Problem) -> Forecasts:
-    """Return what a linear regression on the values of two weeks or days answers."""
-    lags = 4 * problem.season if problem.season == 7 else 7 * problem.season
-    if "history" in problem.setting:
-        lags = problem.setting["history"] + problem.season
+    """Return what a linear regression on the values of some weeks answers."""
     start = time.perf_counter()
     ahead = None
     if problem.covariates is not None:
@@ -203,7 +206,7 @@ def forecast_by_ridge(problem: Problem) -> Forecasts:
             np.delete(one, problem.past_covariates, axis=1)
             for one in problem.covariates
         ]
-    ridge = RidgeOnLags(lags, problem.horizon).fit(problem.learned, ahead)
+    ridge = RidgeOnLags(problem.lags, problem.horizon).fit(problem.learned, ahead)
     seconds = time.perf_counter() - start
     values = ridge.predict(problem.series, problem.origins, ahead)
     took = {"seconds": round(seconds, 1), "parameters": ridge.num_parameters}
@@ -275,6 +278,12 @@ def _of_coverage(truth: np.ndarray, found: Forecasts) -> dict[str, float]:
     return {"coverage": coverage(truth, found.lower, found.upper)}
 
 
+def _over_seeds(values: list[float]) -> dict[str, float | None]:
+    """Return the mean, and the standard deviation where there are several."""
+    spread = statistics.stdev(values) if len(values) > 1 else None
+    return {"mean": statistics.fmean(values), "spread": spread}
+
+
 def _mean(values: Any) -> float:
     return float(np.mean([*values]))
 
@@ -287,40 +296,37 @@ class Runs:
     ----------
     data, folder : pathlib.Path
         Where data are, and where forecasts are kept.
+    is_test : bool
+        Whether the test part is forecast, and not the dev part.
     peer : pathlib.Path, optional
         The Python that has the peer.
     """
 
     data: Path
     folder: Path
+    is_test: bool
     peer: Path | None = None
 
     def row(
-        self, name: str, who: str, setting: dict[str, Any], seeds: int, parts: list[str]
+        self, name: str, who: str, setting: dict[str, Any], seeds: int
     ) -> results.RowDict:
         """Return a contender's row: the means over seeds."""
         took: list[dict[str, Any]] = []
-        figures = {}
-        for part in parts:
-            found = []
-            for seed in range(seeds):
-                problem = PROBLEMS[name](self.data, seed, is_test=part == "test")
-                made = self._made(name, part, who, setting, seed, problem)
-                took.append(made.took)
-                found.append(measures(name, problem, made))
-            figures[part] = {
-                measure: {
-                    "mean": _mean(one[measure] for one in found),
-                    "spread": statistics.stdev(one[measure] for one in found)
-                    if seeds > 1
-                    else None,
-                }
-                for measure in found[0]
-            }
+        found: list[dict[str, float]] = []
+        for seed in range(seeds):
+            problem = PROBLEMS[name](self.data, seed, is_test=self.is_test)
+            made = self._made(name, who, setting, seed, problem)
+            took.append(made.took)
+            found.append(measures(name, problem, made))
+        figures = {
+            measure: _over_seeds([m[measure] for m in found]) for measure in found[0]
+        }
         return {
             "exercise": EXERCISE,
             "model": f"{name}: {who}",
             "setting": setting,
+            "part": self.part,
+            "seeds": seeds,
             "forecasts": figures,
             "published": PUBLISHED[name] if who == DEFAULTS else {},
             "parameters": took[-1]["parameters"],
@@ -329,19 +335,24 @@ class Runs:
             "time": results.now(),
         }
 
+    @property
+    def part(self) -> str:
+        """What is forecast."""
+        return "test" if self.is_test else "dev"
+
     def _made(
         self,
         name: str,
-        part: str,
         who: str,
         setting: dict[str, Any],
         seed: int,
         problem: Problem,
     ) -> Forecasts:
         """Return forecasts that are kept, or make and keep them."""
-        told = json.dumps([name, part, who, problem.setting, setting], sort_keys=True)
+        told = json.dumps([problem.setting, setting], sort_keys=True)
         digest = hashlib.sha256(told.encode()).hexdigest()[:8]
-        path = self.folder / f"{name}_{part}_{who.replace(' ', '_')}_{digest}_{seed}"
+        words = [name, self.part, *who.split(), digest, str(seed)]
+        path = self.folder / "_".join(words)
         report = path.with_suffix(".json")
         if not report.exists():
             made = self._make(who, setting, seed, problem)
@@ -350,7 +361,7 @@ class Runs:
             there = {key: one for key, one in arrays.items() if one is not None}
             np.savez_compressed(path.with_suffix(".npz"), **there)
             results.write_text(report, json.dumps(took))
-            show_progress(f"{name}, {part}, {who}, seed {seed}: {took['seconds']} s")
+            show_progress(f"{name}, {who}, seed {seed}: {took['seconds']} s")
         with np.load(path.with_suffix(".npz")) as kept:
             values = (kept.get(key) for key in ("values", "lower", "upper"))
             return Forecasts(*values, json.loads(report.read_text(encoding="utf-8")))
@@ -373,17 +384,17 @@ class Runs:
 _PEER_SETTING = {"input_size": 168, "max_steps": 3_000, "encoder_hidden_size": 100}
 
 
-def rows(name: str, runs: Runs, parts: list[str]) -> list[results.RowDict]:
+def rows(name: str, runs: Runs) -> list[results.RowDict]:
     """Return the rows of a problem, one for each contender."""
-    seeds = SEEDS if name == "daily_counts" else 1  # others are the same for each
+    seeds = SEEDS if name == "daily_counts" else 1  # others have one set of series
     found = [
-        runs.row(name, NAIVE, {}, seeds, parts),
-        runs.row(name, RIDGE, {}, seeds, parts),
-        runs.row(name, DEFAULTS, {}, SEEDS, parts),
-        runs.row(name, TOGETHER, {"n_estimators": 5}, seeds, parts),
+        runs.row(name, NAIVE, {}, seeds),
+        runs.row(name, RIDGE, {}, seeds),
+        runs.row(name, DEFAULTS, {}, SEEDS),
+        runs.row(name, TOGETHER, {"n_estimators": 5}, seeds),
     ]
     if runs.peer is not None and name == "m4_hourly":
-        found.append(runs.row(name, PEER, _PEER_SETTING, 1, parts))
+        found.append(runs.row(name, PEER, _PEER_SETTING, 1))
     return found
 
 
@@ -399,7 +410,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "problems", metavar="PROBLEM", nargs="*", help=f"default: all of {[*PROBLEMS]}"
     )
     parser.add_argument(
-        "--test", action="store_true", help="measure on the test parts, too"
+        "--test", action="store_true", help="measure on the test parts instead"
     )
     parser.add_argument(
         "--peer", metavar="PYTHON", type=Path, help="a Python with neuralforecast"
@@ -428,10 +439,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         arguments.fits.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
         parser.error(str(error))
-    runs = Runs(arguments.data, arguments.fits, arguments.peer)
-    parts = ["dev", "test"] if arguments.test else ["dev"]
+    runs = Runs(arguments.data, arguments.fits, arguments.test, arguments.peer)
     for name in names:
-        keep_models(arguments.output, rows(name, runs, parts))
+        keep_models(arguments.output, rows(name, runs))
     print(arguments.output / results.TABLE_NAME)
 
 

@@ -26,7 +26,7 @@ import numpy as np
 from kseq2seq import Seq2SeqEnsemble, Seq2SeqEstimator, SequenceClassifier, load
 from kseq2seq.cli import make_app
 
-command = make_app(train_options=False)
+command = make_app("predict")
 WORDS = ["ab", "ba", "abb", "a", "bb", "aab", "baa", "bab"]
 LABELS = [len(word) for word in WORDS]
 SMALL = {

@@ -19,7 +19,7 @@ from kseq2seq.datasets import load_pairs
 
 @pytest.fixture(scope="module")
 def app():
-    return make_app(train_options=False)
+    return make_app("predict")
 
 
 @pytest.fixture

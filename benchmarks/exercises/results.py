@@ -189,6 +189,8 @@ def _section(exercise: str, rows: list[RowDict]) -> str:
         return _section_of_figures(exercise, rows)
     if any("figures" in row for row in rows):
         return _section_of_parts(exercise, rows)
+    if any("forecasts" in row for row in rows):
+        return _section_of_forecasts(exercise, rows)
     columns = ["exercise", "at", "setting", "ours", "published", "parameters"]
     lines = [_cells(row) for row in rows]
     return _titled(exercise, _table([*columns, "seconds"], lines, numbers=2), rows)
@@ -234,12 +236,34 @@ def _section_of_parts(exercise: str, rows: list[RowDict]) -> str:
     return _titled(exercise, _table(columns, lines, numbers=2), rows, told)
 
 
-def _spread(figure: Mapping[str, Any] | None) -> str:
+def _section_of_forecasts(exercise: str, rows: list[RowDict]) -> str:
+    """Return the table of rows of forecasts: a column for each measure."""
+    measures = dict.fromkeys(name for row in rows for name in row["forecasts"])
+    columns = ["model", "setting", "part", *map(_words, measures), "published"]
+    lines = [
+        [
+            _words(row["model"]),
+            _setting(row) if row["setting"] else _NOTHING,
+            _words(row["part"]),
+            *(_spread(row["forecasts"].get(name), ".3f") for name in measures),
+            ", ".join(_pairs(row["published"], _text)) or _NOTHING,
+            _number(row["parameters"], ","),
+            _number(row["seconds"], ",.0f"),
+        ]
+        for row in rows
+    ]
+    columns += ["parameters", "seconds a fit"]
+    told = "Means over seeds, ± their standard deviation."
+    return _titled(exercise, _table(columns, lines, numbers=2), rows, told)
+
+
+def _spread(figure: Mapping[str, Any] | None, form: str = ".2f") -> str:
     """Return a mean, with its spread over seeds where there is one."""
     if figure is None:
         return _NOTHING
     spread = figure["spread"]
-    return f"{figure['mean']:.2f}" + ("" if spread is None else f" ± {spread:.2f}")
+    mean = format(figure["mean"], form)
+    return mean if spread is None else f"{mean} ± {spread:{form}}"
 
 
 def _percent(value: float) -> str:

@@ -1,10 +1,11 @@
-"""The command line: ``kseq2seq quickstart | train | predict | evaluate | ...``."""
+"""The command line: ``kseq2seq quickstart | train | predict | forecast | ...``."""
 
 from __future__ import annotations
 
 import os
 import sys
 import warnings
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -13,6 +14,7 @@ import kseq2seq
 from kseq2seq.cli.estimator_options import with_estimator_options
 from kseq2seq.cli.evaluate import evaluate
 from kseq2seq.cli.export import export
+from kseq2seq.cli.forecast import forecast
 from kseq2seq.cli.info import info
 from kseq2seq.cli.predict import predict
 from kseq2seq.cli.quickstart import quickstart
@@ -30,14 +32,21 @@ def _show_version(asked: bool) -> None:
         raise typer.Exit
 
 
-def make_app(*, train_options: bool = True) -> typer.Typer:
+_TRAINING: dict[Callable[..., None], str] = {
+    train: "Seq2SeqEstimator",
+    forecast: "SequenceForecaster",
+}
+"""The commands that have an option for every parameter of an estimator."""
+
+
+def make_app(command: str | None = None) -> typer.Typer:
     """Return the application.
 
     Parameters
     ----------
-    train_options : bool, default True
-        Whether `train` gets an option for every parameter of the estimator, which has
-        to be imported for that.
+    command : str, optional
+        The command that will be run. No other gets an option for every parameter of its
+        estimator, which has to be imported for that.
     """
     app = typer.Typer(
         no_args_is_help=True,
@@ -48,7 +57,10 @@ def make_app(*, train_options: bool = True) -> typer.Typer:
     )
     app.callback()(_about)
     app.command()(quickstart)
-    app.command()(with_estimator_options(train) if train_options else train)
+    for trains, estimator in _TRAINING.items():
+        if command is None or command == trains.__name__:
+            trains = with_estimator_options(trains, estimator)
+        app.command()(trains)
     app.command()(predict)
     app.command()(evaluate)
     app.command()(info)
@@ -70,7 +82,7 @@ def main() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     warnings.showwarning = _show_warning  # type: ignore[assignment]
     try:
-        make_app(train_options=sys.argv[1:2] == ["train"])()
+        make_app(sys.argv[1] if len(sys.argv) > 1 else "")()
     except _ERRORS as error:
         typer.secho("error: ", fg="red", bold=True, nl=False, err=True)
         typer.echo(str(error), err=True)

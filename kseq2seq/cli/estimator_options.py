@@ -24,25 +24,31 @@ _FROM = "from"
 _TYPES = {"str": str, "int": int, "float": float, "bool": bool}
 
 
-def with_estimator_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Return the command with an option for every parameter of the estimator.
+def with_estimator_options(
+    command: Callable[..., None], estimator: str = "Seq2SeqEstimator"
+) -> Callable[..., None]:
+    """Return the command with an option for every parameter of an estimator.
 
     The command must have the parameters ``parameters``, for a dict of all of them, and
-    ``chosen``, for the names of those that are not left at their defaults. Of its own
-    it must have ``preset`` and ``config``: what the command line does not set, the
-    config sets, then the preset, then the defaults.
+    ``chosen``, for the names of those that are not left at their defaults. A parameter
+    that the command has itself stays its own. Where it has ``preset`` and ``config``,
+    what the command line does not set, the config sets, then the preset, then the
+    defaults.
     """
     from kseq2seq.cli.backend import load_backend
 
     load_backend()
-    from kseq2seq.estimators import Seq2SeqEstimator
+    from kseq2seq import estimators
 
     own = dict(inspect.signature(command, eval_str=True).parameters)
     del own["parameters"], own["chosen"]
-    added = _options(Seq2SeqEstimator)
+    options = _options(getattr(estimators, estimator))
+    added = {name: option for name, option in options.items() if name not in own}
     accepted = {name: _types(one.annotation) for name, one in (own | added).items()}
-    del accepted["config"], accepted["json_line"]
-    accepted[_FROM] = accepted.pop("from_model")
+    for name in ("config", "json_line"):
+        accepted.pop(name, None)
+    if "from_model" in accepted:
+        accepted[_FROM] = accepted.pop("from_model")
 
     def run(context: typer.Context, **arguments: Any) -> None:
         given = {
@@ -153,7 +159,7 @@ def _with_arrays(parameters: dict[str, Any]) -> dict[str, Any]:
 
     values = dict(parameters)
     for name in ("source_embedding", "target_embedding"):
-        if str(values[name]).endswith(".npy"):
+        if str(values.get(name)).endswith(".npy"):
             check_file(Path(values[name]))
             try:
                 values[name] = np.load(values[name], allow_pickle=False)

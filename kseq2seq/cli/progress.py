@@ -58,20 +58,10 @@ class _Clock:
     speed: str = ""
 
 
-class EpochLines(AttachedCallback):
-    """Prints a line an epoch: what was measured, tokens a second, time left.
+class LossLines(keras.callbacks.Callback):
+    """Prints a line an epoch: what was measured, how fast, time left.
 
     The line of an epoch that was interrupted before its last batch says so.
-
-    An attached callback knows how the estimator splits targets into tokens, and stands
-    in the list after the one that measures answers and before the one that shows some.
-
-    Parameters
-    ----------
-    targets : list of str
-        The training pairs' targets.
-    held_back : float
-        The share of them that training leaves out.
 
     Attributes
     ----------
@@ -82,16 +72,12 @@ class EpochLines(AttachedCallback):
     is_remembered = False
     takes_runs = True
 
-    def __init__(self, targets: list[str], held_back: float) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.targets, self.held_back = targets, held_back
         self.epochs_trained = 0.0
         self._clock: Any = None
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        sample = self._tokens(self.targets[:TARGETS_COUNTED])
-        tokens_a_pair = 1 + sum(map(len, sample)) / len(sample)  # its end is a token
-        self._num_tokens = tokens_a_pair * len(self.targets) * (1 - self.held_back)
         self._clock = None
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -108,10 +94,10 @@ class EpochLines(AttachedCallback):
         self._clock.done = (batch + 1) / (self.params["steps"] or batch + 1)
 
     def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
-        self._clock.speed = self._tokens_per_second()  # of training, not of validation
+        self._clock.speed = self._speed()  # of training, not of validation
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        logs, speed = logs or {}, self._clock.speed or self._tokens_per_second()
+        logs, speed = logs or {}, self._clock.speed or self._speed()
         measured = [how.format(logs[n]) for n, how in _SHOWN.items() if n in logs]
         left = self._left(epoch + 1)
         self.epochs_trained += self._clock.done
@@ -122,10 +108,9 @@ class EpochLines(AttachedCallback):
     def _write(self, *parts: str) -> None:
         typer.echo("  ".join(filter(None, parts)))
 
-    def _tokens_per_second(self) -> str:
-        """Return the speed of the epoch, as far as it is done."""
-        seconds = time.perf_counter() - self._clock.epoch_start
-        return f"{self._clock.done * self._num_tokens / seconds:,.0f} tokens/s"
+    def _speed(self) -> str:
+        """Return how fast the epoch is, as far as it is done."""
+        return ""
 
     def _left(self, epochs_done: float) -> str:
         """Return the time that the other epochs take, nothing after the last."""
@@ -133,6 +118,35 @@ class EpochLines(AttachedCallback):
         an_epoch = time.perf_counter() - self._clock.start
         an_epoch /= epochs_done - self._clock.first_epoch
         return f"{_duration(epochs * an_epoch)} left" if epochs else ""
+
+
+class EpochLines(LossLines, AttachedCallback):
+    """Prints a line an epoch, with tokens a second.
+
+    An attached callback knows how the estimator splits targets into tokens, and stands
+    in the list after the one that measures answers and before the one that shows some.
+
+    Parameters
+    ----------
+    targets : list of str
+        The training pairs' targets.
+    held_back : float
+        The share of them that training leaves out.
+    """
+
+    def __init__(self, targets: list[str], held_back: float) -> None:
+        super().__init__()
+        self.targets, self.held_back = targets, held_back
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        super().on_train_begin(logs)
+        sample = self._tokens(self.targets[:TARGETS_COUNTED])
+        tokens_a_pair = 1 + sum(map(len, sample)) / len(sample)  # its end is a token
+        self._num_tokens = tokens_a_pair * len(self.targets) * (1 - self.held_back)
+
+    def _speed(self) -> str:
+        seconds = time.perf_counter() - self._clock.epoch_start
+        return f"{self._clock.done * self._num_tokens / seconds:,.0f} tokens/s"
 
 
 class MemberLines(keras.callbacks.Callback):
@@ -172,7 +186,7 @@ class LiveLine(EpochLines):
         self._clock.looked, done = now, self._clock.done
         line = (
             f"epoch {self._clock.epoch + 1:3}  {done:4.0%}  loss {logs['loss']:.4f}  "
-            f"{self._tokens_per_second()}  {self._left(self._clock.epoch + done)}"
+            f"{self._speed()}  {self._left(self._clock.epoch + done)}"
         )
         typer.echo(f"\r\x1b[K{line}", nl=False)
 

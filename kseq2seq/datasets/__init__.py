@@ -17,7 +17,7 @@ from kseq2seq.datasets.files import decode_lines, load_pairs, read_lines
 from kseq2seq.datasets.images import mask_left_half
 from kseq2seq.datasets.number_words import make_number_words, stream_number_words
 from kseq2seq.datasets.pairs import Pairs
-from kseq2seq.datasets.series import load_series
+from kseq2seq.datasets.series import load_covariates, load_series
 
 __all__ = [
     "Columns",
@@ -29,6 +29,7 @@ __all__ = [
     "decode_lines",
     "exact_columns",
     "has_header",
+    "load_covariates",
     "load_pairs",
     "load_series",
     "make_add_two_digits",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,8 @@ def load_series(path: str | Path) -> Any:
         When a cell is no number, or a name comes twice; the message names the line.
     OSError
         When the file cannot be read.
+    ImportError
+        Without pandas, for a table in long form.
 
     Examples
     --------
@@ -67,6 +70,33 @@ def load_series(path: str | Path) -> Any:
     return series
 
 
+def load_covariates(path: str | Path) -> Any:
+    """Read what is known ahead of time series, a table in long form.
+
+    Parameters
+    ----------
+    path : str or path
+        A CSV file, plain or ``.gz``, whose header names ``unique_id``, ``ds`` and the
+        covariates.
+
+    Returns
+    -------
+    DataFrame
+        ``ds`` as times or whole numbers; the covariates of
+        :meth:`kseq2seq.SequenceForecaster.predict`.
+
+    Raises
+    ------
+    ValueError
+        When a column is missing or a cell is no number; the message names it.
+    OSError
+        When the file cannot be read.
+    ImportError
+        Without pandas.
+    """
+    return _read_table(path, _LONG[:2])
+
+
 def _is_header(row: list[str]) -> bool:
     """Whether the second cell of a row is no number."""
     try:
@@ -91,19 +121,35 @@ def _numbers(cells: list[str], where: str) -> np.ndarray:
     return values
 
 
-def _read_table(path: str | Path) -> Any:
+def _read_table(path: str | Path, needed: Sequence[str] = _LONG) -> Any:
     """Return a table in long form, its times as times."""
-    import pandas
-
-    table = pandas.read_csv(path)
+    try:
+        import pandas
+    except ImportError:
+        raise ImportError(
+            f"{path} is a table in long form, which is read by pandas: pip install "
+            "pandas."
+        ) from None
+    try:
+        table = pandas.read_csv(path)
+    except (pandas.errors.ParserError, pandas.errors.EmptyDataError) as error:
+        raise ValueError(f"{path} is no table: {error!s:.200}") from None
     table.columns = [str(column).strip() for column in table.columns]
+    missing = [column for column in needed if column not in table.columns]
+    if missing:
+        raise ValueError(
+            f"{path} must have the columns {', '.join(needed)}; {missing[0]} is "
+            f"missing. It has {', '.join(table.columns)}."
+        )
+    if not len(table):
+        raise ValueError(f"{path} has a header, and no rows.")
     if table["ds"].dtype.kind not in "iu":
         try:
             table["ds"] = pandas.to_datetime(table["ds"])
         except ValueError as error:
             raise ValueError(f"{path}: ds must be times; {error!s:.200}") from None
     for column in table.columns:
-        if column not in ("unique_id", "ds") and table[column].dtype.kind not in "biuf":
+        if column not in _LONG[:2] and table[column].dtype.kind not in "biuf":
             odd = pandas.to_numeric(table[column], errors="coerce").isna()
             row = int(np.argmax(odd & table[column].notna()))
             raise ValueError(

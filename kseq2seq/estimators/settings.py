@@ -312,7 +312,8 @@ class SeriesSettings:
 class ForecasterModelSettings(ValueModelSettings):
     """What shapes the models of a forecaster."""
 
-    units: int = 100
+    units: int = 64
+    dropout: float = 0.2
     quantiles: Sequence[float] | None = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
 
 
