@@ -13,6 +13,7 @@ NAMES = [
     "arithmetic.ipynb",
     "builders.ipynb",
     "echo.ipynb",
+    "forecasting.ipynb",
     "masked_autoencoder.ipynb",
     "number_stream.ipynb",
     "number_words.ipynb",

@@ -18,14 +18,8 @@ from sklearn.model_selection import train_test_split
 
 from benchmarks.exercises.results import Row
 from benchmarks.exercises.training import Progress
-from kseq2seq import (
-    build_attention_seq2seq,
-    build_generator,
-    build_masked_autoencoder,
-)
-from kseq2seq.batching import ValueBatches
+from kseq2seq import SequenceRegressor, build_masked_autoencoder
 from kseq2seq.datasets import mask_left_half
-from kseq2seq.training import CosineDecay
 
 SEED = 0
 
@@ -87,37 +81,28 @@ def run_autoencoder(
 def run_columns(
     progress: Progress, train: Pictures, test: Pictures, *, epochs: int
 ) -> Row:
-    """Train a sequence model from columns to columns, and measure it the same way."""
-    sizes = {"units": 128, "decoder": "repeat", "bidirectional": True, "dropout": 0.2}
-    models = build_attention_seq2seq(
-        source_features=8, target_features=8, **sizes, random_state=SEED
-    )
-    schedule: dict[str, Any] = {
-        "learning_rate": 0.003,
-        "batch_size": 32,
+    """Train a regressor from columns to columns, and measure it the same way."""
+    setting: dict[str, Any] = {
+        "units": 128,
+        "attention_kind": "dot",
+        "bidirectional": True,
+        "dropout": 0.2,
+        "scaling": None,
         "epochs": epochs,
+        "validation_fraction": 0.0,
     }
+    regressor = SequenceRegressor(**setting, random_state=SEED)
     progress(f"columns: {len(train.whole):,} pictures, {epochs} epochs")
-    batches = ValueBatches(
-        _columns(train.masked),
-        _columns(train.whole),
-        batch_size=schedule["batch_size"],
-        random_state=SEED,
-    )
     start = time.perf_counter()
-    models.training.compile(keras.optimizers.Adam(0.003), loss="mse")
-    decay = CosineDecay(epochs)
-    models.training.fit(
-        batches, epochs=epochs, callbacks=[decay], shuffle=False, verbose=0
-    )
+    regressor.fit(_columns(train.masked), _columns(train.whole))
     seconds = time.perf_counter() - start
-    generator = build_generator(models, max_length=8)
-    restored = generator.predict(_columns(test.masked), verbose=0)["values"]
+    restored = regressor.predict(_columns(test.masked))
+    (models,) = regressor.models_
     return _row(
         train,
         test,
         _columns(restored),
-        setting={**sizes, **schedule},
+        setting=setting,
         model="columns as a sequence, LSTM with dot attention",
         role="other",
         parameters=models.training.count_params(),

@@ -256,7 +256,10 @@ def _numbers(name: str, text: str, kind: Callable[[str], Any]) -> list[Any]:
 
 def _learn(forecaster: Any, data: _Data, windows: int | None) -> dict[str, Any]:
     """Measure a forecaster on the ends of series, then fit it on all of them."""
+    from kseq2seq.declarations import checked
+
     report: dict[str, Any] = {}
+    checked(forecaster, "horizon")
     most = data.length // (3 * forecaster.horizon)
     windows = min(_MOST_WINDOWS, most) if windows is None else windows
     if windows:

@@ -312,8 +312,8 @@ class SeriesSettings:
 class ForecasterModelSettings(ValueModelSettings):
     """What shapes the models of a forecaster."""
 
-    units: int = 64
-    dropout: float = 0.2
+    units: int = 100
+    dropout: float = 0.1
     quantiles: Sequence[float] | None = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
 
 
@@ -325,7 +325,7 @@ _FEW_WINDOWS, _FEW_BATCH, _MANY_BATCH = 5_000, 32, 128
 class ForecasterTrainingSettings(ValueTrainingSettings):
     """How a forecaster is trained."""
 
-    usual_epochs: ClassVar[int] = 30
+    usual_epochs: ClassVar[int] = 15
     usual_updates: ClassVar[tuple[int, int]] = (500, 3_000)
     most_epochs: ClassVar[int] = 200
 
@@ -339,7 +339,7 @@ class ForecasterTrainingSettings(ValueTrainingSettings):
     epochs: int | None = setting(
         "int",
         """Passes over the windows of the series; where there are many, parts of a pass,
-        of 100 updates. When None as many as make 3,000 updates; of few windows 30
+        of 100 updates. When None as many as make 3,000 updates; of few windows 15
         passes, but 500 updates at least.""",
         check_whole,
         default=None,
