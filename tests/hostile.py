@@ -23,7 +23,14 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from kseq2seq import Seq2SeqEnsemble, Seq2SeqEstimator, SequenceClassifier, load
+from kseq2seq import (
+    Seq2SeqEnsemble,
+    Seq2SeqEstimator,
+    SequenceClassifier,
+    SequenceForecaster,
+    SequenceRegressor,
+    load,
+)
 from kseq2seq.cli import make_app
 
 command = make_app("predict")
@@ -93,7 +100,29 @@ def valid(folder):
     paths["ensemble"] = folder / "ensemble.kseq2seq"
     Seq2SeqEnsemble.from_fitted(twice).save(paths["ensemble"], overwrite=True)
     paths["subwords"] = Path(shutil.copy(subwords, folder / "subwords.kseq2seq"))
-    return paths
+    return paths | valid_of_values(folder)
+
+
+def valid_of_values(folder):
+    """Write model files of real values, with gaps, scales, covariates and all."""
+    rng = np.random.default_rng(0)
+    options = {"units": 3, "epochs": 1, "missing": "mask", "random_state": 0}
+    X = [rng.normal(size=(4 + i % 2, 2)) for i in range(8)]
+    X[0][1, 0] = np.nan
+    regressor = SequenceRegressor(
+        **options, scaling="window", quantiles=[0.1, 0.5, 0.9], n_estimators=2
+    )
+    regressor.fit(X, rng.normal(size=(8, 3, 1)))
+    forecaster = SequenceForecaster(
+        **options, horizon=2, history=4, season_lengths=[2], past_covariates=["1"]
+    )
+    series = [rng.normal(size=20 + i) for i in range(3)]
+    beside = [rng.normal(size=(len(one), 2)) for one in series]
+    forecaster.fit(series, beside, static=np.arange(3.0))
+    return {
+        name: estimator.save(folder / f"{name}.kseq2seq", overwrite=True)
+        for name, estimator in (("values", regressor), ("series", forecaster))
+    }
 
 
 def members(path):
@@ -203,8 +232,9 @@ def odd_size(rng, contents):
                     size // before * after if size % before == 0 else size
                     for size in array["shape"]
                 ]
-    if rng.random() < 0.3:
-        side = pick(rng, [name for name in ("source", "target") if name in description])
+    sides = [name for name in ("source", "target") if name in description]
+    if sides and rng.random() < 0.3:
+        side = pick(rng, sides)
         count = int(pick(rng, [100, 10_000, 300_000]))
         description[side]["tokens"] = [str(i) for i in range(count)]
     return described(contents, description)
@@ -415,7 +445,7 @@ def meet(path, name):
         try:
             command(["info", str(path)], standalone_mode=False)
             estimator = load(path)
-            estimator.predict(questions(estimator))
+            ask(estimator)
         except (ValueError, OSError):
             answered = False
         if name == "texts":
@@ -424,6 +454,20 @@ def meet(path, name):
             except (ValueError, OSError):
                 answered = False
     return answered
+
+
+def ask(estimator):
+    """Have a model answer what is of the kind that it learned."""
+    if isinstance(estimator, SequenceForecaster):
+        estimator.predict(
+            [np.arange(9.0)],
+            [np.zeros((9 + estimator.horizon, 2))],
+            static=np.ones(1),
+        )
+    elif isinstance(estimator, SequenceRegressor):
+        estimator.predict([np.zeros((4, 2))])
+    else:
+        estimator.predict(questions(estimator))
 
 
 def questions(estimator):

@@ -74,6 +74,10 @@ def test_it_measures_learns_forecasts_and_answers_again(run, folder, tmp_path):
     again = (tmp_path / "again" / "forecasts.csv").read_text()
     assert again == (out / "forecasts.csv").read_text()
     assert not (tmp_path / "again" / "forecaster.kseq2seq").exists()
+    told = run("info", out / "forecaster.kseq2seq")
+    assert "series  1 values a frame, seasons 7\n" in told
+    assert "forecast  7 frames from 14\n" in told
+    assert "known ahead  holiday\n" in told
 
 
 @pytest.mark.slow

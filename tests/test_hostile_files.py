@@ -5,7 +5,13 @@ import json
 import hostile
 import pytest
 
-from kseq2seq import Seq2SeqEstimator, SequenceClassifier, load
+from kseq2seq import (
+    Seq2SeqEstimator,
+    SequenceClassifier,
+    SequenceForecaster,
+    SequenceRegressor,
+    load,
+)
 
 
 @pytest.fixture(scope="module")
@@ -17,14 +23,17 @@ class Built(Exception):
     """All that a file says was found to be right."""
 
 
-@pytest.mark.parametrize("name", ["texts", "classes", "subwords", "ensemble"])
+@pytest.mark.parametrize(
+    "name", ["texts", "classes", "subwords", "ensemble", "values", "series"]
+)
 def test_every_value_of_a_description_is_checked(paths, name, tmp_path, monkeypatch):
     """Whatever it is, it is right or refused before anything is built."""
 
     def build(*_, **__):
         raise Built
 
-    for kind in (Seq2SeqEstimator, SequenceClassifier):
+    kinds = (Seq2SeqEstimator, SequenceClassifier)
+    for kind in (*kinds, SequenceRegressor, SequenceForecaster):
         monkeypatch.setattr(kind, "_build", build)
     contents = hostile.members(paths[name])
     description = json.loads(contents["model.json"])

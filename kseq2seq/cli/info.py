@@ -55,10 +55,31 @@ def _report(model: Path) -> dict[str, Any]:
             for side in ("source", "target")
             if side in description
         },
+        **_of_values(description),
         **({"members": len(members)} if members else {}),
         "epochs": sum(epochs),
         "settings": description["parameters"] | of_ensemble,
     }
+
+
+def _of_values(description: dict[str, Any]) -> dict[str, str]:
+    """Return what a model of real values reads and answers; nothing of another."""
+    if "values" in description:
+        source, target = (description["values"][side] for side in ("source", "target"))
+        frames = f"{target['horizon']} frames of {target['num_targets']} values"
+        return {"source": f"{source['num_features']} values a frame", "target": frames}
+    if "series" not in description:
+        return {}
+    series = description["series"]
+    names, num_known = series["covariate_names"], series["num_known"]
+    seasons = ", ".join(map(str, series["seasons"])) or "none"
+    told = {
+        "series": f"{series['num_targets']} values a frame, seasons {seasons}",
+        "forecast": f"{series['horizon']} frames from {series['history']}",
+        "known_ahead": ", ".join(names[:num_known]),
+        "known_of_past": ", ".join(names[num_known:]),
+    }
+    return {name: text for name, text in told.items() if text}
 
 
 def _side(side: dict[str, Any]) -> str:

@@ -28,6 +28,10 @@ def load_text_model(path: Path, *, features: str | None, **search: Any) -> Any:
     separates features must be given for a model that reads some, and for no other.
     """
     description = described(path)
+    if "series" in description:
+        raise ValueError(
+            f"{path} forecasts time series: kseq2seq forecast SERIES.csv --model {path}"
+        )
     sides = [description[side] for side in ("source", "target") if side in description]
     if {side["kind"] for side in sides} != {"text"}:
         raise ValueError(
