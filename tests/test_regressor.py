@@ -230,9 +230,34 @@ def test_what_is_exported_reads_and_answers_in_units_of_the_data(settings, tmp_p
     regressor = small(**settings).fit(X, Y)
     folder = regressor.export(tmp_path / "exported")
     model = tf.saved_model.load(str(folder / "saved_model"))
-    answers = model.serve(X.astype("float32"))
+    assert_answers(regressor, model.serve(X.astype("float32")))
+
+
+@pytest.mark.slow
+@pytest.mark.backends("tensorflow")
+@pytest.mark.parametrize("settings", KEPT[:3], ids=label)
+def test_other_runtimes_answer_the_same(settings, tmp_path):
+    import onnxruntime
+    from ai_edge_litert.interpreter import Interpreter
+
+    regressor = small(**settings).fit(X, Y)
+    folder = regressor.export(tmp_path / "onnx", "onnx")
+    session = onnxruntime.InferenceSession(folder / "model.onnx")
+    (source,) = session.get_inputs()
+    answers = session.run(None, {source.name: X.astype("float32")})
+    names = [output.name for output in session.get_outputs()]
+    assert_answers(regressor, dict(zip(names, answers, strict=True)))
+
+    folder = regressor.export(tmp_path / "litert", "litert", max_source_length=X.shape[1])
+    run = Interpreter(str(folder / "model.tflite")).get_signature_runner()
+    each = [run(source_values=row[None]) for row in X[:3].astype("float32")]
+    values = np.concatenate([one["values"] for one in each])
+    np.testing.assert_allclose(values, regressor.predict(X[:3]), rtol=1e-4)
+
+
+def assert_answers(regressor, answers):
     np.testing.assert_allclose(answers["values"], regressor.predict(X), rtol=1e-4)
-    if "quantiles" in settings:
+    if regressor.quantiles:
         quantiles = regressor.predict_quantiles(X)
         np.testing.assert_allclose(answers["quantiles"], quantiles, rtol=1e-4)
 

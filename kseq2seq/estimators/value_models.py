@@ -110,14 +110,18 @@ def forced(
 def with_scales(generator: keras.Model, scaling: Scaling) -> keras.Model:
     """Return a generator of real values that reads and answers in their own units."""
     source = keras.Input(generator.inputs[0].shape[1:], name="source_values")
-    scaled = (source - _row(scaling.source.mean)) / _row(scaling.source.deviation)
-    mean, deviation = _row(scaling.target.mean), _row(scaling.target.deviation)
-    if scaling.kind == "window":
-        num_targets = len(scaling.target.mean)
-        mean, deviation = WindowScale(num_targets, name="window_scale")(source)
-        own = (source[..., :num_targets] - mean) / deviation
-        scaled = ops.concatenate([own, scaled[..., num_targets:]], axis=-1)
-    answers = dict(generator(scaled))
+    scale = scaling.source
+    scaled = _rescaled(source, 1 / scale.deviation, -scale.mean / scale.deviation)
+    if scaling.kind != "window":
+        answers = dict(generator(scaled))
+        named = {name: _undone(scaled, scaling) for name, scaled in answers.items()}
+        return keras.Model(source, named, name="generator")
+    num_targets = len(scaling.target.mean)
+    mean, deviation = WindowScale(num_targets, name="window_scale")(source)
+    own = (source[..., :num_targets] - mean) / deviation
+    answers = dict(
+        generator(ops.concatenate([own, scaled[..., num_targets:]], axis=-1))
+    )
     named = {"values": answers["values"] * deviation + mean}
     if "quantiles" in answers:
         each = answers["quantiles"] * deviation[..., None]
@@ -125,6 +129,21 @@ def with_scales(generator: keras.Model, scaling: Scaling) -> keras.Model:
     return keras.Model(source, named, name="generator")
 
 
-def _row(values: np.ndarray) -> Any:
-    """Return ``(features,)`` as constants ``(1, 1, features)``."""
-    return ops.convert_to_tensor(values[None, None].astype("float32"))
+def _undone(scaled: Any, scaling: Scaling) -> Any:
+    """Return values ``(batch, horizon, targets)`` or quantiles of them in their units.
+
+    Quantiles have one more axis, of levels.
+    """
+    scale = scaling.target
+    if len(scaled.shape) == 3:
+        return _rescaled(scaled, scale.deviation, scale.mean)
+    turned = ops.swapaxes(scaled, -1, -2)  # (batch, horizon, levels, targets)
+    return ops.swapaxes(_rescaled(turned, scale.deviation, scale.mean), -1, -2)
+
+
+def _rescaled(values: Any, scale: np.ndarray, offset: np.ndarray) -> Any:
+    """Return values times a scale, and an offset more, of each of the last axis.
+
+    By a layer: numbers that stand in a graph as they are become inputs in ONNX.
+    """
+    return keras.layers.Rescaling(scale.tolist(), offset.tolist())(values)
