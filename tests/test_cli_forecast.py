@@ -113,6 +113,14 @@ def test_bad_input_is_refused(options, message, run, folder, tmp_path):
     assert not (tmp_path / "forecaster.kseq2seq").exists()
 
 
+@pytest.mark.slow
+def test_what_is_ahead_is_not_left_unread(run, folder, tmp_path):
+    future = ["--future", folder / "future.csv", "--windows", "0"]
+    past = ["--past-covariates", "holiday,temperature", "--output", tmp_path]
+    with pytest.raises(ValueError, match="this forecaster knows none ahead"):
+        run("forecast", folder / "counts.csv", *SMALL, *future, *past)
+
+
 def test_rows_have_nothing_ahead(run, folder, tmp_path):
     future = ["--future", folder / "future.csv", "--output", tmp_path]
     with pytest.raises(ValueError, match="--future is for tables"):

@@ -283,7 +283,14 @@ class SequenceForecaster(ForecasterSettings, ValueEstimator):
                     f"the series of fit have the frequency {codec.frequency!r}; these "
                     f"have {data.frequency.name if data.frequency else None!r}."
                 )
-        if not codec.num_known or (series is not None and data.kind != "table"):
+        if series is not None and data.kind != "table":
+            return data
+        if not codec.num_known:
+            if covariates is not None:
+                raise ValueError(
+                    "covariates are given, and this forecaster knows none ahead. Leave "
+                    "them out, or fit with them, and not among past_covariates."
+                )
             return data
         if covariates is None:
             names = codec.covariate_names[: codec.num_known]
