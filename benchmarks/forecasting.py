@@ -15,7 +15,6 @@ ones in DIR/results.json; DIR/results.md is made from that file.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import statistics
@@ -27,6 +26,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from benchmarks.commands import make_parser, parse
 from benchmarks.exercises import results
 from benchmarks.exercises.__main__ import keep_models, show_progress
 from benchmarks.peers.neuralforecast_lstm import forecasts_of_peer
@@ -34,7 +34,6 @@ from benchmarks.peers.ridge_on_lags import RidgeOnLags
 from kseq2seq import SequenceForecaster
 from kseq2seq.datasets import load_series, make_daily_counts
 from kseq2seq.metrics import coverage, mase, msis, smape
-from kseq2seq.persistence import check_can_write
 
 EXERCISE = "forecasting"
 DEFAULTS, TOGETHER = "defaults", "five together"
@@ -406,49 +405,22 @@ def rows(name: str, runs: Runs) -> list[results.RowDict]:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.forecasting",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("data", metavar="DATA", type=Path)
-    parser.add_argument(
-        "problems", metavar="PROBLEM", nargs="*", help=f"default: all of {[*PROBLEMS]}"
-    )
+    parser = make_parser("forecasting", __doc__, "PROBLEM", PROBLEMS)
     parser.add_argument(
         "--test", action="store_true", help="measure on the test parts instead"
     )
     parser.add_argument(
         "--peer", metavar="PYTHON", type=Path, help="a Python with neuralforecast"
     )
-    parser.add_argument(
-        "--fits",
-        metavar="DIR",
-        type=Path,
-        default=Path("forecasting_fits"),
-        help="where forecasts are kept; default: forecasting_fits",
-    )
-    parser.add_argument(
-        "--output", metavar="DIR", type=Path, default=Path("docs"), help="default: docs"
-    )
-    arguments = parser.parse_args(argv)
-    names = arguments.problems or [*PROBLEMS]
-    unknown = sorted(set(names) - set(PROBLEMS))
-    if unknown:
-        parser.error(f"unknown: {unknown}; expected some of {[*PROBLEMS]}")
-    path = arguments.output / results.JSON_NAME
-    try:  # before hours are spent
-        results.read(path)
-        check_can_write(path, overwrite=True)
-        for name in names:
-            PROBLEMS[name](arguments.data, 0, is_test=True)
-        arguments.fits.mkdir(parents=True, exist_ok=True)
-    except (OSError, ValueError) as error:
-        parser.error(str(error))
+    arguments = parse(parser, argv, PROBLEMS, _read)
     runs = Runs(arguments.data, arguments.fits, arguments.test, arguments.peer)
-    for name in names:
+    for name in arguments.names:
         keep_models(arguments.output, rows(name, runs))
     print(arguments.output / results.TABLE_NAME)
+
+
+def _read(data: Path, name: str) -> None:
+    PROBLEMS[name](data, 0, is_test=True)
 
 
 if __name__ == "__main__":

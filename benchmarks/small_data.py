@@ -15,7 +15,6 @@ file.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import statistics
@@ -26,11 +25,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks.commands import make_parser, parse
 from benchmarks.exercises import results
 from benchmarks.exercises.__main__ import keep_models, show_progress
 from kseq2seq import Seq2SeqEnsemble, Seq2SeqEstimator, load
 from kseq2seq.datasets import load_pairs
-from kseq2seq.persistence import check_can_write
 
 EXERCISE = "small_data"
 DEFAULT_SEEDS, BEST_SEEDS = 3, 5
@@ -324,47 +323,20 @@ def _row(
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.small_data",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("data", metavar="DATA", type=Path)
-    parser.add_argument(
-        "sets", metavar="SET", nargs="*", help=f"default: all of {[*SETS]}"
-    )
+    parser = make_parser("small_data", __doc__, "SET", SETS)
     parser.add_argument(
         "--test", action="store_true", help="measure on the test sets, too"
     )
-    parser.add_argument(
-        "--fits",
-        metavar="DIR",
-        type=Path,
-        default=Path("small_data_fits"),
-        help="where models are kept; default: small_data_fits",
-    )
-    parser.add_argument(
-        "--output", metavar="DIR", type=Path, default=Path("docs"), help="default: docs"
-    )
-    arguments = parser.parse_args(argv)
-    names = arguments.sets or [*SETS]
-    unknown = sorted(set(names) - set(SETS))
-    if unknown:
-        parser.error(f"unknown: {unknown}; expected some of {[*SETS]}")
-    path = arguments.output / results.JSON_NAME
-    try:  # before hours are spent
-        results.read(path)
-        check_can_write(path, overwrite=True)
-        for name in names:
-            for part in SETS[name].parts:
-                SETS[name].read(arguments.data, part.test)
-        arguments.fits.mkdir(parents=True, exist_ok=True)
-    except (OSError, ValueError) as error:
-        parser.error(str(error))
-    for name in names:
+    arguments = parse(parser, argv, SETS, _read)
+    for name in arguments.names:
         new = rows(name, arguments.data, arguments.fits, measures_test=arguments.test)
         keep_models(arguments.output, new)
     print(arguments.output / results.TABLE_NAME)
+
+
+def _read(data: Path, name: str) -> None:
+    for part in SETS[name].parts:
+        SETS[name].read(data, part.test)
 
 
 if __name__ == "__main__":

@@ -248,7 +248,9 @@ def test_other_runtimes_answer_the_same(settings, tmp_path):
     names = [output.name for output in session.get_outputs()]
     assert_answers(regressor, dict(zip(names, answers, strict=True)))
 
-    folder = regressor.export(tmp_path / "litert", "litert", max_source_length=X.shape[1])
+    folder = regressor.export(
+        tmp_path / "litert", "litert", max_source_length=X.shape[1]
+    )
     run = Interpreter(str(folder / "model.tflite")).get_signature_runner()
     each = [run(source_values=row[None]) for row in X[:3].astype("float32")]
     values = np.concatenate([one["values"] for one in each])
