@@ -97,6 +97,8 @@ def test_rows_without_times_are_numbered_ahead(run, folder, tmp_path):
         ([], "pass --future FILE, .* or --past-covariates holiday,temperature"),
         (["--season-lengths", "7,x"], "--season-lengths must be numbers"),
         (["--future", "rows.csv"], "must have the columns unique_id, ds; unique_id is"),
+        (["--future", "future.csv"], "--future must have .* holiday, temperature; it"),
+        (["--future", "future.csv", "--horizon", "8"], "holiday, temperature"),
         (["--future", "none.csv"], "there is no file"),
         (["--model", "counts.csv"], "is not a kseq2seq model"),
         (["--horizon", "0", "--past-covariates", "holiday,temperature"], "horizon"),
@@ -113,12 +115,18 @@ def test_bad_input_is_refused(options, message, run, folder, tmp_path):
     assert not (tmp_path / "forecaster.kseq2seq").exists()
 
 
-@pytest.mark.slow
 def test_what_is_ahead_is_not_left_unread(run, folder, tmp_path):
     future = ["--future", folder / "future.csv", "--windows", "0"]
     past = ["--past-covariates", "holiday,temperature", "--output", tmp_path]
-    with pytest.raises(ValueError, match="this forecaster knows none ahead"):
+    with pytest.raises(ValueError, match="of which there are none"):
         run("forecast", folder / "counts.csv", *SMALL, *future, *past)
+
+
+def test_what_is_ahead_is_looked_at_before_training(run, folder, tmp_path):
+    future = ["--future", folder / "future.csv", "--horizon", "8"]
+    past = ["--past-covariates", "temperature", "--output", tmp_path]
+    with pytest.raises(ValueError, match="8 rows of 'shop' after 2024-03-30 .* got 7"):
+        run("forecast", folder / "counts.csv", *future, *past)
 
 
 def test_rows_have_nothing_ahead(run, folder, tmp_path):

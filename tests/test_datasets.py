@@ -492,13 +492,23 @@ def test_series_are_read_from_rows_and_from_tables(tmp_path):
     found = load_series(table)
     assert found.ds.iloc[0] == pandas.Timestamp("2020-01-01")
     assert found.promo.tolist() == [0, 1] and found.y.isna().tolist() == [False, True]
+    table.write_text(",unique_id,ds,y\n0,007,1,2\n\n1,NA,1,3\n")  # a written index
+    found = load_series(table)
+    assert [*found.columns] == ["unique_id", "ds", "y"]
+    assert found.unique_id.tolist() == ["007", "NA"]
     for text, message in (
         ("H1,1,2\nH1,3,4\n", "line 2: 'H1' comes a second time"),
         ("H1,1,2\nH2,3,x\n", "line 2: expected a number in column 3; got 'x'"),
         ("H1,1\nH2,\n", "line 2: a series needs values"),
         ("", "holds no series"),
         ("unique_id,ds,y\na,2020-01-01,1\na,2020-01-02,x\n", "line 3: y must be a num"),
-        ("unique_id,ds,y\na,soon,1\n", "ds must be times"),
+        ("unique_id,ds,y\na,soon,1\n", "line 2: ds must be .* ISO 8601 .*'soon'"),
+        ("unique_id,ds,y\na,31/01/2020,1\n", "line 2: ds must be .* ISO"),
+        ("unique_id,ds,y\n,2020-01-01,1\n", "line 2: unique_id is empty"),
+        ("unique_id,ds,y\na,,1\n", "line 2: ds is empty"),
+        ("unique_id;ds;y\na;1;1\n", "commas between its columns"),
+        ("ds,y\n1,1\n", "unique_id is missing. It has ds, y"),
+        ("unique_id,ds,y\n", "has a header, and no rows"),
     ):
         table.write_text(text)
         with pytest.raises(ValueError, match=message):

@@ -296,6 +296,76 @@ def test_what_is_missing_is_passed_by():
     assert np.isfinite(found.measures["forecaster"]["mae"])
 
 
+def test_a_window_without_values_is_refused_and_one_gap_is_passed_by():
+    whole = small(missing="mask").fit(SALES)  # knows gaps that it has not seen
+    last = SALES.copy()
+    last[-2] = np.nan
+    assert np.isfinite(whole.predict(last)).all()
+    empty = np.concatenate([SALES, np.full(14, np.nan)])
+    with pytest.raises(ValueError, match=r"series\[0\] before place 174 are all NaN"):
+        whole.predict(empty)
+    with pytest.raises(ValueError, match=r"series\[1\] holds nothing but NaN"):
+        small(missing="mask").fit([SALES, np.full(60, np.nan)])
+
+
+def test_a_fit_goes_on_with_series_of_the_same_kind():
+    forecaster = small(warm_start=True).fit(table())
+    with pytest.raises(ValueError, match="table of frequency 'D'; got list"):
+        forecaster.fit(MANY, BESIDE)
+    hourly = table()
+    hourly["ds"] = pandas.Timestamp(0) + (hourly["ds"] - pandas.Timestamp(0)) / 24
+    with pytest.raises(ValueError, match="frequency 'D'; got table of frequency 'h'"):
+        forecaster.fit(hourly)
+
+
+def test_a_checkpoint_is_of_what_stands_beside_series_too(tmp_path):
+    path = tmp_path / "checkpoint.kseq2seq"
+    past = {"past_covariates": ["1"], "epochs": 1}
+    small(**past).fit(MANY, BESIDE, checkpoint=path)
+    other = [one[::-1].copy() for one in BESIDE]
+    with pytest.raises(ValueError, match="other data"):
+        small(**{**past, "epochs": 2}).fit(MANY, other, checkpoint=path)
+
+
+@pytest.mark.parametrize(
+    ("times", "first"),
+    [
+        (lambda days: days.strftime("%Y-%m-%d"), "2020-06-09 00:00:00"),
+        (lambda days: days.tz_localize("Europe/Berlin"), "2020-06-09 00:00:00+02:00"),
+        (lambda days: days.to_period("D"), "2020-06-09 00:00:00"),
+        (lambda days: np.arange(160.0), "160"),
+        (lambda days: np.arange(160), "160"),
+    ],
+    ids=["texts", "zone", "periods", "floats", "integers"],
+)
+def test_times_of_every_kind_go_on_after_a_file(times, first, tmp_path):
+    days = pandas.date_range("2020-01-01", periods=160)
+    series = pandas.DataFrame({"unique_id": "a", "ds": times(days), "y": SALES})
+    forecaster = small().fit(series)
+    answers = forecaster.predict()
+    assert str(answers.ds[0]) == first
+    loaded = kseq2seq.load(forecaster.save(tmp_path / "f.kseq2seq"))
+    pandas.testing.assert_frame_equal(loaded.predict(), answers)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"unique_id": None}, "unique_id must hold texts or whole numbers; row 0 has"),
+        ({"unique_id": pandas.Timestamp(0)}, "unique_id must hold texts"),
+        ({"ds": pandas.NaT}, "ds must be known of each row; row 0 has none"),
+        ({"ds": "31/01/2020"}, "ds must be times as ISO 8601 .* got '31/01/2020'"),
+        ({"ds": 0.5}, "ds must be times or whole numbers; got .*0.5"),
+        ({"y": "x"}, "y must hold numbers; 'a' at 2020-01-01 00:00:00 has 'x'"),
+        ({"holiday": "no"}, "holiday must hold numbers; 'a' at 2020-01-01"),
+        ({"y": np.nan}, r"y of 'a' at 2020-01-01 00:00:00 is missing .*missing='mask'"),
+    ],
+)
+def test_cells_that_cannot_be_are_refused_by_name(changes, message):
+    with pytest.raises(ValueError, match=message):
+        small().fit(table().assign(**changes))
+
+
 def test_training_continues_and_resumes(tmp_path):
     forecaster = small(warm_start=True).fit(MANY)
     before = forecaster.predict()
@@ -311,13 +381,13 @@ def test_training_continues_and_resumes(tmp_path):
 
 
 def test_batches_and_epochs_suit_the_number_of_windows():
-    """Few windows: 30 passes of 32 a batch, 500 updates at least; many: 3,000."""
+    """15 passes, of 32 windows a batch where there are few; 500 updates at least."""
     forecaster = SequenceForecaster()
-    for windows, batch, epochs in ((1_000, 32, 30), (100, 32, 125), (10**6, 128, 30)):
+    for windows, batch, epochs in ((1_000, 32, 15), (100, 32, 125), (10**6, 128, 15)):
         size = min(forecaster.windows_a_batch(windows), windows)
         assert size == batch
         trainer = Trainer(forecaster._training_settings())
-        updates = min(-(-windows // size), 100)
+        updates = min(-(-windows // size), 200)
         assert trainer.num_epochs(updates) == epochs
     assert SequenceForecaster(batch_size=7).windows_a_batch(10**6) == 7
 
@@ -383,13 +453,13 @@ def test_bad_tables_are_refused_by_name():
     with pytest.raises(TypeError, match="leave covariates out"):
         small().fit(good, BESIDE)
     forecaster = small().fit(good)
-    future = future_table()
+    future, day = future_table(), pandas.Timedelta(days=1)
     for bad, message in (
         (None, r"covariates are missing: \['holiday'\] are known ahead"),
-        (future.drop(columns="holiday"), "lack the column 'holiday'"),
+        (future.drop(columns="holiday"), "'holiday' is missing. It has"),
         (future[future.unique_id != "b"], "say nothing of 'b'"),
-        (future.drop(index=0), "after 2020-02-29 00:00:00 expected 2020-03-01"),
-        (future.groupby("unique_id").head(3), "expected at least"),
+        (future.assign(ds=future.ds.add(day)), "after 2020-02-29 00:00:00 expected"),
+        (future.groupby("unique_id").head(3), "5 rows of 'a' after .* got 3"),
     ):
         with pytest.raises(ValueError, match=message):
             forecaster.predict(covariates=bad)
@@ -424,3 +494,23 @@ def test_calls_that_mean_nothing_are_refused(tmp_path):
         plain.predict(np.stack([SALES, SALES], 1))
     with pytest.raises(ValueError, match="cuts and scales windows outside"):
         plain.export(tmp_path / "exported")
+
+
+def test_measures_of_series_that_repeat_exactly_are_no_error():
+    assert mase([1.0, 2.0], [1.0, 1.0], [3.0, 3.0, 3.0]) == np.inf
+    assert np.isnan(mase([3.0], [3.0], [3.0, 3.0, 3.0]))
+    assert msis([5.0], [1.0], [2.0], [3.0, 3.0, 3.0]) == np.inf
+    found = small().backtest([SALES, np.full(60, 5.0)], windows=2)
+    assert np.isfinite(found.measures["seasonal naive"]["mase"])
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_a_forecast_that_is_no_number_is_not_right(wrong):
+    for measure in (
+        lambda: smape([1.0, 2.0], [1.0, wrong]),
+        lambda: mase([1.0, 2.0], [1.0, wrong], [1.0, 2.0, 4.0]),
+        lambda: coverage([1.0, 2.0], [1.0, wrong], [2.0, 3.0]),
+    ):
+        with pytest.raises(ValueError, match=r"must be finite .*; at \(1,\) it is"):
+            measure()
+    assert smape([1.0, np.nan], [1.0, wrong]) == 0

@@ -91,15 +91,21 @@ def forecast(
 ) -> None:
     """Learn from time series, say how good forecasts of their ends are, and forecast.
 
-    Written are forecasts.csv, forecast.png (of the first series) and
-    forecaster.kseq2seq. Every parameter of the forecaster is an option; none stands for
-    Python's None.
+    Written are forecasts.csv, with the bounds lower and upper of a 95 % interval,
+    forecast.png (of the first four series) and forecaster.kseq2seq. Of the measures
+    mase is the mean absolute error over that of the seasonal naive forecast in the
+    history, msis the width of the intervals and what they miss over the same, coverage
+    the share of values inside. Every parameter of the forecaster is an option; none
+    stands for Python's None.
     """
+    from kseq2seq.declarations import checked
     from kseq2seq.persistence import check_can_write
 
     for file in (series, future, model):
         if file is not None:
             check_file(file)
+    if output.exists() and not output.is_dir():
+        raise ValueError(f"--output must be a folder; {output} is a file.")
     output.mkdir(parents=True, exist_ok=True)
     files = _Files(output)
     for path in files.written(trains=model is None):
@@ -114,7 +120,8 @@ def forecast(
         report: dict[str, Any] = {"model": str(model)}
     else:
         forecaster = _new(parameters, past_covariates, season_lengths, quantiles)
-        data.check_future(forecaster.past_covariates)
+        checked(forecaster, "horizon")
+        data.check_future(forecaster.past_covariates, forecaster.horizon)
         report = _learn(forecaster, data, windows)
         forecaster.save(files.model, overwrite=overwrite)
         report["model"] = str(files.model)
@@ -183,18 +190,36 @@ class _Data:
             )
         return cls(path, [*found.values()], [*found], None)
 
-    def check_future(self, past: Collection[str]) -> None:
+    def check_future(self, past: Collection[str], horizon: int) -> None:
         """Raise where covariates are known ahead, and no file has them."""
-        if self.names or self.future is not None:
+        if self.names:
             return
         known = [c for c in self.series.columns if c not in (*_COLUMNS, *past)]
-        if known:
+        if self.future is not None:
+            self._check_ahead(known, horizon)
+        elif known:
             raise ValueError(
                 f"{self.path} has the covariates {', '.join(known)}: pass --future "
                 "FILE, which has them for the times that are forecast, or "
                 f"--past-covariates {','.join(known)} where they are known of the past "
                 "alone."
             )
+
+    def _check_ahead(self, known: list[str], horizon: int) -> None:
+        """Raise unless the file of the future has what is needed of it."""
+        from kseq2seq.estimators.series_table import read_future, read_table
+
+        lacking = [column for column in known if column not in self.future.columns]
+        if lacking or not known:
+            raise ValueError(
+                f"--future must have the covariates of {self.path} that are known "
+                f"ahead, {', '.join(known) or 'of which there are none'}; it has "
+                f"{', '.join(self.future.columns)}. --past-covariates names those that "
+                "are known of the past alone."
+            )
+        read_future(
+            self.future, read_table(self.series, allows_nan=True), known, horizon
+        )
 
     @property
     def length(self) -> int:
@@ -256,10 +281,7 @@ def _numbers(name: str, text: str, kind: Callable[[str], Any]) -> list[Any]:
 
 def _learn(forecaster: Any, data: _Data, windows: int | None) -> dict[str, Any]:
     """Measure a forecaster on the ends of series, then fit it on all of them."""
-    from kseq2seq.declarations import checked
-
     report: dict[str, Any] = {}
-    checked(forecaster, "horizon")
     most = data.length // (3 * forecaster.horizon)
     windows = min(_MOST_WINDOWS, most) if windows is None else windows
     if windows:

@@ -134,6 +134,8 @@ class TargetValues:
             raise ValueError(
                 f"y must be of shape ({sizes}), as in fit; got {array.shape}."
             )
+        if np.isnan(array).all():
+            raise ValueError("y holds nothing but NaN, against which nothing counts.")
         return _frames_of(array)
 
     def decode(self, frames: np.ndarray) -> np.ndarray:

@@ -9,7 +9,8 @@ import numpy as np
 from sklearn.base import clone
 
 from kseq2seq.arguments import check_whole
-from kseq2seq.estimators.series_data import SeriesData, read_series, read_static
+from kseq2seq.estimators.series_data import SeriesData
+from kseq2seq.estimators.series_reading import read_series, read_static
 from kseq2seq.metrics import coverage, mase, msis, smape
 from kseq2seq.ragged import RaggedValues
 
@@ -147,7 +148,9 @@ def _measures(
     forecasts: np.ndarray,
     season: int,
 ) -> dict[str, float]:
-    """Return the mean errors over windows and series."""
+    """Return the mean errors over windows and series, where both are known."""
+    unknown = np.isnan(truths) | np.isnan(forecasts)  # gaps in the season before
+    truths, forecasts = (np.where(unknown, np.nan, v) for v in (truths, forecasts))
     errors = truths - forecasts
     return {
         "mae": float(np.nanmean(np.abs(errors))),

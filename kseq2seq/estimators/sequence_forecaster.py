@@ -20,20 +20,21 @@ from kseq2seq.estimators.fitting import fit_estimator
 from kseq2seq.estimators.series_data import (
     SeriesData,
     arrays_of,
-    is_table,
-    read_covariates,
-    read_future,
-    read_series,
-    read_static,
     series_of,
-    table_of,
     time_to_json,
 )
+from kseq2seq.estimators.series_reading import (
+    read_covariates,
+    read_series,
+    read_static,
+)
+from kseq2seq.estimators.series_table import is_table, read_future, table_of
 from kseq2seq.estimators.series_windows import (
     WindowExamples,
     as_series,
     at_levels,
     check_covers,
+    check_has_values,
     in_units,
     last_frames,
     learn_codec,
@@ -50,7 +51,7 @@ from kseq2seq.estimators.value_estimator import ValueEstimator
 from kseq2seq.ragged import RaggedValues
 from kseq2seq.training import Trainer, TrainingSettings
 
-UPDATES_AN_EPOCH = 100
+UPDATES_AN_EPOCH = 200
 """An epoch has no more batches than this, drawn anew from all windows."""
 _BLOCK = 1024
 """So many windows are cut at once."""
@@ -285,6 +286,12 @@ class SequenceForecaster(ForecasterSettings, ValueEstimator):
                 )
         if series is not None and data.kind != "table":
             return data
+        lacking = set(codec.covariate_names) - set(data.covariate_names)
+        if lacking:
+            raise ValueError(
+                f"the series lack the covariates {written(sorted(lacking))}, which fit "
+                "had."
+            )
         if not codec.num_known:
             if covariates is not None:
                 raise ValueError(
@@ -296,13 +303,13 @@ class SequenceForecaster(ForecasterSettings, ValueEstimator):
             names = codec.covariate_names[: codec.num_known]
             raise ValueError(
                 f"covariates are missing: {written(names)} are known ahead, and a "
-                f"forecast needs {codec.horizon} frames more of them. Pass covariates, "
-                "or fit with them among past_covariates."
+                f"forecast needs {codec.horizon} frames more of them. Pass covariates "
+                "(--future), or fit with them among past_covariates."
             )
         if data.kind == "table":
             known = codec.covariate_names[: codec.num_known]
             names = [name for name in data.covariate_names if name in known]
-            future = read_future(covariates, data, names)
+            future = read_future(covariates, data, names, codec.horizon)
         else:
             future = read_covariates(
                 covariates, data.kind, len(data), allows_nan=codec.allows_nan
@@ -323,10 +330,11 @@ class SequenceForecaster(ForecasterSettings, ValueEstimator):
         if len(short) and not codec.has_gaps:
             i = rows[short[0]]
             raise ValueError(
-                f"a forecast is made from {codec.history} frames; series[{i}] has "
-                f"{origins[short[0]]}. Pass longer series, or fit with a smaller "
+                f"a forecast is made from {codec.history} frames; {data.name_of(i)} "
+                f"has {origins[short[0]]}. Pass longer series, or fit with a smaller "
                 "history."
             )
+        check_has_values(codec, data, rows, origins)
         parts = [
             self._block(series, rows[i : i + _BLOCK], origins[i : i + _BLOCK])
             for i in range(0, len(rows), _BLOCK)
@@ -407,6 +415,7 @@ class SequenceForecaster(ForecasterSettings, ValueEstimator):
     ) -> Task:
         read, features = data.X
         codec = known[0] or learn_codec(self, read, features)
+        self._check_kind(codec, read)
         check_covers(codec, read, 0)
         self._series, self._static = last_frames(read, codec), features
         prepared = as_series(codec, read, features)
@@ -419,6 +428,21 @@ class SequenceForecaster(ForecasterSettings, ValueEstimator):
             WindowExamples(training, most),
             WindowExamples(validation, most),  # type: ignore[arg-type]
         )
+
+    def _check_kind(self, codec: SeriesCodec, data: SeriesData) -> None:
+        """Raise where a fit goes on with series of another kind or frequency."""
+        frequency = None if data.frequency is None else data.frequency.name
+        if (data.kind, frequency) != (codec.kind, codec.frequency):
+            before, now = (
+                kind if name is None else f"{kind} of frequency {name!r}"
+                for kind, name in (
+                    (codec.kind, codec.frequency),
+                    (data.kind, frequency),
+                )
+            )
+            raise ValueError(
+                f"a fit that goes on takes series as before: {before}; got {now}."
+            )
 
     def _training_settings(self, **changes: Any) -> ForecasterTrainingSettings:
         return taken(ForecasterTrainingSettings, self, **changes)

@@ -40,8 +40,11 @@ class WindowExamples:
 
     @property
     def targets(self) -> np.ndarray:
-        """The first window of each series, and how many follow."""
-        return np.stack([self.windows.first, self.windows.counts])
+        """The windows of each series and what stands beside the series, in a row."""
+        series = self.windows.series
+        beside = [] if series.covariates is None else [series.covariates.flat.ravel()]
+        beside += [] if series.static is None else [series.static.ravel()]
+        return np.concatenate([self.windows.first, self.windows.counts, *beside])
 
     @property
     def weights(self) -> np.ndarray:
@@ -63,9 +66,15 @@ def learn_codec(
     short = int(lengths.argmin())
     if lengths[short] < horizon + 1:
         raise ValueError(
-            f"series must be longer than horizon={horizon}; series[{short}] has "
+            f"series must be longer than horizon={horizon}; {data.name_of(short)} has "
             f"{lengths[short]} frames. Leave it out, or forecast fewer."
         )
+    for i, values in enumerate(data.values):
+        if np.isnan(values).all():
+            raise ValueError(
+                f"{data.name_of(i)} holds nothing but NaN, of which nothing is "
+                "learned. Leave it out."
+            )
     seasons = _seasons(settings, data)
     history = settings.history
     if history is None:
@@ -77,7 +86,7 @@ def learn_codec(
             "or leave the season out of season_lengths."
         )
     names, num_known = _covariates(settings.past_covariates, data.covariate_names)
-    missing = bool(np.isnan(data.values.flat).any())
+    allows_nan = settings.missing == "mask"
     return SeriesCodec(
         kind=data.kind,
         num_targets=data.values.num_features,
@@ -89,8 +98,8 @@ def learn_codec(
         horizon=horizon,
         seasons=seasons,
         base_season=_base_season(data, seasons),
-        has_gaps=missing or bool((lengths < history + horizon).any()),
-        allows_nan=settings.missing == "mask",
+        has_gaps=allows_nan or bool((lengths < history + horizon).any()),
+        allows_nan=allows_nan,
         frequency=None if data.frequency is None else data.frequency.name,
         scaling=settings.scaling,
         targets=_scale(data.values.flat, data.values.num_features, settings.scaling),
@@ -243,6 +252,20 @@ def split_windows(
         Windows(series, shape, first, last),
         Windows(series, shape, stop - held, stop),
     )
+
+
+def check_has_values(
+    codec: SeriesCodec, data: SeriesData, rows: np.ndarray, origins: np.ndarray
+) -> None:
+    """Raise unless what each forecast is made from has a value."""
+    for row, origin in zip(rows, origins, strict=True):
+        read = data.values[row][max(origin - codec.history, 0) : origin]
+        if np.isnan(read).all():
+            raise ValueError(
+                f"a forecast is made from the last {codec.history} frames, and those "
+                f"of {data.name_of(row)} before place {origin} are all NaN. Leave it "
+                "out, or end it where values are known."
+            )
 
 
 def in_units(answers: dict[str, np.ndarray], window: Window) -> dict[str, np.ndarray]:

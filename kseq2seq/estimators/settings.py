@@ -339,8 +339,7 @@ class ForecasterTrainingSettings(ValueTrainingSettings):
     epochs: int | None = setting(
         "int",
         """Passes over the windows of the series; where there are many, parts of a pass,
-        of 100 updates. When None as many as make 3,000 updates; of few windows 15
-        passes, but 500 updates at least.""",
+        of 200 updates. When None 15, but as many as make 500 updates at least.""",
         check_whole,
         default=None,
     )

@@ -10,14 +10,35 @@ from kseq2seq.arguments import check_real, check_whole
 
 
 def _pair(truth: Any, forecast: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return two arrays of one shape, or raise."""
+    """Return two arrays of one shape, or raise.
+
+    NaN in the first is what is not known; elsewhere the second must be finite.
+    """
     first, second = (np.asarray(v, dtype=np.float64) for v in (truth, forecast))
     if first.shape != second.shape or not first.size:
         raise ValueError(
             f"truth and forecast must be arrays of one shape, and not empty; got "
             f"{first.shape} and {second.shape}."
         )
+    wrong = ~np.isfinite(second) & ~np.isnan(first)
+    if wrong.any():
+        place = tuple(int(i) for i in np.argwhere(wrong)[0])
+        raise ValueError(
+            f"what was forecast must be finite where the truth is known; at {place} it "
+            f"is {second[place]}."
+        )
     return first, second
+
+
+def _scaled(error: float, history: Any, season: int) -> float:
+    """Return an error over the scale of a history: infinite where it repeats exactly.
+
+    NaN where there is no error either, or no scale.
+    """
+    scale = seasonal_scale(history, season)
+    if scale == 0:
+        return float("inf") if error > 0 else float("nan")
+    return error / scale
 
 
 def smape(truth: Any, forecast: Any) -> float:
@@ -55,6 +76,7 @@ def mase(truth: Any, forecast: Any, history: Any, season: int = 1) -> float:
 
     The mean absolute error over that of the seasonal naive forecast within the history
     (:func:`seasonal_scale`; doi:10.1016/j.ijforecast.2006.03.001): below 1 is better.
+    Infinite where the history repeats exactly, and NaN where the forecast does, too.
 
     Examples
     --------
@@ -63,8 +85,7 @@ def mase(truth: Any, forecast: Any, history: Any, season: int = 1) -> float:
     0.5
     """
     first, second = _pair(truth, forecast)
-    error = float(np.nanmean(np.abs(first - second)))
-    return error / seasonal_scale(history, season)
+    return _scaled(float(np.nanmean(np.abs(first - second))), history, season)
 
 
 def msis(
@@ -80,14 +101,14 @@ def msis(
 
     The mean of the width of the intervals, and ``2 / (1 - level)`` times how far truth
     lies outside, over the scale of :func:`mase` (doi:10.1198/016214506000001437): less
-    is better.
+    is better. Infinite or NaN as :func:`mase`.
     """
     check_real("level", level, maximum=1.0, exclusive=True)
     values, low = _pair(truth, lower)
     _, high = _pair(truth, upper)
     outside = np.maximum(low - values, 0) + np.maximum(values - high, 0)
     score = high - low + 2 / (1 - level) * outside
-    return float(np.nanmean(score)) / seasonal_scale(history, season)
+    return _scaled(float(np.nanmean(score)), history, season)
 
 
 def coverage(truth: Any, lower: Any, upper: Any) -> float:
