@@ -496,6 +496,13 @@ def test_calls_that_mean_nothing_are_refused(tmp_path):
         plain.export(tmp_path / "exported")
 
 
+def test_tables_are_measured_by_backtest():
+    forecaster = small().fit(MANY)
+    assert forecaster.score(MANY, [one[-5:] for one in MANY]) <= 1
+    with pytest.raises(TypeError, match="these are tables. Use backtest"):
+        forecaster.score(table(), MANY)
+
+
 def test_measures_of_series_that_repeat_exactly_are_no_error():
     assert mase([1.0, 2.0], [1.0, 1.0], [3.0, 3.0, 3.0]) == np.inf
     assert np.isnan(mase([3.0], [3.0], [3.0, 3.0, 3.0]))

@@ -403,6 +403,7 @@ def test_a_forecast_stands_behind_its_history():
     assert [text.get_text() for text in ax.get_legend().get_texts()] == [
         "history",
         "truth",
+        "interval",
         "forecast",
     ]
     given = pyplot.subplots()[1]

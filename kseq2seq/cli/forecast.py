@@ -316,7 +316,8 @@ def _write_forecasts(forecaster: Any, data: _Data, files: _Files) -> dict[str, s
         writer = csv.writer(file)
         writer.writerow(_COLUMNS if bounds is None else [*_COLUMNS, "lower", "upper"])
         for name, found in rows:
-            writer.writerows([name, *row] for row in found)
+            for when, *numbers in found:
+                writer.writerow([name, when, *(f"{n:.9g}" for n in numbers)])
     _draw(data, rows, files.picture, level)
     return {"forecasts": str(files.forecasts), "picture": str(files.picture)}
 

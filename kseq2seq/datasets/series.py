@@ -142,9 +142,9 @@ def _read_table(path: str | Path, needed: Sequence[str] = _LONG) -> Any:
             f"{path} is a table in long form, which is read by pandas: pip install "
             "pandas."
         ) from None
-    try:
+    try:  # as texts, for names such as 007 and NA
         table = pandas.read_csv(
-            path, skip_blank_lines=False, converters={"unique_id": str.strip}
+            path, dtype=str, keep_default_na=False, skip_blank_lines=False
         )
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is no UTF-8: {error!s:.100}") from None
@@ -159,36 +159,50 @@ def _read_table(path: str | Path, needed: Sequence[str] = _LONG) -> Any:
             f"{path} must have the columns {', '.join(needed)}; {missing[0]} is "
             f"missing. It has {', '.join(table.columns)}."
         )
-    table["unique_id"] = table["unique_id"].fillna("")
-    blank = table.drop(columns="unique_id").isna().all(axis=1)
-    table = table[~(blank & (table["unique_id"] == ""))]  # lines keep their numbers
+    table = table.fillna("").apply(lambda column: column.str.strip())
+    table.index += 2  # the numbers of the lines
+    table = table[(table != "").any(axis=1)]
     if not len(table):
         raise ValueError(f"{path} has a header, and no rows.")
-    for column, empty in (
-        ("unique_id", table["unique_id"] == ""),
-        ("ds", table["ds"].isna()),
-    ):
-        if empty.any():
-            raise ValueError(
-                f"{path}, line {table.index[empty][0] + 2}: {column} is empty."
-            )
-    if table["ds"].dtype.kind not in "iu":
-        try:
-            table["ds"] = pandas.to_datetime(table["ds"], format="ISO8601")
-        except (TypeError, ValueError):
-            times = pandas.to_datetime(table["ds"], format="ISO8601", errors="coerce")
-            line = int(table.index[times.isna()][0]) if times.isna().any() else 0
-            raise ValueError(
-                f"{path}, line {line + 2}: ds must be a whole number, or a time as ISO "
-                "8601 writes it, such as 2024-01-31 or 2024-01-31 18:00, all with or "
-                f"all without their distance from UTC; got {table['ds'][line]!r}."
-            ) from None
+    for column in _LONG[:2]:
+        if (table[column] == "").any():
+            line = table.index[table[column] == ""][0]
+            raise ValueError(f"{path}, line {line}: {column} is empty.")
+    columns = {"unique_id": table["unique_id"], "ds": _times(path, table["ds"])}
     for column in table.columns:
-        if column not in _LONG[:2] and table[column].dtype.kind not in "biuf":
-            odd = pandas.to_numeric(table[column], errors="coerce").isna()
-            line = int(np.argmax(odd & table[column].notna()))
-            raise ValueError(
-                f"{path}, line {table.index[line] + 2}: {column} must be a number; got "
-                f"{table[column].iloc[line]!r:.40}."
-            )
-    return table.reset_index(drop=True)
+        if column not in columns:
+            columns[column] = _numbers_of(path, column, table[column])
+    return pandas.DataFrame(columns)[[*table.columns]].reset_index(drop=True)
+
+
+def _times(path: str | Path, texts: Any) -> Any:
+    """Return whole numbers, or times as ISO 8601 writes them."""
+    import pandas
+
+    if texts.str.fullmatch(r"-?\d{1,18}").all():
+        return texts.astype(np.int64)
+    try:
+        return pandas.to_datetime(texts, format="ISO8601")
+    except (TypeError, ValueError):
+        times = pandas.to_datetime(texts, format="ISO8601", errors="coerce")
+        line = texts.index[times.isna()][0] if times.isna().any() else texts.index[0]
+        raise ValueError(
+            f"{path}, line {line}: ds must be a whole number, or a time as ISO 8601 "
+            "writes it, such as 2024-01-31 or 2024-01-31 18:00, all with or all "
+            f"without their distance from UTC; got {texts[line]!r}."
+        ) from None
+
+
+def _numbers_of(path: str | Path, column: str, texts: Any) -> Any:
+    """Return a column as numbers; what is empty is missing."""
+    import pandas
+
+    missing = texts.str.lower().isin(["", "na", "nan", "null"])
+    numbers = pandas.to_numeric(texts.where(~missing), errors="coerce")
+    odd = numbers.isna() & ~missing
+    if odd.any():
+        line = texts.index[odd][0]
+        raise ValueError(
+            f"{path}, line {line}: {column} must be a number; got {texts[line]!r:.40}."
+        )
+    return numbers.astype(np.float64)

@@ -404,6 +404,23 @@ class SequenceForecaster(ForecasterSettings, ValueEstimator):
             self, series, covariates, static=static, windows=windows, step=step
         )
 
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return R² of the forecasts of series `X` against what followed, `y`.
+
+        Of arrays and lists; of tables :meth:`backtest` says how good forecasts are.
+
+        Raises
+        ------
+        TypeError
+            When they are tables.
+        """
+        if is_table(X) or is_table(y):
+            raise TypeError(
+                "score compares arrays, and these are tables. Use backtest, which fits "
+                "on what lies before and measures the ends of the series."
+            )
+        return float(super().score(X, y, sample_weight))
+
     # What an estimator is: see the base.
 
     def _read(

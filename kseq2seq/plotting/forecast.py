@@ -65,7 +65,9 @@ def plot_forecast(
         ax.plot(steps_known, known, color="black", linestyle=":", label="truth")
     if interval is not None:
         lower, upper = _bounds(interval, len(ahead))
-        ax.fill_between(steps, lower, upper, alpha=0.25, linewidth=0, color="C0")
+        ax.fill_between(
+            steps, lower, upper, alpha=0.25, linewidth=0, color="C0", label="interval"
+        )
     ax.plot(steps, ahead, color="C0", label=label)
     ax.axvline(start - 0.5, color="0.8", linewidth=1, zorder=0)
     ax.set_xlabel("time")
