@@ -95,13 +95,7 @@ def _parts(names: str, pattern: str, train: str = "train") -> list[Part]:
 
 _PHONES = {"target_tokenizer": "whitespace"}
 _SPEAK = {"attention_kind": "monotonic", "dropout": 0.3, "beam_size": 5}
-_INFLECT = {
-    "attention_kind": "monotonic",
-    "copy": True,
-    "units": 256,
-    "embedding_dim": 128,
-    "beam_size": 5,
-}
+_INFLECT = {"copy": True, "dropout": 0.3, "beam_size": 5}
 _LANGUAGES = "hungarian russian arabic"
 _INFLECTED = "inflection_2018/{}-{}.tsv"
 _FORMS: dict[str, Any] = {"columns": (1, 2, 3), "features": ";"}

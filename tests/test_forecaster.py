@@ -496,6 +496,12 @@ def test_calls_that_mean_nothing_are_refused(tmp_path):
         plain.export(tmp_path / "exported")
 
 
+def test_what_is_static_is_numbers():
+    names = pandas.DataFrame({"name": ["a", "b", "c"]})
+    with pytest.raises(TypeError, match="static must be numbers .3, features., a row"):
+        small().fit(MANY, static=names)
+
+
 def test_tables_are_measured_by_backtest():
     forecaster = small().fit(MANY)
     assert forecaster.score(MANY, [one[-5:] for one in MANY]) <= 1

@@ -32,7 +32,8 @@ def forecast(
         Path,
         typer.Argument(
             help="A CSV file (.gz too): either the columns unique_id, ds and y, and "
-            "covariates beside them; or a row for each series, its name and its values."
+            "covariates beside them; or a row for each series, its name and its values "
+            "(a header is left out)."
         ),
     ],
     future: Annotated[

@@ -65,7 +65,13 @@ def read_covariates(
 
 def read_static(static: Any, num_series: int) -> np.ndarray:
     """Return what does not change, of each series: ``(n_series, features)``."""
-    values = np.asarray(static, dtype=np.float64)
+    try:
+        values = np.asarray(static, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"static must be numbers ({num_series}, features), a row for each series, "
+            f"in their order; got {shown(static)}."
+        ) from None
     if num_series == 1 and values.ndim == 1:
         values = values[None]
     if values.ndim == 1:
