@@ -81,6 +81,16 @@ def test_it_measures_learns_forecasts_and_answers_again(run, folder, tmp_path):
 
 
 @pytest.mark.slow
+def test_what_cannot_be_measured_is_null(run, tmp_path):
+    path = tmp_path / "same.csv"
+    path.write_text("a" + ",5" * 60 + "\n")
+    options = ["--windows", "1", "--output", tmp_path / "out", "--json"]
+    output = run("forecast", path, *SMALL, *options)
+    report = json.loads(output.splitlines()[-1], parse_constant=pytest.fail)
+    assert report["backtest"]["seasonal naive"]["mase"] is None
+
+
+@pytest.mark.slow
 def test_rows_without_times_are_numbered_ahead(run, folder, tmp_path):
     options = ["--output", tmp_path, "--windows", "0", "--quantiles", "none"]
     run("forecast", folder / "rows.csv", *SMALL, *options, "--season-lengths", "7")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -292,7 +293,10 @@ def _learn(forecaster: Any, data: _Data, windows: int | None) -> dict[str, Any]:
             typer.echo("interrupted in the backtest: nothing is kept")
             raise typer.Exit(INTERRUPTED)
         typer.echo(f"\n{tested}\n")
-        report["backtest"] = tested.measures
+        report["backtest"] = {
+            who: {name: n if math.isfinite(n) else None for name, n in found.items()}
+            for who, found in tested.measures.items()
+        }
     typer.echo("fit on all of the series")
     start = time.perf_counter()
     forecaster.fit(data.series)
