@@ -504,6 +504,10 @@ def test_series_are_read_from_rows_and_from_tables(tmp_path):
         ("unique_id,ds,y\na,2020-01-01,1\na,2020-01-02,x\n", "line 3: y must be a num"),
         ("unique_id,ds,y\na,soon,1\n", "line 2: ds must be .* ISO 8601 .*'soon'"),
         ("unique_id,ds,y\na,31/01/2020,1\n", "line 2: ds must be .* ISO"),
+        (
+            "unique_id,ds,y\na,2020-01-01T00+01:00,1\na,2020-01-02T00+02:00,1\n",
+            "all with or all",
+        ),
         ("unique_id,ds,y\n,2020-01-01,1\n", "line 2: unique_id is empty"),
         ("unique_id,ds,y\na,,1\n", "line 2: ds is empty"),
         ("unique_id;ds;y\na;1;1\n", "commas between its columns"),

@@ -355,6 +355,7 @@ def test_times_of_every_kind_go_on_after_a_file(times, first, tmp_path):
         ({"unique_id": pandas.Timestamp(0)}, "unique_id must hold texts"),
         ({"ds": pandas.NaT}, "ds must be known of each row; row 0 has none"),
         ({"ds": "31/01/2020"}, "ds must be times as ISO 8601 .* got '31/01/2020'"),
+        ({"ds": ["2020-01-01T00+01:00", "2020-01-02T00+02:00"] * 155}, "all with or"),
         ({"ds": 0.5}, "ds must be times or whole numbers; got .*0.5"),
         ({"y": "x"}, "y must hold numbers; 'a' at 2020-01-01 00:00:00 has 'x'"),
         ({"holiday": "no"}, "holiday must hold numbers; 'a' at 2020-01-01"),

@@ -184,7 +184,7 @@ def _times(path: str | Path, texts: Any) -> Any:
     try:
         return pandas.to_datetime(texts, format="ISO8601")
     except (TypeError, ValueError):
-        times = pandas.to_datetime(texts, format="ISO8601", errors="coerce")
+        times = pandas.to_datetime(texts, format="ISO8601", errors="coerce", utc=True)
         line = texts.index[times.isna()][0] if times.isna().any() else texts.index[0]
         raise ValueError(
             f"{path}, line {line}: ds must be a whole number, or a time as ISO 8601 "

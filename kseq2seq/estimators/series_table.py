@@ -130,9 +130,8 @@ def _times(column: Any) -> Any:
     try:
         return pandas.to_datetime(values, format="ISO8601")
     except (TypeError, ValueError):
-        odd = values[
-            pandas.to_datetime(values, format="ISO8601", errors="coerce").isna()
-        ]
+        read = pandas.to_datetime(values, format="ISO8601", errors="coerce", utc=True)
+        odd = values[read.isna()]
         raise ValueError(
             f"{TIME} must be times as ISO 8601 writes them, such as 2024-01-31 or "
             f"2024-01-31 18:00, all with or all without their distance from UTC; got "
