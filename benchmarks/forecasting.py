@@ -167,6 +167,9 @@ PROBLEMS: dict[str, Callable[..., Problem]] = {
 }
 """The problems by the names under which they are run and reported."""
 
+_ONE_MODEL = ("etth1_24", "etth1_96")
+"""Problems that are measured with one model alone."""
+
 PUBLISHED: dict[str, dict[str, float]] = {
     "m4_hourly": {
         "the winner's OWA": 0.440,
@@ -400,7 +403,9 @@ def rows(name: str, runs: Runs) -> list[results.RowDict]:
     ]
     if runs.peer is not None and name == "m4_hourly":  # beside ours in time, too
         found.append(runs.row(name, PEER, _PEER_SETTING, 1))
-    return [*found, runs.row(name, TOGETHER, {"n_estimators": 5}, seeds)]
+    if name not in _ONE_MODEL:
+        found.append(runs.row(name, TOGETHER, {"n_estimators": 5}, seeds))
+    return found
 
 
 def main(argv: Sequence[str] | None = None) -> None:
