@@ -271,6 +271,10 @@ _SERIES: dict[str, Check] = {
 }
 
 
+def _series(path: str, value: Any) -> None:
+    _check_entries(path, value, _SERIES, {"num_base_seasons": _whole})
+
+
 _ENSEMBLE: dict[str, Check] = {
     "n_estimators": _num_members,
     "random_state": _or_none(_whole),
@@ -301,7 +305,7 @@ _OPTIONAL: dict[str, Check] = {
     "training": _dict,
     "ensemble": _ensemble,
     "values": _values,
-    "series": _with_entries(_SERIES),
+    "series": _series,
     "members": _members,
 }
 _TRAINING: dict[str, Check] = {

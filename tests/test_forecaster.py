@@ -93,7 +93,7 @@ def test_windows_by_hand():
         np.array([1.0, 0.5]),
     )
     unit = Scale(np.zeros(1), np.ones(1))
-    shape = WindowShape(3, 2, (2,), 2, 1, unit)
+    shape = WindowShape(3, 2, (2,), 2, 0, 1, unit)
     window = shape.cut(series, np.array([0]), np.array([4]))
     np.testing.assert_array_equal(
         window.source[0], [[1, 0, 101, 7], [2, 0, 102, 7], [3, 1, 103, 7]]
@@ -102,7 +102,7 @@ def test_windows_by_hand():
     np.testing.assert_array_equal(window.base[0], [[2], [3]])
     targets = shape.targets(series, np.array([0]), np.array([4]), window)
     np.testing.assert_array_equal(targets[0], [[2], [2]])
-    beyond = WindowShape(3, 3, (2,), None, 1, unit)
+    beyond = WindowShape(3, 3, (2,), None, 0, 1, unit)
     window = beyond.cut(series, np.array([1]), np.array([9]))
     np.testing.assert_array_equal(window.known[0, :, 0], [27, 28, 27])  # what is known
     np.testing.assert_array_equal(window.base[0], [[28]] * 3)  # the last value
@@ -112,8 +112,31 @@ def test_windows_by_hand():
     assert rows.tolist() == [0, 0, 1, 1] and origins.tolist() == [3, 8, 3, 7]
     _, targets, weights = windows.batch(np.array([6, 10]), 3)
     assert weights.tolist() == [[0.5, 0.5], [0.5, 0.5], [0.0, 0.0]]
-    own = WindowShape(3, 2, (), None, 0, None).cut(series, np.array([0]), np.array([4]))
+    own = WindowShape(3, 2, (), None, 0, 0, None).cut(
+        series, np.array([0]), np.array([4])
+    )
     assert own.scale.mean.item() == 2 and own.known.shape == (1, 2, 1)
+
+
+def test_the_mean_of_the_seasons_of_a_history_by_hand():
+    """The decoder is told it, and how what is known ahead was at the same frames."""
+    values = np.array([5.0, 0, 1, 8, 3, np.nan, np.nan, 9, 9, 9])[:, None]
+    series = Series(
+        RaggedValues.of([values]),
+        RaggedValues.of([np.stack([np.arange(10.0), np.ones(10)], axis=1) ** 2]),
+        None,
+        np.ones(1),
+    )
+    shape = WindowShape(5, 4, (2,), 2, 2, 1, Scale(np.zeros(1), np.ones(1)))
+    window = shape.cut(series, np.array([0]), np.array([7]))
+    # origin 7: frames 5 and 3, 6 and 4, then the same again, of which two are missing
+    np.testing.assert_array_equal(window.base[0, :, 0], [8, 3, 8, 3])
+    np.testing.assert_array_equal(
+        window.known[0],
+        [[0, 49, 8, 17], [0, 64, 3, 26], [0, 81, 8, 17], [0, 0, 3, 26]],
+    )
+    first = shape.cut(series, np.array([0]), np.array([1]))
+    np.testing.assert_array_equal(first.base[0, :, 0], [0, 5, 0, 5])
 
 
 def test_seasons_are_found():

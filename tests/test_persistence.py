@@ -298,7 +298,8 @@ def test_files_of_every_format_load_and_answer_as_they_did(path):
 
 
 def test_there_are_files_of_this_format():
-    for name in ("texts", "subwords", "features", "classes", "ensemble"):
+    names = "texts subwords features classes ensemble values forecasts"
+    for name in names.split():
         assert (make.FOLDER / f"{persistence.FORMAT_VERSION}_{name}.kseq2seq").exists()
 
 

@@ -72,8 +72,12 @@ class WindowShape:
     seasons : tuple of int
         Of each, the value of the last season before stands beside a frame.
     base_season : int, optional
-        The answers are differences from the values of the last such season before;
-        from the last value of the history when None.
+        The answers are differences from the mean of values so many frames before, one
+        of each such season in the history; from the last value when None.
+    num_base_seasons : int
+        The seasons of that mean, which the decoder is told, and the mean of what is
+        known ahead at the same frames. When 0 there is the last season alone, and the
+        decoder is told nothing of it.
     num_known : int
         How many covariates, the first ones, are known ahead.
     scale : Scale, optional
@@ -84,6 +88,7 @@ class WindowShape:
     horizon: int
     seasons: tuple[int, ...]
     base_season: int | None
+    num_base_seasons: int
     num_known: int
     scale: Scale | None
 
@@ -103,8 +108,8 @@ class WindowShape:
 
         def lagged(steps: np.ndarray, season: int) -> np.ndarray:
             """Return scaled values of the last season before the origin, or steps."""
-            back = season * np.maximum(-(-(steps + 1) // season), 1)
-            lags = scale.apply(_frames(series.values, rows, origins, steps - back))
+            before = _a_season_before(steps, season)
+            lags = scale.apply(_frames(series.values, rows, origins, before))
             return np.nan_to_num(lags)  # the mean, where there was no season before
 
         read, known = [scale.apply(values)], []
@@ -121,11 +126,21 @@ class WindowShape:
             static = series.static[rows][:, None].astype(np.float32)
             read.append(np.repeat(static, self.history, axis=1))
             known.append(np.repeat(static, self.horizon, axis=1))
-        if self.base_season is not None:
-            base = lagged(ahead, self.base_season)
-        else:
+        if self.base_season is None:
             last = without_gaps(read[0])[:, -1:]
             base = np.repeat(last, self.horizon, axis=1)
+        else:
+            last_season = _a_season_before(ahead, self.base_season)
+            seasons = self.base_season * np.arange(max(self.num_base_seasons, 1))
+            before = last_season - seasons[:, None]  # (seasons, horizon)
+            base = scale.apply(_means(series.values, rows, origins, before))
+            base = np.nan_to_num(base)  # the mean, where there was no season before
+            if self.num_base_seasons:
+                known.append(base)
+            if self.num_base_seasons and series.covariates is not None:
+                usual = _means(series.covariates, rows, origins, before)
+                usual = np.nan_to_num(usual[..., : self.num_known])
+                known.append(usual.astype(np.float32))
         nothing = np.zeros((len(rows), self.horizon, 0), np.float32)
         return Window(
             np.concatenate(read, axis=2),
@@ -140,6 +155,25 @@ class WindowShape:
         """Return what is to be answered: scaled, as differences from the base."""
         truth = _frames(series.values, rows, origins, np.arange(self.horizon))
         return window.scale.apply(truth) - window.base
+
+
+def _a_season_before(steps: np.ndarray, season: int) -> np.ndarray:
+    """Return steps of the last season before the origin, or before the steps."""
+    return steps - season * np.maximum(-(-(steps + 1) // season), 1)
+
+
+def _means(
+    series: RaggedValues, rows: np.ndarray, origins: np.ndarray, steps: np.ndarray
+) -> np.ndarray:
+    """Return the means of frames at steps ``(several, steps)``, over the several.
+
+    NaN is left out, and comes where nothing else is there.
+    """
+    total, count = 0.0, 0
+    for each in steps:  # not all at once, which would fill the memory
+        frames = _frames(series, rows, origins, each)
+        total, count = total + np.nan_to_num(frames), count + ~np.isnan(frames)
+    return np.where(count, total / np.maximum(count, 1), np.nan)
 
 
 def _frames(

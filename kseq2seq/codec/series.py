@@ -27,6 +27,8 @@ class SeriesCodec:
     history, horizon : int
     seasons : list of int
     base_season : int or None
+    num_base_seasons : int
+        0 in files of before; see :class:`kseq2seq.batching.WindowShape`.
     has_gaps, allows_nan : bool
     frequency : str, int or None
         Of a table.
@@ -44,6 +46,7 @@ class SeriesCodec:
     horizon: int
     seasons: list[int]
     base_season: int | None
+    num_base_seasons: int
     has_gaps: bool
     allows_nan: bool
     frequency: str | int | None
@@ -62,7 +65,8 @@ class SeriesCodec:
     def num_ahead(self) -> int | None:
         """How many values the decoder knows ahead of a frame, None of none."""
         lags = self.num_targets * len(self.seasons)
-        return lags + self.num_known + self.num_static or None
+        usual = self.num_targets + self.num_known if self.num_base_seasons else 0
+        return lags + self.num_known + self.num_static + usual or None
 
     @property
     def reach(self) -> int:
@@ -84,6 +88,9 @@ class SeriesCodec:
             check_whole("seasons", length, maximum=self.history)
         if self.base_season is not None and self.base_season not in self.seasons:
             raise ValueError("base_season is none of the seasons")
+        most = self.history // (self.base_season or self.history + 1)
+        if not 0 <= self.num_base_seasons <= most:
+            raise ValueError("num_base_seasons are more than the history has")
         if sorted(self.covariate_names) != sorted(self.given_names):
             raise ValueError("given_names are not those of the covariates")
         if self.num_known > len(self.covariate_names):
@@ -106,7 +113,7 @@ class SeriesCodec:
     @classmethod
     def from_json(cls, described: Mapping[str, Any]) -> Self:
         """Return what :meth:`to_json` described."""
-        values = dict(described)
+        values = {"num_base_seasons": 0, **described}
         for name in ("targets", "covariates", "static"):
             values[name] = Scale.from_json(values[name])
         return cls(**values)

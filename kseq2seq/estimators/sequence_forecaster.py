@@ -64,9 +64,10 @@ class SequenceForecaster(ForecasterSettings, ValueEstimator):
     Series are an array ``(len,)`` or ``(len, targets)``, several of these in a list, of
     different lengths; or a DataFrame in long form with the columns ``unique_id``,
     ``ds`` and ``y``, and covariates beside them. An encoder reads the last `history`
-    frames, a decoder answers `horizon` frames, each knowing the value of the last
-    season before it, from which its answer is a difference, and the covariates that are
-    known ahead. It is trained on windows drawn from all places of all series.
+    frames, a decoder answers `horizon` frames. Of each it knows the value of the last
+    season before, the covariates that are known ahead, and the mean of the frames one
+    season before, two, and so on through the history; its answer is a difference from
+    that mean. It is trained on windows drawn from all places of all series.
 
     Parameters
     ----------

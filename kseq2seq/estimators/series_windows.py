@@ -85,6 +85,7 @@ def learn_codec(
             f"a season of {longest} is longer than history={history}. Raise history, "
             "or leave the season out of season_lengths."
         )
+    base_season = _base_season(data, seasons)
     names, num_known = _covariates(settings.past_covariates, data.covariate_names)
     allows_nan = settings.missing == "mask"
     return SeriesCodec(
@@ -97,7 +98,8 @@ def learn_codec(
         history=history,
         horizon=horizon,
         seasons=seasons,
-        base_season=_base_season(data, seasons),
+        base_season=base_season,
+        num_base_seasons=history // base_season if base_season else 0,
         has_gaps=allows_nan or bool((lengths < history + horizon).any()),
         allows_nan=allows_nan,
         frequency=None if data.frequency is None else data.frequency.name,
@@ -174,6 +176,7 @@ def shape_of(codec: SeriesCodec) -> WindowShape:
         horizon=codec.horizon,
         seasons=tuple(codec.seasons),
         base_season=codec.base_season,
+        num_base_seasons=codec.num_base_seasons,
         num_known=codec.num_known,
         scale=None if codec.scaling == "window" else codec.targets,
     )

@@ -9,20 +9,26 @@ from pathlib import Path
 
 import numpy as np
 
-from kseq2seq import Seq2SeqEnsemble, Seq2SeqEstimator, SequenceClassifier
-from kseq2seq.datasets import make_number_words
+from kseq2seq import (
+    Seq2SeqEnsemble,
+    Seq2SeqEstimator,
+    SequenceClassifier,
+    SequenceForecaster,
+    SequenceRegressor,
+)
+from kseq2seq.datasets import make_daily_counts, make_number_words
 from kseq2seq.persistence import FORMAT_VERSION
 
 FOLDER = Path(__file__).parent
 WORDS, DIGITS = make_number_words(300, 1, 3, random_state=0)
-SMALL = {
+VALUES = {
     "units": 12,
-    "embedding_dim": 6,
     "dropout": 0.0,
     "learning_rate": 0.02,
     "epochs": 30,
     "random_state": 0,
 }
+SMALL = {**VALUES, "embedding_dim": 6}
 
 
 def estimators():
@@ -48,12 +54,23 @@ def estimators():
     rows = np.array([[int(i) for i in f"{i:03}"] for i in range(200)])
     labels = rows.sum(axis=1) % 3
     yield "classes", SequenceClassifier(**SMALL).fit(rows, labels), rows
+    values = np.random.default_rng(0).normal(size=(40, 5, 2)).round(2)
+    regressor = SequenceRegressor(**VALUES, quantiles=[0.1, 0.9], scaling="window")
+    yield "values", regressor.fit(values, values[:, ::-1]), values.tolist()
+    counts, beside = make_daily_counts(200, random_state=0)
+    forecaster = SequenceForecaster(**VALUES, horizon=7, past_covariates=[2])
+    forecaster.fit(counts[:-7], beside[:-7])
+    yield "forecasts", forecaster, [counts[-60:-7].tolist(), beside[-60:].tolist()]
 
 
 def answers(name, estimator, X):
     """Return the answers to a few sources, and their scores."""
     if name == "classes":
         return estimator.predict(X).tolist(), estimator.predict_proba(X).tolist()
+    if name == "values":
+        return [], estimator.predict_quantiles(np.array(X)).tolist()
+    if name == "forecasts":
+        return [], estimator.predict_quantiles(*map(np.array, X)).tolist()
     if name == "features":  # JSON has no tuples
         X = [(source, features) for source, features in X]
     best = [found[0] for found in estimator.predict_n_best(X, 2)]
