@@ -8,7 +8,9 @@ from kseq2seq._tensorflow.devices import (
     sum_of_replicas,
 )
 from kseq2seq._tensorflow.execution import (
+    copy_function,
     gather,
+    numbers,
     predict_function,
     run_function,
     uniform,
@@ -22,6 +24,7 @@ from kseq2seq._tensorflow.recurrence import gru, lstm
 __all__ = [
     "check_can_run",
     "check_shares",
+    "copy_function",
     "gather",
     "gru",
     "has_gpu",
@@ -29,6 +32,7 @@ __all__ = [
     "is_distributed",
     "lstm",
     "monotonic_priors",
+    "numbers",
     "predict_function",
     "run_function",
     "sum_of_replicas",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -60,23 +60,23 @@ def _is_no_retracing_warning(record: logging.LogRecord) -> bool:
 
 
 def run_function(
-    model: Any, step: Callable[[Any], Any], runs: Any, *, jit_compile: bool
-) -> tuple[Any, Any]:
-    """Return data for ``fit``, and ``model.train_function`` or ``test_function``.
+    model: Any, step: Callable[[Any], Any], example: Sequence[Any], *, jit_compile: bool
+) -> Callable[..., dict[str, Any]]:
+    """Return a traced function of a run of batches, which gives the metrics so far.
 
-    The data are the numbers of the runs, repeated for every epoch, as the end of an
-    iterator may take half a second. The function takes the next number and hands the
-    run's batches to the model's step, one after the other inside one call. The batches
-    do not come from ``tf.data.Dataset.from_generator``: its first use makes the C
-    library map memory anew for every allocation larger than 128 KiB, for the rest of
-    the process, and a compiled step with 256 units then takes twice its time.
+    It hands the run's batches to the model's step, one after the other inside one call.
+    The batches do not come from ``tf.data.Dataset.from_generator``: its first use makes
+    the C library map memory anew for every allocation larger than 128 KiB, for the rest
+    of the process, and a compiled step with 256 units then takes twice its time.
 
     Parameters
     ----------
     model : keras.Model
     step : callable
         Its ``train_step`` or ``test_step``.
-    runs : kseq2seq.batching.Runs
+    example : sequence of batches
+        Two runs of :class:`kseq2seq.batching.Runs`; sizes in which they differ may be
+        any.
     jit_compile : bool
     """
     import tensorflow as tf
@@ -98,22 +98,40 @@ def run_function(
         shape = [size if size == other else None for size, other in sizes]
         return tf.TensorSpec(shape, arrays[0].dtype)
 
-    first_two = runs[0], runs[min(1, len(runs) - 1)]
-    traced = tf.function(  # once, for all widths
+    return tf.function(  # once, for all widths
         run,
-        input_signature=tf.nest.map_structure(spec, *first_two),
+        input_signature=tf.nest.map_structure(spec, *example),
         jit_compile=jit_compile,
         autograph=False,
     )
 
-    def function(numbers: Any) -> dict[str, Any]:
-        number = int(next(numbers))
-        if number == 0:
-            runs.on_epoch_begin()
-        return traced(*runs[number])
 
-    numbers = tf.data.Dataset.range(len(runs)).repeat()
-    return numbers.with_options(_untuned()), function
+def copy_function() -> Callable[[Sequence[Any], Sequence[Any]], None]:
+    """Return a function of Keras variables, and of others that get their values.
+
+    It is one call for all of them, traced once for those of the same shapes.
+    """
+    import tensorflow as tf
+
+    @tf.function(autograph=False)
+    def copy(given: list[Any], getting: list[Any]) -> None:
+        for source, variable in zip(given, getting, strict=True):
+            variable.assign(source)
+
+    def copy_values(given: Sequence[Any], getting: Sequence[Any]) -> None:
+        copy(*([variable.value for variable in each] for each in (given, getting)))
+
+    return copy_values
+
+
+def numbers(count: int) -> Any:
+    """Return the numbers from 0 as data for ``fit``, again in every epoch.
+
+    They repeat, as the end of an iterator may take half a second.
+    """
+    import tensorflow as tf
+
+    return tf.data.Dataset.range(count).repeat().with_options(_untuned())
 
 
 def _untuned() -> Any:

@@ -6,8 +6,7 @@ import signal
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import keras
@@ -16,13 +15,12 @@ from kseq2seq import _tensorflow
 from kseq2seq.arguments import check_whole, shown
 from kseq2seq.batching import (
     BucketedBatches,
-    Runs,
     StreamBatches,
     relative_size,
     run_length,
 )
 from kseq2seq.training.callbacks import RefuseDivergence
-from kseq2seq.training.optimizers import build_once
+from kseq2seq.training.programs import Compilation, Loan, program_of
 from kseq2seq.training.state import Checkpointing, TrainingState
 
 STEPS_WORTH_COMPILING = 800
@@ -149,7 +147,8 @@ def fit_batches(
     by_runs = _can_run(batches)
     if isinstance(batches, BucketedBatches):
         batches.run_length = length
-    if any(map(_wants_batches, callbacks)):
+    watched = any(map(_wants_batches, callbacks))
+    if watched:
         length = 1
     if _tensorflow.is_distributed():
         _tensorflow.check_shares(
@@ -159,20 +158,18 @@ def fit_batches(
         )
         length = 1
     one_a_call = by_runs or keras.backend.backend() == "torch"
-    model.compile(
+    compilation = Compilation(
         optimizer,
-        loss=loss,
-        weighted_metrics=list(metrics),
+        loss,
+        metrics,
         jit_compile=True if compiles and _supports_jit(model) else "auto",
         steps_per_execution=1 if one_a_call else length,
     )
+    compilation.apply(model)
     history = keras.callbacks.History()
     own: list[keras.callbacks.Callback] = [history]
     interrupts: list[int] = []
     data: dict[str, Any] = {"x": batches, "validation_data": validation_batches}
-    if isinstance(batches, BucketedBatches) and by_runs:
-        own.append(_Progress(len(batches), length))
-        data = _run_by_run(model, batches.runs(length), validation_batches)
     if save_state is not None and not isinstance(batches, BucketedBatches):
         raise TypeError("a stream has no state to save.")
     checkpointing = Checkpointing(
@@ -188,12 +185,20 @@ def fit_batches(
         with (
             _interruptible(model, interrupts),
             _tensorflow.without_retracing_warnings(),
+            ExitStack() as borrowed,
         ):
+            first: list[keras.callbacks.Callback] = []
+            if isinstance(batches, BucketedBatches) and by_runs:
+                program = borrowed.enter_context(program_of(model, compilation))
+                loan = Loan(program, model, always=watched)
+                data = _run_by_run(model, loan, batches, length, validation_batches)
+                first.append(loan)
+                own.append(_Progress(len(batches), length))
             model.fit(
                 **data,
                 epochs=epochs,
                 initial_epoch=0 if state is None else state.epochs_of(epochs),
-                callbacks=[RefuseDivergence(), *callbacks, *own],
+                callbacks=[*first, RefuseDivergence(), *callbacks, *own],
                 verbose=verbose,
                 shuffle=False,  # batches shuffle; Keras would by Python's global seed
             )
@@ -229,25 +234,21 @@ def _can_run(batches: BucketedBatches | StreamBatches) -> bool:
 
 
 def _run_by_run(
-    model: keras.Model, runs: Runs, validation_batches: BucketedBatches | None
+    model: keras.Model,
+    loan: Loan,
+    batches: BucketedBatches,
+    length: int,
+    validation_batches: BucketedBatches | None,
 ) -> dict[str, Any]:
-    """Make a compiled model train and test on runs; return what to fit it on."""
-    # Variables cannot be made inside the loop over a run.
-    inputs, targets, weights = runs.batches[0]
-    outputs = model(inputs)
-    arguments = (inputs, targets, outputs, weights)
-    model.compute_loss(*arguments, training=False)
-    model.compute_metrics(*arguments)
-    model.reset_metrics()
-    build_once(model.optimizer, model.trainable_variables)
-
-    function = partial(_tensorflow.run_function, model, jit_compile=model.jit_compile)
-    numbers, model.train_function = function(model.train_step, runs)
-    data = {"x": numbers, "steps_per_epoch": len(runs)}
+    """Make a model train and test on runs of batches; return what to fit it on."""
+    runs = batches.runs(length)
+    model.train_function = loan.function("train", runs)
+    data = {"x": _tensorflow.numbers(len(runs)), "steps_per_epoch": len(runs)}
     if validation_batches is not None:
         runs = validation_batches.runs(validation_batches.run_length)
-        numbers, model.test_function = function(model.test_step, runs)
-        data |= {"validation_data": numbers, "validation_steps": len(runs)}
+        model.test_function = loan.function("test", runs)
+        data["validation_data"] = _tensorflow.numbers(len(runs))
+        data["validation_steps"] = len(runs)
     return data
 
 

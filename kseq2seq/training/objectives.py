@@ -76,7 +76,7 @@ def check_on_example(
             f"metrics: the name {taken[0]!r} is taken, by the loss or another metric. "
             "Give each a name of its own."
         )
-    example = _example(model)
+    example = example_of(model)
     targets, outputs, weights = (each.shape for each in example)
     given = f"targets {targets}, outputs {outputs} and weights {weights}"
     measuring: dict[str, Callable[..., list[Any]]] = {
@@ -97,7 +97,7 @@ def check_on_example(
             raise ValueError(f"{name} must make one number of {given}; got {shapes}.")
 
 
-def _example(model: Model) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def example_of(model: Model) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return targets, outputs and weights of two rows, as a model's losses get them."""
     size = model.output_shape[1:]
     steps = (3,) * (len(size) > 1)
