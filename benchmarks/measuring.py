@@ -83,8 +83,12 @@ class Worker:
 
     def first(self) -> None:
         """Note that the first batch is done, or the first answer there; once."""
-        if self._first_seconds is None:
+        if self.is_first():
             self._first_seconds = time.time() - self.started
+
+    def is_first(self) -> bool:
+        """Whether nothing was said to be done before."""
+        return self._first_seconds is None
 
     def wait(self) -> bool:
         """Wait for the parent; start the clock for a round, or return False to end."""
