@@ -20,7 +20,12 @@ from kseq2seq.training import programs
 pytestmark = pytest.mark.backends("tensorflow")
 VALUES = np.random.default_rng(0).normal(size=(24, 6, 2))
 FRAMES = (VALUES, VALUES[:, ::-1, :1])
-PAIRS, CLASSES = (X, Y), (X, LABELS)
+DATA = {
+    "Seq2SeqEstimator": (X, [x[::-1] for x in X]),
+    "SequenceClassifier": (X, LABELS),
+    "SequenceRegressor": FRAMES,
+    "SequenceForecaster": (np.sin(np.arange(60.0)),),
+}
 LEARNS = {**SMALL, "epochs": 2, "dropout": 0.2}
 NO_TEXT = {
     "units": 8,
@@ -65,34 +70,35 @@ def assert_same(one, other):
 
 
 @pytest.mark.parametrize(
-    ("kind", "settings", "data"),
+    ("kind", "settings"),
     [
-        (Seq2SeqEstimator, {}, PAIRS),
-        (Seq2SeqEstimator, {"cell": "gru", "attention_kind": "general"}, PAIRS),
-        (Seq2SeqEstimator, {"cell": "rnn", "attention_kind": "additive"}, PAIRS),
-        (Seq2SeqEstimator, {"attention_kind": "scaled_dot", "num_layers": 2}, PAIRS),
-        (Seq2SeqEstimator, {"attention_kind": "monotonic"}, PAIRS),
-        (Seq2SeqEstimator, {"attention_kind": "dot", "copy": True}, PAIRS),
-        (Seq2SeqEstimator, {"attention_kind": "dot", "input_feeding": True}, PAIRS),
-        (Seq2SeqEstimator, {"attention_kind": None, "bidirectional": True}, PAIRS),
-        (Seq2SeqEstimator, {"recurrent_dropout": 0.2, "word_dropout": 0.1}, PAIRS),
-        (Seq2SeqEstimator, {"ema_momentum": 0.9, "optimizer": "sgd"}, PAIRS),
-        (Seq2SeqEstimator, {"validation_fraction": 0.25, "patience": 1}, PAIRS),
-        (Seq2SeqEstimator, {"epochs": 6, "warmup_steps": 2}, PAIRS),
-        (SequenceClassifier, {}, CLASSES),
-        (SequenceClassifier, {"cell": "gru", "pooling": "max"}, CLASSES),
-        (SequenceRegressor, {"quantiles": [0.1, 0.9]}, FRAMES),
-        (SequenceRegressor, {"n_estimators": 2, "decoder": "repeat"}, FRAMES),
-        (SequenceForecaster, {"horizon": 3, "validation_fraction": 0.2}, (VALUES[0],)),
+        (Seq2SeqEstimator, {}),
+        (Seq2SeqEstimator, {"cell": "gru", "attention_kind": "general"}),
+        (Seq2SeqEstimator, {"cell": "rnn", "attention_kind": "additive"}),
+        (Seq2SeqEstimator, {"attention_kind": "scaled_dot", "num_layers": 2}),
+        (Seq2SeqEstimator, {"attention_kind": "monotonic"}),
+        (Seq2SeqEstimator, {"attention_kind": "dot", "copy": True}),
+        (Seq2SeqEstimator, {"attention_kind": "dot", "input_feeding": True}),
+        (Seq2SeqEstimator, {"attention_kind": None, "bidirectional": True}),
+        (Seq2SeqEstimator, {"recurrent_dropout": 0.2, "word_dropout": 0.1}),
+        (Seq2SeqEstimator, {"ema_momentum": 0.9, "optimizer": "sgd"}),
+        (Seq2SeqEstimator, {"validation_fraction": 0.25, "patience": 1}),
+        (Seq2SeqEstimator, {"epochs": 6, "warmup_steps": 2}),
+        (SequenceClassifier, {}),
+        (SequenceClassifier, {"cell": "gru", "num_layers": 2}),
+        (SequenceRegressor, {"quantiles": [0.1, 0.9]}),
+        (SequenceRegressor, {"n_estimators": 2, "decoder": "repeat"}),
+        (SequenceForecaster, {"horizon": 3, "validation_fraction": 0.2}),
     ],
-    ids=label,
+    ids=lambda value: label(value) if isinstance(value, dict) else value.__name__,
 )
-def test_what_is_taken_up_trains_as_what_is_new(kind, settings, data, traced):
-    usual = LEARNS if data in (PAIRS, CLASSES) else NO_TEXT
-    estimator = kind(**{**usual, **settings}, random_state=1)
+def test_what_is_taken_up_trains_as_what_is_new(kind, settings, traced):
+    data = DATA[kind.__name__]
+    usual = LEARNS if data[0] is X else NO_TEXT
+    estimator = kind(**{**usual, **settings, "random_state": 1})
     new = estimator.fit(*data)
     first, answers, made = weights(new), new.predict(*data[:1]), len(traced)
-    kind(**{**usual, **settings}, random_state=2).fit(*data)
+    kind(**{**usual, **settings, "random_state": 2}).fit(*data)
     again = estimator.fit(*data)
     assert len(traced) == made  # neither of the two has traced anything
     assert_same(weights(again), first)
@@ -130,11 +136,11 @@ CHANGES = {
     "clip_norm": [None, 0.01, 1.0],
     "ema_momentum": [None, 0.9],
     "gradient_accumulation_steps": [1, 2],
-    "warmup_steps": [0, 1, 2],
+    "warmup_steps": [0, 1],
     "batch_size": [4, 8],
     "residual": [False, True],
     "layer_normalization": [False, True],
-    "tied_embeddings": [False, True],
+    "bridge": [False, True],
     "kernel_initializer": ["glorot_uniform", "he_normal"],
     "validation_fraction": [0.0, 0.25],
 }
@@ -219,13 +225,16 @@ class OwnLoss(keras.losses.Loss):
         return keras.ops.mean(keras.ops.abs(y_true - y_pred) ** self.power)
 
 
+@keras.saving.register_keras_serializable(package="of_a_user")
 class OwnMetric(keras.metrics.Mean):
     def update_state(self, y_true, y_pred, sample_weight=None):
         return super().update_state(y_pred)
 
 
 @pytest.mark.parametrize(
-    "own", [{"loss": OwnLoss()}, {"metrics": [OwnMetric("own")]}], ids=["loss", "metric"]
+    "own",
+    [{"loss": OwnLoss()}, {"metrics": [OwnMetric("own")]}],
+    ids=["loss", "metric"],
 )
 def test_what_is_a_users_own_is_traced_for_each_fit(own, traced):
     for _ in range(2):

@@ -1,3 +1,4 @@
+import copy
 import os
 import signal
 
@@ -18,6 +19,7 @@ from kseq2seq.training import (
     StopAtLoss,
     TeacherForcedAccuracy,
     TeacherForcing,
+    ValueLoss,
     fit_batches,
     forcing_probability,
     keras_fit,
@@ -452,6 +454,10 @@ def test_losses_are_made_again_from_their_config():
         again = keras.losses.deserialize(keras.losses.serialize(loss))
         assert type(again) is kind
         assert (again.label_smoothing, again.name) == (0.25, "mine")
+    for quantiles in ([], [0.1, 0.9]):
+        loss = ValueLoss("huber", quantiles or None, name="mine")
+        again = copy.deepcopy(loss)
+        assert (again.point, again.quantiles) == ("huber", quantiles)
 
 
 @pytest.mark.parametrize("num_classes", [2, 5, 30])

@@ -69,7 +69,10 @@ def side_by_side(models: Sequence[keras.Model]) -> keras.Model:
     inputs = [_input_like(given) for given in models[0].inputs]
     outputs = keras.tree.flatten([part(inputs) for part in _named_apart(models)])
     if len(outputs[0].shape) == 3:
-        outputs = [keras.ops.expand_dims(each, -1) for each in outputs]
+        outputs = [
+            keras.layers.Reshape((-1, each.shape[-1], 1), name=f"values_{i}")(each)
+            for i, each in enumerate(outputs, 1)
+        ]
     joined = keras.layers.Concatenate(axis=-1, name="outputs")(outputs)
     return TrainingModel(inputs, joined, name="training")
 

@@ -139,7 +139,7 @@ class _Pool:
     def take(self, key: str) -> Program | None:
         """Take out a program of this key, if there is one."""
         with self._lock:
-            for number, (its_key, program) in self._programs.items():
+            for number, (its_key, program) in reversed(self._programs.items()):
                 if its_key == key:
                     del self._programs[number]
                     return program
@@ -235,7 +235,9 @@ def _key(model: keras.Model, compilation: Compilation) -> str | None:
     nameless = [compilation.loss, model.optimizer]  # Keras numbers theirs
     try:
         config = {
-            "model": _without({*_VALUES, "compile_config"}, json.loads(model.to_json())),
+            "model": _without(
+                {*_VALUES, "compile_config"}, json.loads(model.to_json())
+            ),
             "metrics": [described(metric) for metric in compilation.metrics],
             "nameless": _without({*_VALUES, "name"}, [*map(described, nameless)]),
         }

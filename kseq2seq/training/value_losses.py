@@ -103,7 +103,7 @@ class ValueLoss(keras.losses.Loss):
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
-        return {**config, "point": self.point, "quantiles": self.quantiles}
+        return {**config, "point": self.point, "quantiles": self.quantiles or None}
 
 
 @_register
