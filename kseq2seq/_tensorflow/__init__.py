@@ -18,6 +18,7 @@ from kseq2seq._tensorflow.execution import (
     writes_to,
 )
 from kseq2seq._tensorflow.forking import check_can_run, was_forked_late
+from kseq2seq._tensorflow.gradients import leave_unreduced
 from kseq2seq._tensorflow.marginals import monotonic_priors
 from kseq2seq._tensorflow.recurrence import gru, lstm
 
@@ -30,6 +31,7 @@ __all__ = [
     "has_gpu",
     "is_alone_on_cpu",
     "is_distributed",
+    "leave_unreduced",
     "lstm",
     "monotonic_priors",
     "numbers",

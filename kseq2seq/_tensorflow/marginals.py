@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from kseq2seq._tensorflow.gradients import by_hand
+
 _NEVER = -1e9
 
 
@@ -22,30 +24,27 @@ def monotonic_priors(
     start : float32 tensor ``(batch, places)``
         What the first step has as `before`.
     training : bool
-        Whether the gradient is ours: TensorFlow keeps one that is written by hand, and
-        the graph it belongs to, for as long as the process lives.
+        Whether the gradient is ours; see :func:`kseq2seq._tensorflow.by_hand`.
 
     Returns
     -------
     float32 tensor ``(len, batch, places)``
     """
-    import tensorflow as tf
+    if training:
+        return by_hand(_run, scores, remaining, emitted, start)
+    return _forward(scores, remaining, emitted, start)[0]
 
-    if not training:
-        return _forward(scores, remaining, emitted, start)[0]
 
-    @tf.custom_gradient
-    def run(
-        scores: Any, remaining: Any, emitted: Any, start: Any
-    ) -> tuple[Any, Callable[..., Any]]:
-        priors, inside, sums, after = _forward(scores, remaining, emitted, start)
+def _run(
+    scores: Any, remaining: Any, emitted: Any, start: Any
+) -> tuple[Any, Callable[..., Any]]:
+    """Return what :func:`monotonic_priors` does, and a function of its gradient."""
+    priors, inside, sums, after = _forward(scores, remaining, emitted, start)
 
-        def gradient(upstream: Any) -> tuple[Any, ...]:
-            return _backward(inside, sums, after, upstream)
+    def gradient(upstream: Any) -> tuple[Any, ...]:
+        return _backward(inside, sums, after, upstream)
 
-        return priors, gradient
-
-    return run(scores, remaining, emitted, start)
+    return priors, gradient
 
 
 def _forward(

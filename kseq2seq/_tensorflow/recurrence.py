@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from kseq2seq._tensorflow.gradients import by_hand
+
 
 def lstm(
     projected: Any,
@@ -31,8 +33,7 @@ def lstm(
     mask : bool tensor ``(len, batch, 1)`` or None
         Where it is False a step leaves the states as they are.
     training : bool
-        Whether the gradient is ours: TensorFlow keeps one that is written by hand, and
-        the graph it belongs to, for as long as the process lives.
+        Whether the gradient is ours; see :func:`kseq2seq._tensorflow.by_hand`.
 
     Returns
     -------
@@ -42,36 +43,38 @@ def lstm(
     import tensorflow as tf
 
     kernel = tf.convert_to_tensor(recurrent_kernel)
-    if not training:
-        _, outputs, cells = _lstm_forward(projected, kernel, state_h, state_c, mask)
-        return outputs, outputs[-1], cells[-1]
+    if training:
+        return by_hand(_lstm_run, projected, kernel, state_h, state_c, mask)
+    _, outputs, cells = _lstm_forward(projected, kernel, state_h, state_c, mask)
+    return outputs, outputs[-1], cells[-1]
 
-    @tf.custom_gradient
-    def run(
-        projected: Any, recurrent_kernel: Any, state_h: Any, state_c: Any
-    ) -> tuple[Any, Callable[..., Any]]:
-        gates, outputs, cells = _lstm_forward(
-            projected, recurrent_kernel, state_h, state_c, mask
+
+def _lstm_run(
+    projected: Any, recurrent_kernel: Any, state_h: Any, state_c: Any, mask: Any = None
+) -> tuple[Any, Callable[..., Any]]:
+    """Return what :func:`lstm` does, and a function of its gradient."""
+    import tensorflow as tf
+
+    gates, outputs, cells = _lstm_forward(
+        projected, recurrent_kernel, state_h, state_c, mask
+    )
+
+    def gradient(*upstream: Any) -> tuple[Any, ...]:
+        outputs_before, cells_before = (
+            tf.concat([first[None], later[:-1]], axis=0)
+            for first, later in ((state_h, outputs), (state_c, cells))
+        )
+        return _lstm_backward(
+            gates,
+            cells,
+            outputs_before,
+            cells_before,
+            recurrent_kernel,
+            mask,
+            upstream,
         )
 
-        def gradient(*upstream: Any) -> tuple[Any, ...]:
-            outputs_before, cells_before = (
-                tf.concat([first[None], later[:-1]], axis=0)
-                for first, later in ((state_h, outputs), (state_c, cells))
-            )
-            return _lstm_backward(
-                gates,
-                cells,
-                outputs_before,
-                cells_before,
-                recurrent_kernel,
-                mask,
-                upstream,
-            )
-
-        return (outputs, outputs[-1], cells[-1]), gradient
-
-    return run(projected, kernel, state_h, state_c)
+    return (outputs, outputs[-1], cells[-1]), gradient
 
 
 def _lstm_forward(
@@ -197,27 +200,31 @@ def gru(
     import tensorflow as tf
 
     kernel, bias = map(tf.convert_to_tensor, (recurrent_kernel, recurrent_bias))
-    if not training:
-        _, outputs = _gru_forward(projected, kernel, bias, state_h, mask)
-        return outputs, outputs[-1]
+    if training:
+        return by_hand(_gru_run, projected, kernel, bias, state_h, mask)
+    _, outputs = _gru_forward(projected, kernel, bias, state_h, mask)
+    return outputs, outputs[-1]
 
-    @tf.custom_gradient
-    def run(
-        projected: Any, recurrent_kernel: Any, recurrent_bias: Any, state_h: Any
-    ) -> tuple[Any, Callable[..., Any]]:
-        gates, outputs = _gru_forward(
-            projected, recurrent_kernel, recurrent_bias, state_h, mask
-        )
 
-        def gradient(*upstream: Any) -> tuple[Any, ...]:
-            outputs_before = tf.concat([state_h[None], outputs[:-1]], axis=0)
-            return _gru_backward(
-                gates, outputs_before, recurrent_kernel, mask, upstream
-            )
+def _gru_run(
+    projected: Any,
+    recurrent_kernel: Any,
+    recurrent_bias: Any,
+    state_h: Any,
+    mask: Any = None,
+) -> tuple[Any, Callable[..., Any]]:
+    """Return what :func:`gru` does, and a function of its gradient."""
+    import tensorflow as tf
 
-        return (outputs, outputs[-1]), gradient
+    gates, outputs = _gru_forward(
+        projected, recurrent_kernel, recurrent_bias, state_h, mask
+    )
 
-    return run(projected, kernel, bias, state_h)
+    def gradient(*upstream: Any) -> tuple[Any, ...]:
+        outputs_before = tf.concat([state_h[None], outputs[:-1]], axis=0)
+        return _gru_backward(gates, outputs_before, recurrent_kernel, mask, upstream)
+
+    return (outputs, outputs[-1]), gradient
 
 
 def _gru_forward(

@@ -24,7 +24,7 @@ from kseq2seq.batching import Runs
 from kseq2seq.training.objectives import example_of
 from kseq2seq.training.optimizers import build_once
 
-MOST_PROGRAMS = 16
+MOST_PROGRAMS = 8
 """So many are kept, those that were used last."""
 MOST_WEIGHTS = 5_000_000
 """A larger model has a program of its own, which is not kept: a second set of its
@@ -210,6 +210,7 @@ def _twin(model: keras.Model, compilation: Compilation) -> keras.Model:
 def _build_variables(model: keras.Model) -> None:
     """Make optimizer's and metrics' variables, as cannot be done inside a loop."""
     build_once(model.optimizer, model.trainable_variables)
+    _tensorflow.leave_unreduced(model.optimizer)
     targets, outputs, weights = example_of(model)
     model.compute_loss(None, targets, outputs, weights, training=False)
     model.compute_metrics(None, targets, outputs, weights)
