@@ -59,8 +59,25 @@ def _is_no_retracing_warning(record: logging.LogRecord) -> bool:
     return "triggered tf.function retracing" not in record.getMessage()
 
 
+def specs_of_run(run: Any) -> Any:
+    """Return the specs of a run of batches: any number of them, of any lengths.
+
+    The other sizes are the run's own: the batch's, and that of frames.
+    """
+    import tensorflow as tf
+
+    def spec(array: Any) -> Any:
+        if array.ndim == 1:  # the number of batches
+            return tf.TensorSpec(array.shape, array.dtype)
+        _, size, *rest = array.shape
+        lengths = [None] * len(rest[:1])
+        return tf.TensorSpec([None, size, *lengths, *rest[1:]], array.dtype)
+
+    return tf.nest.map_structure(spec, run)
+
+
 def run_function(
-    model: Any, step: Callable[[Any], Any], example: Sequence[Any], *, jit_compile: bool
+    model: Any, step: Callable[[Any], Any], specs: Any, *, jit_compile: bool
 ) -> Callable[..., dict[str, Any]]:
     """Return a traced function of a run of batches, which gives the metrics so far.
 
@@ -74,9 +91,8 @@ def run_function(
     model : keras.Model
     step : callable
         Its ``train_step`` or ``test_step``.
-    example : sequence of batches
-        Two runs of :class:`kseq2seq.batching.Runs`; sizes in which they differ may be
-        any.
+    specs : nested tuples and dicts of tf.TensorSpec
+        As of :func:`specs_of_run`.
     jit_compile : bool
     """
     import tensorflow as tf
@@ -93,16 +109,8 @@ def run_function(
         tf.while_loop(lambda k: k < num_batches, advance, (0,))
         return model.get_metrics_result()
 
-    def spec(*arrays: Any) -> Any:
-        sizes = zip(*(array.shape for array in arrays), strict=True)
-        shape = [size if size == other else None for size, other in sizes]
-        return tf.TensorSpec(shape, arrays[0].dtype)
-
-    return tf.function(  # once, for all widths
-        run,
-        input_signature=tf.nest.map_structure(spec, *example),
-        jit_compile=jit_compile,
-        autograph=False,
+    return tf.function(
+        run, input_signature=specs, jit_compile=jit_compile, autograph=False
     )
 
 

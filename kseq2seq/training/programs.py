@@ -26,6 +26,8 @@ from kseq2seq.training.optimizers import build_once
 
 MOST_PROGRAMS = 8
 """So many are kept, those that were used last."""
+MOST_FUNCTIONS = 8
+"""A program has no more functions: one for each batch size, to train and to measure."""
 MOST_WEIGHTS = 5_000_000
 """A larger model has a program of its own, which is not kept: a second set of its
 weights would fill the memory, and its training is long beside its tracing."""
@@ -50,13 +52,16 @@ class Program:
 
     def function(self, kind: str, runs: Runs) -> Callable[..., dict[str, Any]]:
         """Return the traced function that does "train" or "test" with such runs."""
-        example = [runs[0], runs[min(1, len(runs) - 1)]]
-        shapes = keras.tree.map_structure(lambda array: array.shape, example)
-        key = f"{kind} {shapes}"
+        specs = _tensorflow.specs_of_run(runs[0])
+        key = f"{kind} {specs}"
         if key not in self._functions:
-            step = getattr(self.model, f"{kind}_step")
+            if len(self._functions) >= MOST_FUNCTIONS:
+                self._functions.clear()
             self._functions[key] = _tensorflow.run_function(
-                self.model, step, example, jit_compile=self.model.jit_compile
+                self.model,
+                getattr(self.model, f"{kind}_step"),
+                specs,
+                jit_compile=self.model.jit_compile,
             )
         return self._functions[key]
 
@@ -276,6 +281,7 @@ def _is_known(described: Any) -> bool:
     if isinstance(described, dict):
         module = described.get("module", _KNOWN[0])
         known = isinstance(module, str) and module.split(".")[0] in _KNOWN
+        known = known and described.get("class_name") != "Lambda"
         return known and all(map(_is_known, described.values()))
     if isinstance(described, list):
         return all(map(_is_known, described))
