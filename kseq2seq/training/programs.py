@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import keras
 
@@ -159,6 +160,7 @@ class _Pool:
 
 
 _POOL = _Pool()
+_DESCRIBED: WeakKeyDictionary[keras.Model, Any] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -241,9 +243,7 @@ def _key(model: keras.Model, compilation: Compilation) -> str | None:
     nameless = [compilation.loss, model.optimizer]  # Keras numbers theirs
     try:
         config = {
-            "model": _without(
-                {*_VALUES, "compile_config"}, json.loads(model.to_json())
-            ),
+            "model": _described(model),
             "metrics": [described(metric) for metric in compilation.metrics],
             "nameless": _without({*_VALUES, "name"}, [*map(described, nameless)]),
         }
@@ -258,6 +258,14 @@ def _key(model: keras.Model, compilation: Compilation) -> str | None:
         for v in model.variables
     ]
     return json.dumps(config, sort_keys=True)
+
+
+def _described(model: keras.Model) -> Any:
+    """Return what a model's config says of its programs; it never changes."""
+    if model not in _DESCRIBED:
+        config = json.loads(model.to_json())
+        _DESCRIBED[model] = _without({*_VALUES, "compile_config", "trainable"}, config)
+    return _DESCRIBED[model]
 
 
 def _without(names: Collection[str], described: Any) -> Any:
