@@ -67,10 +67,9 @@ class Program:
         return self._functions[key]
 
     def take_over(self, model: keras.Model) -> None:
-        """Take the values of another model, of its optimizer and its metrics."""
+        """Take the values of another model, and of its optimizer."""
         if model is not self.model:
             self._copy(_changing(model), _changing(self.model))
-            self._copy(model.metrics_variables, self.model.metrics_variables)
 
     def give_back(self, model: keras.Model) -> None:
         """Give the values to another model and its optimizer."""
@@ -80,7 +79,9 @@ class Program:
     def give_back_metrics(self, model: keras.Model) -> None:
         """Give another model what is measured so far."""
         if model is not self.model:
-            self._copy(self.model.metrics_variables, model.metrics_variables)
+            own, given = model.metrics_variables, self.model.metrics_variables
+            for variable, value in zip(own, given, strict=True):
+                variable.assign(value)
 
 
 class Loan(keras.callbacks.Callback):
@@ -103,6 +104,7 @@ class Loan(keras.callbacks.Callback):
         super().__init__()
         self._program, self._borrower, self._always = program, model, always
         self._is_behind = False
+        self._unfinished: dict[str, Any] = {}
 
     def function(self, kind: str, runs: Runs) -> Callable[[Iterator[Any]], Any]:
         """Return what Keras calls with the numbers of runs, to "train" or "test"."""
@@ -112,11 +114,15 @@ class Loan(keras.callbacks.Callback):
             number = int(next(numbers))
             if number == 0:
                 runs.on_epoch_begin()
+                self._program.model.reset_metrics()
             if number == 0 or self._always:
                 self._program.take_over(self._borrower)
             measured = traced(*runs[number])
-            self._program.give_back_metrics(self._borrower)
-            self._is_behind = kind == "train"
+            is_last = number == len(runs) - 1
+            if is_last:
+                self._program.give_back_metrics(self._borrower)
+            if kind == "train":
+                self._is_behind, self._unfinished = True, {} if is_last else measured
             if self._always:
                 self._give_back()
             return measured
@@ -132,7 +138,12 @@ class Loan(keras.callbacks.Callback):
         self._give_back()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Give back the weights, and what an epoch has measured that was broken off."""
         self._give_back()
+        if logs is not None:
+            logs.update(
+                {name: float(value) for name, value in self._unfinished.items()}
+            )
 
 
 class _Pool:
@@ -263,7 +274,7 @@ def _key(model: keras.Model, compilation: Compilation) -> str | None:
 def _described(model: keras.Model) -> Any:
     """Return what a model's config says of its programs; it never changes."""
     if model not in _DESCRIBED:
-        config = json.loads(model.to_json())
+        config = keras.saving.serialize_keras_object(model)
         _DESCRIBED[model] = _without({*_VALUES, "compile_config", "trainable"}, config)
     return _DESCRIBED[model]
 
