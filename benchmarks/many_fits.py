@@ -35,11 +35,12 @@ RATIOS = {
     "later_fit_500_vs_torch": ("later torch", "later kseq2seq"),
 }
 EPOCHS, UNITS = 10, 64
+LEARNING_RATE, BATCH_SIZE = 0.001, 64
 FOLDS = 5
 SETTINGS = [
     {"learning_rate": rate, "batch_size": size}
-    for rate in (0.001, 0.003)
-    for size in (32, 64)
+    for rate in (LEARNING_RATE, 0.003)
+    for size in (32, BATCH_SIZE)
 ]
 PASSES, PAIRS_A_PASS = 200, 64
 
@@ -51,7 +52,8 @@ def folds(num_pairs: int) -> Iterator[np.ndarray]:
         yield np.flatnonzero(fold_of != fold)
 
 
-def _estimator(**settings: Any) -> Any:
+def make_estimator(**settings: Any) -> Any:
+    """Return the estimator that all of these benchmarks fit."""
     from kseq2seq import Seq2SeqEstimator
 
     usual = {
@@ -103,7 +105,7 @@ def twenty_fits(worker: Worker, *, pairs: int, with_torch: bool) -> None:
                 if with_torch:
                     _torch_fit(*part, **setting)
                 else:
-                    _estimator(**setting, random_state=0).fit(*part)
+                    make_estimator(**setting, random_state=0).fit(*part)
                 if worker.is_first():
                     worker.first()
                     worker.mark_baseline()
@@ -120,9 +122,11 @@ def later_fits(worker: Worker, *, pairs: int, with_torch: bool) -> None:
     seed = 0
     while worker.wait():
         if with_torch:
-            _torch_fit(X, y, **SETTINGS[1])
+            _torch_fit(X, y, learning_rate=LEARNING_RATE, batch_size=BATCH_SIZE)
         else:
-            _estimator(**SETTINGS[1], random_state=seed).fit(X, y)
+            make_estimator(
+                learning_rate=LEARNING_RATE, batch_size=BATCH_SIZE, random_state=seed
+            ).fit(X, y)
         seed += 1
         worker.report()
 
@@ -131,7 +135,7 @@ def passes(worker: Worker) -> None:
     """Learn from one batch after the other."""
     worker.import_keras("kseq2seq.estimators")
     X, y = texts(PAIRS_A_PASS)
-    estimator = _estimator(random_state=0).fit(X, y)
+    estimator = make_estimator(random_state=0).fit(X, y)
     while worker.wait():
         estimator.partial_fit(X, y)
         if worker.is_first():

@@ -48,7 +48,7 @@ class Worker:
         self.facts: dict[str, Any] = {}
         self._round_start = 0.0
         self._baseline = 0.0
-        self._first_seconds: float | None = None
+        self.first_seconds: float | None = None
         self._versions: dict[str, str] = {}
 
     def import_keras(self, *others: str) -> None:
@@ -84,11 +84,11 @@ class Worker:
     def first(self) -> None:
         """Note that the first batch is done, or the first answer there; once."""
         if self.is_first():
-            self._first_seconds = time.time() - self.started
+            self.first_seconds = time.time() - self.started
 
     def is_first(self) -> bool:
         """Whether nothing was said to be done before."""
-        return self._first_seconds is None
+        return self.first_seconds is None
 
     def wait(self) -> bool:
         """Wait for the parent; start the clock for a round, or return False to end."""
@@ -106,7 +106,7 @@ class Worker:
         """Send what is known at the end."""
         peak = _peak_mebibytes()
         end = {
-            "first_seconds": self._first_seconds,
+            "first_seconds": self.first_seconds,
             "peak_mebibytes": peak,
             "growth_mebibytes": peak - self._baseline,
             "versions": self._versions,

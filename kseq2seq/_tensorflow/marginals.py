@@ -24,7 +24,7 @@ def monotonic_priors(
     start : float32 tensor ``(batch, places)``
         What the first step has as `before`.
     training : bool
-        Whether the gradient is ours; see :func:`kseq2seq._tensorflow.by_hand`.
+        Whether the gradient is ours; see ``gradients.by_hand``.
 
     Returns
     -------

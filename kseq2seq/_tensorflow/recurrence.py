@@ -33,7 +33,7 @@ def lstm(
     mask : bool tensor ``(len, batch, 1)`` or None
         Where it is False a step leaves the states as they are.
     training : bool
-        Whether the gradient is ours; see :func:`kseq2seq._tensorflow.by_hand`.
+        Whether the gradient is ours; see ``gradients.by_hand``.
 
     Returns
     -------

@@ -130,17 +130,9 @@ class WindowShape:
             last = without_gaps(read[0])[:, -1:]
             base = np.repeat(last, self.horizon, axis=1)
         else:
-            last_season = _a_season_before(ahead, self.base_season)
-            seasons = self.base_season * np.arange(max(self.num_base_seasons, 1))
-            before = last_season - seasons[:, None]  # (seasons, horizon)
-            base = scale.apply(_means(series.values, rows, origins, before))
-            base = np.nan_to_num(base)  # the mean, where there was no season before
-            if self.num_base_seasons:
-                known.append(base)
-            if self.num_base_seasons and series.covariates is not None:
-                usual = _means(series.covariates, rows, origins, before)
-                usual = np.nan_to_num(usual[..., : self.num_known])
-                known.append(usual.astype(np.float32))
+            usual, known_then = self._usual_frames(series, rows, origins)
+            base = np.nan_to_num(scale.apply(usual))
+            known += [base, *known_then] if self.num_base_seasons else []
         nothing = np.zeros((len(rows), self.horizon, 0), np.float32)
         return Window(
             np.concatenate(read, axis=2),
@@ -148,6 +140,25 @@ class WindowShape:
             base,
             scale,
         )
+
+    def _usual_frames(
+        self, series: Series, rows: np.ndarray, origins: np.ndarray
+    ) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Return the means of the frames some seasons before each that is answered.
+
+        They are values ``(n, horizon, targets)``, and what is known ahead beside them,
+        if series have covariates.
+        """
+        season = self.base_season or 1
+        seasons = season * np.arange(max(self.num_base_seasons, 1))
+        last = _a_season_before(np.arange(self.horizon), season)
+        before = last - seasons[:, None]  # (seasons, horizon)
+        values = _means(series.values, rows, origins, before)
+        if series.covariates is None:
+            return values, []
+        beside = _means(series.covariates, rows, origins, before)
+        beside = np.nan_to_num(beside[..., : self.num_known])
+        return values, [beside.astype(np.float32)]
 
     def targets(
         self, series: Series, rows: np.ndarray, origins: np.ndarray, window: Window
