@@ -214,6 +214,30 @@ def test_passes_and_warm_starts_take_programs_up(traced, monkeypatch):
     assert_same(weights(estimator), learned)
 
 
+def test_what_is_frozen_stays_frozen_in_a_program(monkeypatch):
+    """By the layer, by a weight, and by a layer whose weight is not."""
+
+    def fit():
+        estimator = Seq2SeqEstimator(**LEARNS, warm_start=True).fit(X, Y)
+        learned = [weights(estimator.fit(X, Y))]
+        layers = estimator.models_.training.layers
+        with_weights = [layer for layer in layers if layer.trainable_weights]
+        for freeze in (
+            lambda: setattr(with_weights[0], "trainable", False),
+            lambda: setattr(with_weights[0].weights[0], "trainable", True),
+            lambda: setattr(with_weights[1].weights[0], "trainable", False),
+        ):
+            freeze()
+            learned.append(weights(estimator.fit(X, Y)))
+        return learned
+
+    shared = fit()
+    without_sharing(monkeypatch)
+    for one, other in zip(shared, fit(), strict=True):
+        assert_same(one, other)
+    np.testing.assert_array_equal(shared[1][0], shared[0][0])
+
+
 def test_batches_of_any_length_are_one_program(traced):
     """A pass over longer texts, and a fit of more of them, trace nothing."""
     estimator = Seq2SeqEstimator(**LEARNS).fit(X, Y)

@@ -220,9 +220,17 @@ def program_of(model: keras.Model, compilation: Compilation) -> Iterator[Program
 def _twin(model: keras.Model, compilation: Compilation) -> keras.Model:
     """Return another model of the same config, compiled as this one is."""
     twin = type(model).from_config(model.get_config())
+    for is_trained, variable in zip(_trained(model), twin.variables, strict=True):
+        variable.trainable = is_trained
     compilation.copy().apply(twin)
     _build_variables(twin)
     return twin
+
+
+def _trained(model: keras.Model) -> list[bool]:
+    """Return of each variable whether training moves it; layers may be frozen."""
+    moved = set(map(id, model.trainable_variables))
+    return [id(variable) in moved for variable in model.variables]
 
 
 def _build_variables(model: keras.Model) -> None:
@@ -265,8 +273,8 @@ def _key(model: keras.Model, compilation: Compilation) -> str | None:
     config["optimizer"] = [k.__qualname__ for k in type(model.optimizer).__mro__]
     config["jit_compile"] = model.jit_compile
     config["variables"] = [
-        (v.trainable, str(v.dtype), tuple(v.shape), v.value.device)
-        for v in model.variables
+        (is_trained, str(v.dtype), tuple(v.shape), v.value.device)
+        for is_trained, v in zip(_trained(model), model.variables, strict=True)
     ]
     return json.dumps(config, sort_keys=True)
 
