@@ -22,9 +22,8 @@ from pathlib import Path
 
 from benchmarks.many_fits import (
     BATCH_SIZE,
-    EPOCHS,
     LEARNING_RATE,
-    UNITS,
+    fit_torch,
     in_new_processes,
     make_estimator,
 )
@@ -57,21 +56,9 @@ def torch_fit_and_answer(worker: Worker, *, pairs: int, answers: int) -> None:
     worker.import_torch()
     import torch
 
-    from benchmarks.peers.torch_seq2seq import TorchTraining
-
     X, y = texts(pairs + answers)
     X = aligned(X, SOURCE_WIDTH)
-    training = TorchTraining(
-        X[:pairs],
-        y[:pairs],
-        units=UNITS,
-        attends=True,
-        packs=False,
-        compiles=False,
-        batch_size=BATCH_SIZE,
-    )
-    for _ in range(EPOCHS):
-        training.epoch(after_batch=lambda: None)
+    training = fit_torch(X[:pairs], y[:pairs], packs=False)
     if answers:
         source_ids = torch.from_numpy(padded_ids(X)[0][pairs:])
         for rows in source_ids.split(256):

@@ -15,7 +15,7 @@ memory, at most, was held after the first fit, or the first pass.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,6 +29,9 @@ from benchmarks.measuring import (
     ratios,
 )
 from benchmarks.problems import texts
+
+if TYPE_CHECKING:
+    from benchmarks.peers.torch_seq2seq import TorchTraining
 
 RATIOS = {
     "twenty_fits_vs_torch": ("twenty torch", "twenty kseq2seq"),
@@ -71,9 +74,15 @@ def make_estimator(**settings: Any) -> Any:
     return Seq2SeqEstimator(**{**usual, **settings})
 
 
-def _torch_fit(
-    X: Sequence[str], y: Sequence[str], *, learning_rate: float, batch_size: int
-) -> None:
+def fit_torch(
+    X: Sequence[str],
+    y: Sequence[str],
+    *,
+    learning_rate: float = LEARNING_RATE,
+    batch_size: int = BATCH_SIZE,
+    packs: bool = True,
+) -> TorchTraining:
+    """Return PyTorch's training of the same model, all of its epochs done."""
     from benchmarks.peers.torch_seq2seq import TorchTraining
 
     training = TorchTraining(
@@ -81,7 +90,7 @@ def _torch_fit(
         y,
         units=UNITS,
         attends=True,
-        packs=True,
+        packs=packs,
         compiles=False,
         batch_size=batch_size,
     )
@@ -89,44 +98,53 @@ def _torch_fit(
         group["lr"] = learning_rate
     for _ in range(EPOCHS):
         training.epoch(after_batch=lambda: None)
+    return training
 
 
-def twenty_fits(worker: Worker, *, pairs: int, with_torch: bool) -> None:
-    """Fit four settings on five folds."""
+def _import(worker: Worker, *, with_torch: bool) -> None:
     if with_torch:
         worker.import_torch()
     else:
         worker.import_keras("kseq2seq.estimators")
+
+
+def _fit(
+    X: Sequence[str], y: Sequence[str], *, with_torch: bool, seed: int, **setting: Any
+) -> None:
+    if with_torch:
+        fit_torch(X, y, **setting)
+    else:
+        make_estimator(**setting, random_state=seed).fit(X, y)
+
+
+def _count_memory_from_here(worker: Worker) -> None:
+    """Count the growth of memory from the end of the first of all fits, or passes."""
+    if worker.is_first():
+        worker.first()
+        worker.mark_baseline()
+
+
+def twenty_fits(worker: Worker, *, pairs: int, with_torch: bool) -> None:
+    """Fit four settings on five folds."""
+    _import(worker, with_torch=with_torch)
     X, y = texts(pairs)
     while worker.wait():
         for setting in SETTINGS:
             for rows in folds(pairs):
                 part = [X[i] for i in rows], [y[i] for i in rows]
-                if with_torch:
-                    _torch_fit(*part, **setting)
-                else:
-                    make_estimator(**setting, random_state=0).fit(*part)
-                if worker.is_first():
-                    worker.first()
-                    worker.mark_baseline()
+                _fit(*part, with_torch=with_torch, seed=0, **setting)
+                _count_memory_from_here(worker)
         worker.report()
 
 
 def later_fits(worker: Worker, *, pairs: int, with_torch: bool) -> None:
     """Fit the same setting again and again; each round has other weights."""
-    if with_torch:
-        worker.import_torch()
-    else:
-        worker.import_keras("kseq2seq.estimators")
+    _import(worker, with_torch=with_torch)
     X, y = texts(pairs)
+    setting = {"learning_rate": LEARNING_RATE, "batch_size": BATCH_SIZE}
     seed = 0
     while worker.wait():
-        if with_torch:
-            _torch_fit(X, y, learning_rate=LEARNING_RATE, batch_size=BATCH_SIZE)
-        else:
-            make_estimator(
-                learning_rate=LEARNING_RATE, batch_size=BATCH_SIZE, random_state=seed
-            ).fit(X, y)
+        _fit(X, y, with_torch=with_torch, seed=seed, **setting)
         seed += 1
         worker.report()
 
@@ -138,9 +156,7 @@ def passes(worker: Worker) -> None:
     estimator = make_estimator(random_state=0).fit(X, y)
     while worker.wait():
         estimator.partial_fit(X, y)
-        if worker.is_first():
-            worker.first()
-            worker.mark_baseline()
+        _count_memory_from_here(worker)
         worker.report()
 
 
