@@ -36,22 +36,6 @@ from kseq2seq.layers import TrainingModel
 class Seq2SeqModels:
     """Three Keras models that share their layers.
 
-    Attributes
-    ----------
-    training : keras.Model
-        ``[source_ids (batch, source_len), decoder_input_ids (batch, target_len)]`` to
-        logits ``(batch, target_len, target_vocabulary_size)``; teacher forcing.
-    encoder : keras.Model
-        ``source_ids`` to the decoder's initial states, each ``(batch, units)`` (for an
-        LSTM h and c of layer 1, then of layer 2 ...), and with attention the encoder
-        outputs ``(batch, source_len, encoder_units)`` and their mask
-        ``(batch, source_len)``; before them, where attention is additive, its keys
-        ``(batch, source_len, units)``.
-    decoder : keras.Model
-        One step: ``[decoder_input_ids (batch, 1), *what the encoder gave]`` to
-        ``[logits (batch, 1, target_vocabulary_size), *new states]`` and with attention
-        the weights ``(batch, 1, source_len)``.
-
     With monotonic attention, log-probabilities stand in place of logits; the last state
     is ``(batch, source_len, target_vocabulary_size)``, where the token before may stand
     and which it may be, and what each place brings to the tanh layer is ``(batch,
@@ -70,6 +54,22 @@ class Seq2SeqModels:
     decoder's values. A decoder that repeats the encoder's state takes it, as
     ``encoder_state (batch, units)``, after its own states; of the decoder inputs it
     reads nothing but their length.
+
+    Attributes
+    ----------
+    training : keras.Model
+        ``[source_ids (batch, source_len), decoder_input_ids (batch, target_len)]`` to
+        logits ``(batch, target_len, target_vocabulary_size)``; teacher forcing.
+    encoder : keras.Model
+        ``source_ids`` to the decoder's initial states, each ``(batch, units)`` (for an
+        LSTM h and c of layer 1, then of layer 2 ...), and with attention the encoder
+        outputs ``(batch, source_len, encoder_units)`` and their mask
+        ``(batch, source_len)``; before them, where attention is additive, its keys
+        ``(batch, source_len, units)``.
+    decoder : keras.Model
+        One step: ``[decoder_input_ids (batch, 1), *what the encoder gave]`` to
+        ``[logits (batch, 1, target_vocabulary_size), *new states]`` and with attention
+        the weights ``(batch, 1, source_len)``.
     """
 
     training: keras.Model

@@ -31,7 +31,7 @@ def make_arithmetic(
         How many pairs to make; a problem may occur twice.
     n_digits : int, default 3
         How many digits a number has at most; 1 to 9.
-    operators : str, default "+-*/%"
+    operators : str, default ``"+-*/%"``
         The operators to draw from, each as likely.
     reverse_source : bool, default False
         Whether problems are written from right to left ("21+3" for 3+12), which brings
