@@ -11,8 +11,8 @@ README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 
-def test_every_block_is_python_that_runs_here_or_shell_that_ci_runs_or_a_config():
-    assert {language for language, _ in BLOCKS} == {"python", "bash", "toml"}
+def test_every_block_is_python_that_runs_here_or_shell_that_ci_runs():
+    assert {language for language, _ in BLOCKS} == {"python", "bash"}
     assert "readme_commands" in (ROOT / ".ci" / "run").read_text()
 
 
@@ -23,16 +23,12 @@ def test_python_blocks_run_and_print_what_they_say(tmp_path, monkeypatch, capsys
     for language, code in BLOCKS:
         if language == "python":
             exec(compile(code, "README.md", "exec"), namespace)
-    best = namespace["search"]
-    assert best.best_params_["attention_kind"] == "dot" and best.best_score_ > 0.95
-    score, first, loaded, *_, stepped = capsys.readouterr().out.splitlines()
+    score, first, loaded, *_ = capsys.readouterr().out.splitlines()
     assert float(score) > 0.97
     assert first == loaded == "['1987-04-24']"
     word = namespace["words"][0].tolist()
     answer = namespace["answers"]["ids"][0].tolist()
     assert answer == [*word[::-1], 3, 0, 0, 0, 0, 0][:6]
-    assert [int(i) for i in stepped.split()] == word[::-1]
-    assert (tmp_path / "attention.png").exists() and (tmp_path / "curves.png").exists()
 
 
 def test_the_picture_is_there():

@@ -1,0 +1,76 @@
+"""The code of the site's pages runs as it stands, block after block, and says so."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TEXTS = {
+    path.name: path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md")
+}
+FENCE = re.compile(r"^```(\S.*?)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCKS = {page: FENCE.findall(text) for page, text in TEXTS.items()}
+RUN = "python", "bash", "toml"
+PAGES = sorted(
+    page
+    for page, found in BLOCKS.items()
+    if any(language in RUN for language, _ in found)
+)
+RUN_ELSEWHERE = [("devices.md", "initialize"), ("devices.md", "scheduler:8786")]
+"""Code for several machines, whose like `tests/devices` and `test_devices.py` run."""
+
+
+def test_what_is_not_run_is_what_needs_other_machines():
+    shown = [
+        (page, code)
+        for page, found in BLOCKS.items()
+        for language, code in found
+        if language == "{code-block} python"
+    ]
+    assert len(shown) == len(RUN_ELSEWHERE)
+    assert all(
+        page == where and what in code
+        for (page, code), (where, what) in zip(shown, RUN_ELSEWHERE, strict=True)
+    )
+
+
+def test_first_commands_of_the_site_are_those_of_readme_which_ci_runs():
+    readme = FENCE.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert set(_shell(BLOCKS["index.md"])) <= set(_shell(readme))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_runs_and_prints_what_it_says(page, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    namespace = {}
+    for language, code in BLOCKS[page]:
+        first = re.match(r"# (\S+\.(py|toml))\n", code)
+        if first:
+            Path(first[1]).write_text(code, encoding="utf-8")
+        elif language == "python":
+            exec(compile(code, page, "exec"), namespace)
+        elif language == "bash" and page != "index.md":
+            _run(code)
+    said = re.findall(r"^print\(.*\)  # (\[.*?\])", TEXTS[page], re.MULTILINE)
+    printed = capsys.readouterr().out.splitlines()
+    assert not [answer for answer in said if answer not in printed]
+
+
+def _shell(found):
+    return [code for language, code in found if language == "bash"]
+
+
+def _run(code):
+    """Run commands with those of this environment on the path."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", code],
+        env={**os.environ, "PATH": path},
+        check=True,
+        timeout=600,
+    )
