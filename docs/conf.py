@@ -5,12 +5,7 @@ from pathlib import Path
 
 import kseq2seq
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE / "_extensions"))
-(HERE / "notebooks").mkdir(exist_ok=True)
-for notebook in (HERE.parent / "notebooks").glob("*.ipynb"):
-    text = notebook.read_text(encoding="utf-8").replace("../docs/", "../")
-    (HERE / "notebooks" / notebook.name).write_text(text, encoding="utf-8")
+sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 
 project = "kseq2seq"
 author = "The kseq2seq developers"
@@ -18,6 +13,7 @@ copyright = author
 version = release = kseq2seq.__version__
 extensions = [
     "myst_nb",
+    "gallery",
     "parameters",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
@@ -26,7 +22,6 @@ extensions = [
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_build"]
-nitpicky = False
 
 autosummary_ignore_module_all = False
 autosummary_imported_members = True
@@ -38,8 +33,9 @@ napoleon_google_docstring = False
 napoleon_use_rtype = False
 napoleon_use_ivar = True
 default_role = "code"
+smartquotes = False  # sentences hold names and values of Python
 
-myst_enable_extensions = ["colon_fence", "deflist"]
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 nb_execution_mode = "off"  # the outputs that are kept are of a run of this code
 suppress_warnings = ["myst.header", "mystnb.unknown_mime_type"]
@@ -50,7 +46,7 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_theme_options = {
-    "header_links_before_dropdown": 7,
+    "header_links_before_dropdown": 6,
     "secondary_sidebar_items": ["page-toc"],
     "show_prev_next": True,
     "navigation_with_keys": False,

@@ -17,6 +17,9 @@ from sphinx.util.docutils import SphinxDirective
 import kseq2seq
 from kseq2seq.declarations import about
 
+MOST_SHOWN = 600
+"""Characters of a signature that are worth reading as a sentence."""
+
 GROUPS = {
     "Data and tokens": ("SourceSettings", "TargetSettings", "SeriesSettings"),
     "Model": ("kseq2seq.builders", "ModelSettings"),
@@ -79,7 +82,26 @@ def _own(cls: type) -> Iterator[str]:
     return (name for name in inspect.get_annotations(cls) if name in declared)
 
 
+def _shorten(
+    app: Sphinx, what: str, name: str, obj: object, options: object, *shown: str | None
+) -> tuple[str, str | None] | None:
+    """Return an ellipsis for parameters that would fill half of a page."""
+    signature, annotation = shown
+    return ("(...)", annotation) if len(signature or "") > MOST_SHOWN else None
+
+
+def _skip(
+    app: Sphinx, what: str, name: str, obj: object, skip: bool, options: object
+) -> bool | None:
+    """Leave out what groups of parameters have for those who train and search."""
+    home = getattr(getattr(obj, "fget", obj), "__module__", None) or ""
+    return True if home.endswith((".settings", ".options")) else None
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Register the directive."""
+    """Register the directive, and what shortens the reference."""
+    app.setup_extension("sphinx.ext.autodoc")
     app.add_directive("parameters", Parameters)
+    app.connect("autodoc-process-signature", _shorten)
+    app.connect("autodoc-skip-member", _skip)
     return {"parallel_read_safe": True}
