@@ -8,6 +8,7 @@ mean of those to train on.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,14 +95,14 @@ def run_columns(
     regressor = SequenceRegressor(**setting, random_state=SEED)
     progress(f"columns: {len(train.whole):,} pictures, {epochs} epochs")
     start = time.perf_counter()
-    regressor.fit(_columns(train.masked), _columns(train.whole))
+    regressor.fit(columns(train.masked), columns(train.whole))
     seconds = time.perf_counter() - start
-    restored = regressor.predict(_columns(test.masked))
+    restored = regressor.predict(columns(test.masked))
     (models,) = regressor.models_
     return _row(
         train,
         test,
-        _columns(restored),
+        columns(restored),
         setting=setting,
         model="columns as a sequence, LSTM with dot attention",
         role="other",
@@ -134,7 +135,7 @@ def _row(
     )
 
 
-def _columns(pictures: np.ndarray) -> np.ndarray:
+def columns(pictures: np.ndarray) -> np.ndarray:
     """Return the columns in place of the rows, or the rows again."""
     return pictures.transpose(0, 2, 1)
 
@@ -146,10 +147,29 @@ def fit(
     learning_rate: float,
     batch_size: int,
     epochs: int,
-) -> None:
-    """Train with Adam; each epoch has an order of its own that the seed settles."""
-    training.compile(keras.optimizers.Adam(learning_rate), loss="mse")
-    training.fit(_Shuffled(train, batch_size), epochs=epochs, shuffle=False, verbose=0)
+    falls: bool = False,
+    changes: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> keras.callbacks.History:
+    """Train with Adam; each epoch has an order of its own that the seed settles.
+
+    Parameters
+    ----------
+    training : keras.Model
+    train : Pictures
+    learning_rate : float
+    batch_size, epochs : int
+    falls : bool, default False
+        Whether the learning rate falls along half a cosine.
+    changes : callable, optional
+        Makes other pictures of the whole ones, anew in each epoch.
+    """
+    batches = _Shuffled(train, batch_size, changes)
+    rate: Any = learning_rate
+    if falls:
+        steps = epochs * len(batches)
+        rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
+    training.compile(keras.optimizers.Adam(rate), loss="mse")
+    return training.fit(batches, epochs=epochs, shuffle=False, verbose=0)
 
 
 class _Shuffled(keras.utils.PyDataset):
@@ -158,14 +178,24 @@ class _Shuffled(keras.utils.PyDataset):
     The order in which Keras shuffles an array follows its global seed.
     """
 
-    def __init__(self, pictures: Pictures, batch_size: int) -> None:
+    def __init__(
+        self,
+        pictures: Pictures,
+        batch_size: int,
+        changes: Callable[[np.ndarray], np.ndarray] | None,
+    ) -> None:
         super().__init__()
-        self.pictures, self.batch_size = pictures, batch_size
+        self.given = self.pictures = pictures
+        self.batch_size, self.changes = batch_size, changes
         self.rng = np.random.default_rng(SEED)
         self.on_epoch_end()
 
     def on_epoch_end(self) -> None:
-        self.order = self.rng.permutation(len(self.pictures.whole))
+        self.order = self.rng.permutation(len(self.given.whole))
+        if self.changes is not None:
+            parts = np.array_split(self.given.whole, -(-len(self.order) // 1000))
+            changed = np.concatenate([self.changes(part) for part in parts])
+            self.pictures = Pictures(*mask_left_half(changed))
 
     def __len__(self) -> int:
         return -(-len(self.order) // self.batch_size)
