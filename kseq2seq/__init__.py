@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from kseq2seq.generation import build_generator
     from kseq2seq.word_vectors import load_vectors
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "AutoencoderModels": "builders",

@@ -1,6 +1,7 @@
 """The floors of the design, and what importing costs."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,15 @@ def imports(path):
             if node.module == "kseq2seq":
                 names |= {f"kseq2seq.{alias.name}" for alias in node.names}
     return names
+
+
+def test_changelog_and_citation_are_of_this_version():
+    root = Path(__file__).parents[1]
+    version = kseq2seq.__version__
+    newest = re.search(r"## \[(\d.*?)\] - (\S+)", (root / "CHANGELOG.md").read_text())
+    cited = (root / "CITATION.cff").read_text()
+    assert newest[1] == version and f"\nversion: {version}\n" in cited
+    assert f"\ndate-released: {newest[2]}\n" in cited
 
 
 def modules():
