@@ -30,12 +30,13 @@ from kseq2seq.codec import SequenceCodec
 from kseq2seq.datasets import load_pairs
 from kseq2seq.estimators import PRESETS
 from kseq2seq.persistence import check_can_write
-from kseq2seq.tokenizers import get_tokenizer
+from kseq2seq.tokenizers import WordTokenizer, get_tokenizer
 from kseq2seq.training import MaskedCrossentropy
 
 EXERCISE = "multi30k"
 SEED = 0
-Pairs = tuple[list[str], list[str]]
+Pairs = tuple[list[str], list[Any]]
+"""Sources, and answers as texts or, backwards, as lists of words."""
 
 _WORDS = {
     "source_tokenizer": "word",
@@ -79,6 +80,8 @@ class Model:
     answers_freely : bool
         Whether the best epoch is that with the lowest free-running validation loss, and
         the test loss is reported; else it is the one with the highest validation BLEU.
+    answers_backwards : bool
+        Whether answers are learned from their last word to the first.
     """
 
     setting: dict[str, Any]
@@ -86,6 +89,7 @@ class Model:
     published: dict[str, float] = field(default_factory=dict)
     published_setting: str | None = None
     answers_freely: bool = False
+    answers_backwards: bool = False
 
     def estimator(self, callbacks: list[keras.callbacks.Callback]) -> Seq2SeqEstimator:
         """Return the estimator, not fitted."""
@@ -106,6 +110,11 @@ MODELS = {
     ),
     "lstm, source reversed": _class_exercise(
         setting={**_CLASS, "cell": "lstm", "reverse_source": True}
+    ),
+    "lstm, source and answer reversed": _class_exercise(
+        setting={**_CLASS, "cell": "lstm", "reverse_source": True},
+        published={"test_loss_free_running": 4.036},
+        answers_backwards=True,
     ),
     "bidirectional gru, additive attention": Model(
         setting={
@@ -209,10 +218,15 @@ class Texts:
 
     def __init__(self, folder: Path, model: Model) -> None:
         self.train, self.validation, self.test = (
-            load_pairs(folder / f"{part}.de.gz", folder / f"{part}.en.gz")
+            self._read(folder / f"{part}.de.gz", folder / f"{part}.en.gz", model)
             for part in ("train", "val", "test_2016_flickr")
         )
         self._model = model
+
+    @staticmethod
+    def _read(source: Path, target: Path, model: Model) -> Pairs:
+        X, y = load_pairs(source, target)
+        return X, [backwards(text) for text in y] if model.answers_backwards else y
 
     @cached_property
     def _codecs(self) -> list[SequenceCodec]:
@@ -233,6 +247,16 @@ class Texts:
         sides = zip(self._codecs, pairs, strict=True)
         ids = [codec.encode(texts) for codec, texts in sides]
         return Batches(*ids, batch_size=128, num_buckets=8, shuffle=False)
+
+
+def backwards(text: str) -> list[str]:
+    """Return the words of a lowercased text from the last to the first."""
+    return WordTokenizer().encode(text.lower())[::-1]
+
+
+def as_text(answer: str | list[str]) -> str:
+    """Return an answer as it is read, whichever way it was learned."""
+    return answer if isinstance(answer, str) else WordTokenizer().decode(answer[::-1])
 
 
 def run(name: str, folder: Path, checkpoints: Path | None) -> results.RowDict:
@@ -257,8 +281,10 @@ def run(name: str, folder: Path, checkpoints: Path | None) -> results.RowDict:
         figures |= bleu_scores(estimator, part, pairs)
     epoch_seconds = estimator.history_["seconds"]
     num_epochs, seconds = len(epoch_seconds), sum(epoch_seconds)
-    split = get_tokenizer(estimator.target_tokenizer_).encode
-    num_tokens = num_epochs * sum(len(split(text)) + 1 for text in texts.train[1])
+    answers = texts.train[1]
+    if not model.answers_backwards:
+        answers = [*map(get_tokenizer(estimator.target_tokenizer_).encode, answers)]
+    num_tokens = num_epochs * sum(len(answer) + 1 for answer in answers)
     return {
         "exercise": EXERCISE,
         "model": name,
@@ -298,8 +324,9 @@ def bleu_scores(estimator: Seq2SeqEstimator, part: str, pairs: Pairs) -> dict[st
         ("greedy", {"beam_size": 1, "length_penalty": 0.0}),
         ("beam5", {"beam_size": 5, "length_penalty": 1.0}),
     ):
-        answers = estimator.set_params(**search).predict(X)
-        scores[f"{part}_bleu_{how}"] = scorer.corpus_score(answers, [y]).score
+        answers = [*map(as_text, estimator.set_params(**search).predict(X))]
+        references = [[*map(as_text, y)]]
+        scores[f"{part}_bleu_{how}"] = scorer.corpus_score(answers, references).score
     show_progress(f"{part}: {scores}")
     for source, answer in list(zip(X, answers, strict=True))[:5]:
         show_progress(f"  {source} -> {answer}")

@@ -188,9 +188,10 @@ def test_a_models_settings_are_a_config_that_gives_them_again(run, settings, fol
     assert "nrefs:1|case:lc" in run("evaluate", "m", "pairs.tsv")
 
 
-def test_readmes_configs_are_accepted(settings, folder):
-    readme = (Path(__file__).parents[1] / "README.md").read_text()
-    blocks = re.findall(r"^```toml\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+def test_configs_in_the_documentation_are_accepted(settings, folder):
+    pages = (Path(__file__).parents[1] / "docs").glob("*.md")
+    block = re.compile(r"^```toml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+    blocks = [text for page in pages for text in block.findall(page.read_text())]
     assert blocks
     for block in blocks:
         Path("run.toml").write_text(block)

@@ -47,10 +47,21 @@ def small(monkeypatch):
     return shrink
 
 
+def test_answers_that_are_learned_backwards_are_read_forwards():
+    text = "Two men, in a boat."
+    assert multi30k.backwards(text)[-2:] == ["men", "two"]
+    assert multi30k.as_text(multi30k.backwards(text)) == text.lower()
+    assert multi30k.as_text(text) == text
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "published"),
-    [("lstm", "test_loss_free_running"), ("translation", "test_2016_bleu_beam5")],
+    [
+        ("lstm", "test_loss_free_running"),
+        ("lstm, source and answer reversed", "test_loss_free_running"),
+        ("translation", "test_2016_bleu_beam5"),
+    ],
 )
 def test_a_row_of_figures_is_measured_and_kept(name, published, folder, small):
     small(name)
