@@ -46,7 +46,7 @@ AS_PUBLISHED: dict[str, Any] = {
     "epochs": 30,
 }
 BEST = {**AS_PUBLISHED, "hidden_units": 1024, "latent_units": 128, "falls": True}
-BEST |= {"learning_rate": 0.001, "batch_size": 128}
+BEST |= {"learning_rate": 0.001, "batch_size": 128, "epochs": 15}
 COLUMNS: dict[str, Any] = {"dropout": 0.1, "epochs": 8, "scaling": None}
 TURNED, MOVED, SHEARED = 10, 0.2, 5
 """Degrees, share of the size, degrees; each drawn evenly to both sides."""

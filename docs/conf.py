@@ -23,8 +23,6 @@ extensions = [
 templates_path = ["_templates"]
 exclude_patterns = ["_build"]
 
-autosummary_ignore_module_all = False
-autosummary_imported_members = True
 autosummary_context = {"top_level": kseq2seq.__all__}
 autodoc_inherit_docstrings = False  # what Keras and scikit-learn say stands there
 autodoc_typehints = "none"  # the docstrings have types, shapes and ranges

@@ -9,11 +9,14 @@ and a model file what it keeps, from the same declarations.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from itertools import groupby
 from typing import Any, TypeVar, dataclass_transform
+
+from kseq2seq.arguments import nearest, shown
 
 _T = TypeVar("_T")
 _WIDTH = 80
@@ -92,7 +95,31 @@ def settings(cls: type[_T]) -> type[_T]:
         if declared is not None and not isinstance(value, dataclasses.Field):
             redeclared = dataclasses.field(default=value, metadata=declared.metadata)
             setattr(cls, name, redeclared)
-    return dataclasses.dataclass(kw_only=True, eq=False, repr=False)(cls)
+    made = dataclasses.dataclass(kw_only=True, eq=False, repr=False)(cls)
+    made.__init__ = _by_known_names(made.__init__)  # type: ignore[method-assign, misc]
+    return made
+
+
+def _by_known_names(init: Callable[..., None]) -> Callable[..., None]:
+    """Return a constructor that names the class and the nearest parameter in errors."""
+    known = list(inspect.signature(init).parameters)[1:]
+
+    @functools.wraps(init)
+    def __init__(self: Any, *values: Any, **given: Any) -> None:
+        owner = type(self).__name__
+        if values:
+            raise TypeError(
+                f"{owner} takes parameters by name, as in {owner}({known[0]}=...); got "
+                f"{shown(values[0])} without one."
+            )
+        for name in given:
+            if name not in known:
+                raise TypeError(
+                    f"{owner} has no parameter {name!r}.{nearest(name, known)}"
+                )
+        init(self, **given)
+
+    return __init__
 
 
 def _field(classes: tuple[type, ...], name: str) -> Any:
@@ -186,12 +213,12 @@ def _entries(
         known, lambda name: (declared[name].kind, declared[name].doc)
     ):
         shared = list(group)
-        endings = [_ending(parameters[name]) for name in shared]
-        ending = endings[0]
+        endings = [ending(parameters[name]) for name in shared]
+        end = endings[0]
         if len(set(endings)) > 1:
-            shown = (_shown(parameters[name].default) for name in shared)
-            ending = f", defaults {', '.join(shown)}"
-        head = f"{', '.join(shared)} : {kind}{ending}"
+            defaults = (_shown(parameters[name].default) for name in shared)
+            end = f", defaults {', '.join(defaults)}"
+        head = f"{', '.join(shared)} : {kind}{end}"
         body = textwrap.fill(
             doc,
             _WIDTH,
@@ -204,7 +231,7 @@ def _entries(
     return "\n".join(entries)
 
 
-def _ending(parameter: inspect.Parameter) -> str:
+def ending(parameter: inspect.Parameter) -> str:
     """Return what an entry's first line says of None and of the default."""
     default, allows_none = parameter.default, "None" in str(parameter.annotation)
     if default is None or default is inspect.Parameter.empty:

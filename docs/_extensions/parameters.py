@@ -15,7 +15,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 import kseq2seq
-from kseq2seq.declarations import about
+from kseq2seq.declarations import About, about, ending
 
 MOST_SHOWN = 600
 """Characters of a signature that are worth reading as a sentence."""
@@ -38,11 +38,11 @@ class Parameters(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Return the lists, each under its title."""
         estimator = getattr(kseq2seq, self.arguments[0])
-        known = _defaults(getattr(kseq2seq, self.options.get("beside", ""), None))
+        known = _parameters(getattr(kseq2seq, self.options.get("beside", ""), None))
         by_group: dict[str, list[str]] = {}
-        for name, default in _defaults(estimator).items():
-            if name not in known or known[name] != default:
-                entry = _entry(name, default, about(estimator)[name])
+        for name, parameter in _parameters(estimator).items():
+            if name not in known or known[name].default != parameter.default:
+                entry = _entry(parameter, about(estimator)[name])
                 by_group.setdefault(_group(estimator, name), []).append(entry)
         lines = [
             f"**{title}**\n\n" + "\n".join(by_group[title])
@@ -52,18 +52,16 @@ class Parameters(SphinxDirective):
         return self.parse_text_to_nodes("\n\n".join(lines))
 
 
-def _defaults(estimator: type | None) -> dict[str, str]:
-    if estimator is None:
-        return {}
-    parameters = inspect.signature(estimator).parameters
-    return {name: repr(each.default) for name, each in parameters.items()}
+def _parameters(estimator: type | None) -> dict[str, inspect.Parameter]:
+    """Return an estimator's parameters by name; none of no estimator."""
+    return {} if estimator is None else dict(inspect.signature(estimator).parameters)
 
 
-def _entry(name: str, default: str, declared: object) -> str:
+def _entry(parameter: inspect.Parameter, declared: About) -> str:
     """Return an item of a definition list in Markdown."""
     doc = re.sub(r":\w+:`([^`]*)`", r"``\1``", declared.doc)
-    default = "" if default == repr(inspect.Parameter.empty) else f", default {default}"
-    return f"`{name}` — {declared.kind.replace('*', chr(92) + '*')}{default}\n: {doc}\n"
+    kind = declared.kind.replace("*", r"\*")
+    return f"`{parameter.name}` — {kind}{ending(parameter)}\n: {doc}\n"
 
 
 def _group(estimator: type, name: str) -> str:
@@ -98,10 +96,28 @@ def _skip(
     return True if home.endswith((".settings", ".options")) else None
 
 
+def _keep_underscores(
+    app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
+) -> None:
+    """Escape attributes that end so, which would be links, and part those in a row."""
+    lines[:] = [one for line in lines for one in _escaped(line)]
+
+
+def _escaped(line: str) -> list[str]:
+    """Return the lines that take the place of one."""
+    attributes = re.match(r":(ivar|vartype) ([\w, ]+_):(.*)", line)
+    if attributes is None:
+        return [line]
+    field, names, text = attributes.groups()
+    return [f":{field} {name[:-1]}\\_:{text}" for name in names.split(", ")]
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register the directive, and what shortens the reference."""
     app.setup_extension("sphinx.ext.autodoc")
+    app.setup_extension("sphinx.ext.napoleon")  # before what is done to its lines
     app.add_directive("parameters", Parameters)
+    app.connect("autodoc-process-docstring", _keep_underscores, priority=900)
     app.connect("autodoc-process-signature", _shorten)
     app.connect("autodoc-skip-member", _skip)
     return {"parallel_read_safe": True}

@@ -157,13 +157,7 @@ _EMBEDDING = (
     :func:`kseq2seq.load_vectors` reads it from a file of word vectors.""",
     check_embedding,
 )
-_INITIALIZER = (
-    "str or keras.initializers.Initializer",
-    """What weights start from: of matrices, of what is multiplied with recurrent
-    states, of the recurrent layers' biases, and of learned embeddings, where None is a
-    normal distribution with a standard deviation of 0.1. Initializers that have no
-    seed of their own draw one from `random_state`.""",
-)
+_INITIALIZER = "str or keras.initializers.Initializer"
 QUANTILES = (
     "list of float",
     """Levels of quantiles, such as ``[0.1, 0.5, 0.9]``, rising, between 0 and 1, that
@@ -246,12 +240,21 @@ class RecurrentSettings:
         default=0.0,
     )
     kernel_initializer: Initializer = setting(
-        *_INITIALIZER, check_initializer, default="glorot_uniform"
+        _INITIALIZER,
+        """What the weights of matrices start from. Initializers, these and the other
+        ones, that have no seed of their own draw one from `random_state`.""",
+        check_initializer,
+        default="glorot_uniform",
     )
     recurrent_initializer: Initializer = setting(
-        *_INITIALIZER, check_initializer, default="orthogonal"
+        _INITIALIZER,
+        "What the weights start from that recurrent states are multiplied with.",
+        check_initializer,
+        default="orthogonal",
     )
-    bias_initializer: Initializer = setting(*_INITIALIZER, default="zeros")
+    bias_initializer: Initializer = setting(
+        _INITIALIZER, "What the recurrent layers' biases start from.", default="zeros"
+    )
 
 
 @settings
@@ -278,7 +281,11 @@ class EncoderSettings(RecurrentSettings):
         default=0.0,
     )
     embeddings_initializer: Initializer | None = setting(
-        *_INITIALIZER, check_initializer, default=None
+        _INITIALIZER,
+        """What learned embeddings start from; when None a normal distribution with a
+        standard deviation of 0.1.""",
+        check_initializer,
+        default=None,
     )
 
 

@@ -1,6 +1,7 @@
 """Models of sequences with scikit-learn's fit, predict and score."""
 
 from kseq2seq.answering import AttentionMap
+from kseq2seq.estimators.backtests import Backtest
 from kseq2seq.estimators.ensemble import Seq2SeqEnsemble
 from kseq2seq.estimators.loading import load
 from kseq2seq.estimators.presets import PRESETS
@@ -12,6 +13,7 @@ from kseq2seq.estimators.sequence_regressor import SequenceRegressor
 __all__ = [
     "PRESETS",
     "AttentionMap",
+    "Backtest",
     "Seq2SeqEnsemble",
     "Seq2SeqEstimator",
     "SequenceClassifier",

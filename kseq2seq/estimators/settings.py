@@ -50,8 +50,8 @@ class SourceSettings:
     source_tokenizer: Any = setting(
         "str or object",
         """How strings are split: ``"char"``, ``"word"``, ``"whitespace"``;
-        ``"bpe:8000"`` or ``"unigram:8000"`` into this many subwords at most, which
-        `fit` learns from the texts (with the ``text`` extra; see
+        ``"bpe:8000"`` or ``"unigram:8000"`` into this many subwords at most (of bpe at
+        least 256), which `fit` learns from the texts (with the ``text`` extra; see
         ``kseq2seq.tokenizers.train_tokenizer``); a pair of functions ``(split,
         join)``, a ``tokenizers.Tokenizer``, or an object with ``encode`` and
         ``decode``.""",

@@ -143,9 +143,10 @@ class TrainingSettings(RunSettings):
     )
     epochs: int | None = setting(
         "int",
-        """Passes over the training data at most. When None as many as make 4,000
-        updates, at least 10 and at most 100; where answers are sequences 80, or as
-        many as make 4,000 or 12,000 updates, at least 10 and at most 200.""",
+        """Passes over the training data at most. When None, where answers are sequences
+        of tokens 80, but more where these make fewer than 4,000 updates (up to 200) and
+        fewer where they make more than 12,000 (down to 10); else as many as make 4,000
+        updates, at least 10 and at most 100.""",
         check_whole,
         default=None,
     )
