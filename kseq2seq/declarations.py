@@ -96,7 +96,7 @@ def settings(cls: type[_T]) -> type[_T]:
             redeclared = dataclasses.field(default=value, metadata=declared.metadata)
             setattr(cls, name, redeclared)
     made = dataclasses.dataclass(kw_only=True, eq=False, repr=False)(cls)
-    made.__init__ = _by_known_names(made.__init__)  # type: ignore[method-assign, misc]
+    made.__init__ = _by_known_names(made.__init__)  # type: ignore[method-assign]
     return made
 
 

@@ -1,5 +1,6 @@
 """The code of the site's pages runs as it stands, block after block, and says so."""
 
+import importlib
 import os
 import re
 import subprocess
@@ -7,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+import kseq2seq
 
 ROOT = Path(__file__).parents[1]
 TEXTS = {
@@ -59,6 +62,35 @@ def test_a_page_runs_and_prints_what_it_says(page, tmp_path, monkeypatch, capsys
     said = re.findall(r"^print\(.*\)  # (\[.*?\])", TEXTS[page], re.MULTILINE)
     printed = capsys.readouterr().out.splitlines()
     assert not [answer for answer in said if answer not in printed]
+
+
+def test_what_pages_and_notebooks_import_stands_in_the_reference():
+    listed = set(_reference())
+    for name in listed:
+        module, _, own = name.rpartition(".")
+        assert hasattr(importlib.import_module(module), own), name
+    assert {f"kseq2seq.{name}" for name in kseq2seq.__all__} <= listed
+    texts = [*TEXTS.values(), (ROOT / "README.md").read_text(encoding="utf-8")]
+    texts += [path.read_text("utf-8") for path in (ROOT / "notebooks").glob("*.ipynb")]
+    imported = {
+        f"{module}.{name.strip()}"
+        for text in texts
+        for module, names in re.findall(r"from (kseq2seq[.\w]*) import ([\w, ]+)", text)
+        for name in names.split(",")
+    }
+    assert imported <= listed
+
+
+def _reference():
+    """Return the full names of all that the page of the reference lists."""
+    module, names = "", []
+    for line in (ROOT / "docs" / "api.rst").read_text(encoding="utf-8").splitlines():
+        if line.startswith(".. currentmodule:: "):
+            module = line.split()[-1]
+        item = re.fullmatch(r"   (\w+)|\.\. py:data:: (\w+)", line)
+        if item:
+            names.append(f"{module}.{item[1] or item[2]}")
+    return names
 
 
 def _shell(found):

@@ -32,8 +32,10 @@ FLOORS = [
 ]
 # Within a floor: the vocabulary has the ids that all others use; a codec gives its ids
 # ragged; persistence locks what it writes; a model file is a zip, and its tokenizers
-# are those that there are; accuracies by position are measured and drawn.
+# are those that there are; accuracies by position are measured and drawn; errors of
+# constructors are worded as all others.
 WITHIN = {
+    ("declarations", "arguments"),
     ("persistence", "file_locks"),
     ("persistence", "zip_members"),
     ("tokenizer_files", "tokenizers"),

@@ -132,6 +132,12 @@ def test_letters_stand_upright_and_words_run_upwards(tokens, rotations):
     assert [label.get_rotation() for label in labels] == rotations
 
 
+def test_all_tokens_of_a_short_source_are_named():
+    ax = attention(["d", "i", "c", "e", "<end>"], "abc")
+    ax.figure.canvas.draw()
+    assert len(shown(ax.xaxis)) == 5
+
+
 def test_words_stand_upright_where_all_fit():
     _, ax = pyplot.subplots(figsize=(12, 3))
     labels = attention(["seven", "words", "<end>"], "x", ax=ax).get_xticklabels()

@@ -87,6 +87,11 @@ def keep_labels_apart(
 
 def _turn_wide_labels(axis: XAxis | YAxis, places: np.ndarray) -> None:
     """Let words run upwards, and whatever is wider than its place, unless all fit."""
+    from matplotlib.figure import Figure
+
+    figure = axis.axes.figure
+    if isinstance(figure, Figure) and (layout := figure.get_layout_engine()):
+        layout.execute(figure)  # it leaves less room than new axes have
     room = _points_between(axis, places) - _GAP
     labels = axis.get_ticklabels()
     widths = [_points(label.get_window_extent().width, axis) for label in labels]
