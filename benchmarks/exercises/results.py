@@ -14,10 +14,11 @@ import platform
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+
+import kseq2seq
 
 JSON_NAME, TABLE_NAME = "results.json", "results.md"
 COMMAND = "python -m benchmarks.exercises"
@@ -36,6 +37,7 @@ RowDict = dict[str, Any]
 def machine() -> dict[str, Any]:
     """Return what a row says of the machine and the software that it was run on."""
     import keras
+    import tensorflow
 
     affinity = getattr(os, "sched_getaffinity", None)  # not everywhere
     return {
@@ -43,7 +45,7 @@ def machine() -> dict[str, Any]:
         "devices": keras.distribution.list_devices(),
         "platform": f"{platform.system()} {platform.machine()}",
         "backend": keras.config.backend(),
-        **{name: version(name) for name in ("keras", "tensorflow", "kseq2seq")},
+        **{each.__name__: each.__version__ for each in (keras, tensorflow, kseq2seq)},
         "python": platform.python_version(),
     }
 
