@@ -32,6 +32,13 @@ def test_kept_outputs_are_of_one_run_from_top_to_bottom(name):
     assert any(cell.outputs for cell in cells)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_the_first_cell_asks_a_question_and_says_how_long_the_answer_takes(name):
+    first = nbformat.read(FOLDER / name, as_version=4).cells[0].source
+    assert first.startswith("# ") and re.search(r"\*[^*]+\?\*", first)
+    assert re.search(r"Running all cells takes about .* on two cores\.$", first)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.filterwarnings("ignore:.*IOLoop.*:DeprecationWarning")

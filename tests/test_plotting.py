@@ -138,6 +138,15 @@ def test_all_tokens_of_a_short_source_are_named():
     assert len(shown(ax.xaxis)) == 5
 
 
+def test_axes_may_share_their_labels():
+    _, axes = pyplot.subplots(2, 2, sharex=True, sharey=True)
+    for ax in axes.flat:
+        attention("abc", "xy", ax=ax)
+    assert shown(axes[1, 0].xaxis) and not shown(axes[0, 0].xaxis)
+    _, axes = pyplot.subplots(1, 2, sharey=True)
+    plot_images(np.ones((2, 1, 2, 2)), ["a", "b"], ax=axes[1])
+
+
 def test_words_stand_upright_where_all_fit():
     _, ax = pyplot.subplots(figsize=(12, 3))
     labels = attention(["seven", "words", "<end>"], "x", ax=ax).get_xticklabels()

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
 
 
 def copy_notebooks(app: Sphinx) -> None:
@@ -22,6 +23,8 @@ def copy_notebooks(app: Sphinx) -> None:
             for output in cell.get("outputs", [])
             if "image/png" in output.get("data", {})
         ]
+        if not pictures:
+            raise ExtensionError(f"{path} keeps no picture; run all its cells.")
         picture = base64.b64decode(max(pictures, key=len))
         (folder / f"{path.stem}.png").write_bytes(picture)
         # Their links to pictures among the pages start one folder further up.

@@ -20,6 +20,8 @@ BLANK = "\u00b7"
 """What a blank is drawn as: a raised dot, which hardly a font lacks."""
 
 _LONGEST_LABEL = 15
+_FEW_AXES = 2
+"""A picture and its colour bar, whose layout takes no time."""
 _GAP = 1.5
 """Points between two labels, at least."""
 
@@ -68,7 +70,7 @@ def keep_labels_apart(
     """
     from matplotlib.ticker import FuncFormatter
 
-    if not labels:
+    if not labels or not axis.get_ticklabels():  # another axis may have them
         return
     places = axis.get_majorticklocs()
     normal = axis.get_ticklabels()[0].get_fontsize()
@@ -90,8 +92,10 @@ def _turn_wide_labels(axis: XAxis | YAxis, places: np.ndarray) -> None:
     from matplotlib.figure import Figure
 
     figure = axis.axes.figure
-    if isinstance(figure, Figure) and (layout := figure.get_layout_engine()):
-        layout.execute(figure)  # it leaves less room than new axes have
+    if isinstance(figure, Figure) and len(figure.axes) <= _FEW_AXES:
+        layout = figure.get_layout_engine()
+        if layout is not None:
+            layout.execute(figure)  # it leaves less room than new axes have
     room = _points_between(axis, places) - _GAP
     labels = axis.get_ticklabels()
     widths = [_points(label.get_window_extent().width, axis) for label in labels]
