@@ -1,6 +1,7 @@
 import random
 from itertools import count, islice, repeat
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from kseq2seq.batching import (
     Batches,
     LabelBatches,
     StreamBatches,
+    buckets,
     close_and_pad,
     pad,
     run_length,
@@ -103,21 +105,48 @@ def test_runs_are_the_same_batches_stacked(pairs, num_buckets, length):
     )
     runs = batches.runs(length)
     runs.on_epoch_begin()
-    stacked = []
-    for inputs, targets, weights in (runs[i] for i in range(len(runs))):
-        (count,) = inputs["num_batches"]
-        assert 1 <= count <= len(targets) == length
-        assert not weights[count:].any()
-        stacked += [
-            (inputs["source_ids"][k], inputs["decoder_input_ids"][k], targets[k])
-            for k in range(count)
-        ]
+    stacked = [batch for i in range(len(runs)) for batch in held(runs[i], length)]
     assert len(stacked) == len(batches)
-    for k, parts in enumerate(stacked):
-        inputs, targets, _ = batches[k]
-        expected = inputs["source_ids"], inputs["decoder_input_ids"], targets
-        for one, other in zip(parts, expected, strict=True):
+    for k, arrays in enumerate(stacked):
+        for one, other in zip(arrays, keras.tree.flatten(batches[k]), strict=True):
             np.testing.assert_array_equal(one, other)
+
+
+def held(run, length):
+    """Return the arrays of each batch of a run, cut to its own shape."""
+    inputs, targets, weights = run
+    (count,), kinds, lengths = (
+        inputs.pop(name) for name in ("num_batches", "kinds", "lengths")
+    )
+    assert 1 <= count <= length == len(kinds) == len(lengths) == len(targets)
+    arrays = keras.tree.flatten((inputs, targets, weights))
+    assert not weights[count:].any()
+    return [
+        [array[k, :, :width] for array, width in zip(arrays, lengths[k], strict=True)]
+        for k in range(count)
+    ]
+
+
+def test_kinds_of_batches_are_their_shapes_or_how_many_rows_they_have():
+    X, y = [[4]] * 4 + [[4] * 5] * 4, [[4]] * 8
+    batches = Batches(X, y, batch_size=2, num_buckets=2, shuffle=False)
+    assert batches.runs(3).shapes == [(2, None)]
+    runs = batches.runs(3, by_shape=True)  # decoder inputs, sources, targets, weights
+    assert runs.shapes == [(2, (2, 2, 2, 2)), (2, (2, 6, 2, 2))]
+    kinds = [run[0]["kinds"][: run[0]["num_batches"][0]].tolist() for run in runs]
+    assert kinds == [[0, 1, 0], [1]]
+    by_tokens = Batches(X, y, batch_tokens=12, num_buckets=2)
+    assert {size for size, _ in by_tokens.runs(3).shapes} == {2, 6}
+
+
+def test_runs_of_long_rows_are_short():
+    batches = Batches([[4] * 99, [4]] * 8, [[5]] * 16, batch_size=1)
+    assert batches.runs(16).length == 16
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(buckets, "MOST_VALUES", 500)
+        assert batches.runs(16).length == 5
+        patch.setattr(buckets, "MOST_VALUES", 50)
+        assert batches.runs(16).length == 1
 
 
 def test_weights_are_the_pairs_own_on_tokens_and_zero_on_padding():
@@ -421,7 +450,6 @@ def test_every_epoch_has_as_many_runs(pairs, num_buckets, length):
     batches = Batches(
         *zip(*pairs, strict=True), batch_size=2, num_buckets=num_buckets, random_state=1
     )
-    batches.run_length = length
     runs = batches.runs(length)
     before = len(runs)
     runs.on_epoch_begin()

@@ -204,7 +204,7 @@ def test_runs_of_batches_teach_what_single_batches_teach(monkeypatch):
     for single, steps_worth in ((True, 10**9), (False, 10**9), (False, 0)):
         monkeypatch.setattr(keras_fit, "STEPS_WORTH_COMPILING", steps_worth)
         batches = make_batches(160, num_buckets=2)
-        assert len(batches) == 20 and batches.run_length == 2
+        assert len(batches) == 20 and batches.num_buckets == 2
         callbacks = [Batchwise()] if single else []
         _, history = fit(batches=batches, epochs=10, callbacks=callbacks)
         losses.append(history["loss"])
@@ -244,7 +244,6 @@ def test_nothing_tunes_the_data_of_a_fit_whose_end_would_wait_for_it(monkeypatch
 
 def test_progress_is_counted_in_batches(capsys):
     batches = make_batches(80)
-    assert batches.run_length == 2
     fit(batches=batches, epochs=2, verbose=1)
     shown = capsys.readouterr().out
     assert "Epoch 2/2" in shown and "2/10" in shown and "10/10" in shown

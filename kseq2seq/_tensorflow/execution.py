@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 
@@ -67,24 +68,35 @@ def specs_of_run(run: Any) -> Any:
     import tensorflow as tf
 
     def spec(array: Any) -> Any:
-        if array.ndim == 1:  # the number of batches
-            return tf.TensorSpec(array.shape, array.dtype)
+        if array.ndim == 1:  # what is told of the batches
+            return tf.TensorSpec([None], array.dtype)
         _, size, *rest = array.shape
         lengths = [None] * len(rest[:1])
         return tf.TensorSpec([None, size, *lengths, *rest[1:]], array.dtype)
 
-    return tf.nest.map_structure(spec, run)
+    inputs, targets, weights = run
+    specs = tf.nest.map_structure(spec, (dict(inputs), targets, weights))
+    told = inputs["lengths"]
+    specs[0]["lengths"] = tf.TensorSpec([None, told.shape[1]], told.dtype)
+    return specs
 
 
 def run_function(
-    model: Any, step: Callable[[Any], Any], specs: Any, *, jit_compile: bool
+    model: Any,
+    step: Callable[[Any], Any],
+    specs: Any,
+    shapes: Sequence[tuple[int, Sequence[int] | None]],
+    *,
+    jit_compile: bool,
 ) -> Callable[..., dict[str, Any]]:
     """Return a traced function of a run of batches, which gives the metrics so far.
 
-    It hands the run's batches to the model's step, one after the other inside one call.
-    The batches do not come from ``tf.data.Dataset.from_generator``: its first use makes
-    the C library map memory anew for every allocation larger than 128 KiB, for the rest
-    of the process, and a compiled step with 256 units then takes twice its time.
+    It hands the run's batches to the model's step, one after the other inside one call,
+    each cut to its own shape. Batches of any kind follow each other so; the step is
+    traced once for each kind. They do not come from
+    ``tf.data.Dataset.from_generator``: its first use makes the C library map memory
+    anew for every allocation larger than 128 KiB, for the rest of the process, and a
+    compiled step with 256 units then takes twice its time.
 
     Parameters
     ----------
@@ -93,20 +105,36 @@ def run_function(
         Its ``train_step`` or ``test_step``.
     specs : nested tuples and dicts of tf.TensorSpec
         As of :func:`specs_of_run`.
+    shapes : sequence of pairs
+        Of each kind of batch how many rows it has, and of each array how many columns;
+        None for as many as the run says.
     jit_compile : bool
     """
     import tensorflow as tf
 
     def run(inputs: dict[str, Any], targets: Any, weights: Any) -> dict[str, Any]:
         arrays = dict(inputs)
-        num_batches = arrays.pop("num_batches")[0]
+        told = {name: arrays.pop(name) for name in ("num_batches", "kinds", "lengths")}
+        batches = (arrays, targets, weights)
+
+        def learn(k: Any, kind: int) -> Any:
+            size, lengths = shapes[kind]
+            widths = told["lengths"][k] if lengths is None else lengths
+            rows = [array[k, :size] for array in tf.nest.flatten(batches)]
+            cut = [
+                array[:, : widths[i]] if array.shape.rank > 1 else array
+                for i, array in enumerate(rows)
+            ]
+            step(tf.nest.pack_sequence_as(batches, cut))
+            return k + 1
 
         def advance(k: Any) -> tuple[Any]:
-            batch = (arrays, targets, weights)
-            step(tf.nest.map_structure(lambda array: array[k], batch))
-            return (k + 1,)
+            of_kinds = [partial(learn, k, kind) for kind in range(len(shapes))]
+            if len(of_kinds) == 1:
+                return (of_kinds[0](),)
+            return (tf.switch_case(told["kinds"][k], of_kinds),)
 
-        tf.while_loop(lambda k: k < num_batches, advance, (0,))
+        tf.while_loop(lambda k: k < told["num_batches"][0], advance, (0,))
         return model.get_metrics_result()
 
     return tf.function(

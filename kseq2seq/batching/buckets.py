@@ -133,7 +133,11 @@ def _filled(
 
 
 LONGEST_RUN = 32
-"""The largest number of batches of one shape in a row, which may train in one call."""
+"""The largest number of batches that may train in one call."""
+
+
+MOST_VALUES = 2**23
+"""Of an array that a call gets: padded to its longest rows, it must not fill memory."""
 
 
 LARGE = 200_000
@@ -149,9 +153,10 @@ def relative_size(num_weights: int) -> float:
 def run_length(num_batches: int, num_weights: int = 0, num_buckets: int = 1) -> int:
     """Return how many batches to take at once: at most a quarter of a bucket's.
 
-    More would hide the progress. While batches of one bucket follow each other, a model
-    learns nothing of other lengths, which costs accuracy; so there are only as many as
-    speed needs, and fewer for a large model, whose longer steps gain less from it.
+    More would hide the progress; and a large model gains little from them, as its steps
+    take longer. The number of buckets counts where all batches of a run have one shape:
+    while they follow each other, a model learns nothing of other lengths, which costs
+    accuracy.
     """
     longest = int(LONGEST_RUN / relative_size(num_weights))
     return max(min(num_batches // (4 * num_buckets), longest), 1)
@@ -161,8 +166,8 @@ class BucketedBatches(keras.utils.PyDataset):
     """Batches of a size from each bucket.
 
     The last batch of a bucket is filled up with rows of weight 0, so that a compiled
-    step sees only as many shapes as there are buckets. Batches of one bucket come in
-    runs: several in a row.
+    step sees only as many shapes as there are buckets. Batches come in any order; with
+    a `run_length` of more than 1, several of one bucket in a row.
 
     Parameters
     ----------
@@ -187,7 +192,7 @@ class BucketedBatches(keras.utils.PyDataset):
         self._rng = make_rng(random_state)
         self._buckets = buckets
         self._come_first = _most_different([bucket.widths for bucket in buckets])
-        self.run_length = run_length(len(self), num_buckets=self.num_buckets)
+        self.run_length = 1
 
     @property
     def run_length(self) -> int:
@@ -257,56 +262,131 @@ class BucketedBatches(keras.utils.PyDataset):
             index -= batches_in_run
         raise IndexError(f"there are {len(self)} batches.")
 
-    def runs(self, length: int) -> Runs:
-        """Return the same batches, with up to `length` batches of a run stacked."""
+    def runs(self, length: int, *, by_shape: bool = False) -> Runs:
+        """Return the same batches, up to `length` of them together: :class:`Runs`."""
         check_whole("length", length)
-        return Runs(self, length)
+        return Runs(self, length, by_shape=by_shape)
 
 
 class Runs:
-    """The batches of a data set; those of one shape that follow each other are stacked.
+    """The batches of a data set, in their order, several of them stacked.
 
-    Each element is a batch whose arrays have one more axis in front, of size `length`.
-    Among the inputs, ``"num_batches" (1,)`` is the number of batches that it holds; the
-    rest of the axis is filled up with rows of weight 0.
+    Each element is a batch whose arrays have one more axis in front, of size `length`,
+    and are padded to the largest shape of all buckets. Among the inputs stand, of the
+    batches that it holds, ``"num_batches" (1,)``, how many they are; ``"kinds"
+    (length,)``, the place of each one's shape in `shapes`; and ``"lengths" (length,
+    arrays)``, the size of the second axis of each array, in the order of
+    ``keras.tree.flatten``.
 
     Parameters
     ----------
     batches : BucketedBatches
     length : int
-        The largest number of batches in an element.
+        The largest number of batches in an element. It becomes smaller where rows are
+        so long that an array would have more than MOST_VALUES values.
+    by_shape : bool
+        Whether each shape is a kind of its own, or each number of rows, whatever their
+        lengths.
+
+    Attributes
+    ----------
+    shapes : list of tuple
+        Of each kind how many rows a batch has, and the sizes of the second axes of its
+        arrays, None where they differ.
     """
 
-    def __init__(self, batches: BucketedBatches, length: int) -> None:
-        self.batches, self.length = batches, length
+    def __init__(
+        self, batches: BucketedBatches, length: int, *, by_shape: bool = False
+    ) -> None:
+        self.batches = batches
+        shapes = [self._shapes(b) for b in range(batches.num_buckets)]
+        self._lengths = np.array(
+            [[shape[1] if shape[1:] else 0 for shape in each] for each in shapes],
+            dtype=np.int32,
+        )
+        self._largest = [np.max(each, axis=0) for each in zip(*shapes, strict=True)]
+        most_values = max(int(np.prod(shape)) for shape in self._largest)
+        self.length = max(min(length, MOST_VALUES // most_values), 1)
+        kinds = [
+            (size, tuple(lengths) if by_shape else None)
+            for size, lengths in zip(
+                batches.batch_sizes, self._lengths.tolist(), strict=True
+            )
+        ]
+        self.shapes = list(dict.fromkeys(kinds))
+        self._kinds = np.array([*map(self.shapes.index, kinds)], dtype=np.int32)
         self._plan = self._cut_plan()
+
+    def _shapes(self, bucket: int) -> list[tuple[int, ...]]:
+        """Return the shapes of the arrays of a bucket's batch."""
+        size = self.batches.batch_sizes[bucket]
+        one = np.zeros(1, np.int64)
+        self._example = self.batches._buckets[bucket].batch(one, size)
+        return [array.shape for array in keras.tree.flatten(self._example)]
 
     def on_epoch_begin(self) -> None:
         """Draw the epoch's order."""
         self.batches.on_epoch_begin()
         self._plan = self._cut_plan()
 
-    def _cut_plan(self) -> list[tuple[int, np.ndarray]]:
-        """Return the bucket and the rows of each element."""
-        steps = [self.length * size for size in self.batches.batch_sizes]
-        return [
-            (b, rows[i : i + steps[b]])
+    def _cut_plan(self) -> list[list[tuple[int, np.ndarray]]]:
+        """Return the buckets and the rows of the batches of each element."""
+        sizes = self.batches.batch_sizes
+        single = [
+            (b, rows[i : i + sizes[b]])
             for b, rows in self.batches._plan
-            for i in range(0, len(rows), steps[b])
+            for i in range(0, len(rows), sizes[b])
         ]
+        return [single[i : i + self.length] for i in range(0, len(single), self.length)]
 
     def __len__(self) -> int:
         return len(self._plan)
 
     def __getitem__(self, index: int) -> Batch:
-        b, rows = self._plan[index]
-        size = self.batches.batch_sizes[b]
-        batch = self.batches._buckets[b].batch(rows, self.length * size)
-        inputs, targets, weights = keras.tree.map_structure(
-            lambda array: array.reshape(self.length, size, *array.shape[1:]), batch
-        )
-        num_batches = np.array([-(-len(rows) // size)], dtype=np.int32)
-        return {**inputs, "num_batches": num_batches}, targets, weights
+        plan = self._plan[index]
+        buckets = np.array([b for b, _ in plan])
+        joined = {int(b): self._joined(plan, b) for b in np.unique(buckets)}
+        arrays: list[np.ndarray] = []
+        for field, largest in enumerate(self._largest):
+            parts = {b: (places, flat[field]) for b, (places, flat) in joined.items()}
+            arrays.append(self._stacked(parts, largest))
+        inputs, targets, weights = keras.tree.pack_sequence_as(self._example, arrays)
+        held = np.zeros(self.length, dtype=np.int64)
+        held[: len(plan)] = buckets
+        told = {
+            "num_batches": np.array([len(plan)], dtype=np.int32),
+            "kinds": self._kinds[held],
+            "lengths": self._lengths[held],
+        }
+        return {**inputs, **told}, targets, weights
+
+    def _joined(
+        self, plan: list[tuple[int, np.ndarray]], bucket: int
+    ) -> tuple[list[int], list[np.ndarray]]:
+        """Return where a bucket's batches stand, and their arrays one after the other.
+
+        The one batch that is not full comes last, so that it is filled up.
+        """
+        own = [k for k, (b, _) in enumerate(plan) if b == bucket]
+        places = sorted(own, key=lambda k: -len(plan[k][1]))
+        rows = np.concatenate([plan[k][1] for k in places])
+        size = self.batches.batch_sizes[bucket]
+        batch = self.batches._buckets[bucket].batch(rows, len(places) * size)
+        return places, keras.tree.flatten(batch)
+
+    def _stacked(
+        self,
+        parts: dict[int, tuple[list[int], np.ndarray]],
+        largest: np.ndarray,
+    ) -> np.ndarray:
+        """Return an array of all batches from those of each bucket."""
+        dtype = next(iter(parts.values()))[1].dtype
+        stacked = np.zeros((self.length, *largest), dtype)
+        for places, array in parts.values():
+            each = array.reshape(len(places), -1, *array.shape[1:])
+            index: Any = (places, *map(slice, each.shape[1:]))
+            stacked[index] = each
+        return stacked
 
 
 def check_sides(num_sources: int, num_targets: int, name: str) -> None:

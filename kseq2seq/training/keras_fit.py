@@ -15,6 +15,7 @@ from kseq2seq import _tensorflow
 from kseq2seq.arguments import check_whole, shown
 from kseq2seq.batching import (
     BucketedBatches,
+    Runs,
     StreamBatches,
     relative_size,
     run_length,
@@ -143,10 +144,11 @@ def fit_batches(
     check_whole("epochs", epochs)
     steps_a_shape = len(batches) * epochs / batches.num_buckets
     compiles = steps_a_shape >= _steps_worth_compiling(model.count_params())
-    length = run_length(len(batches), model.count_params(), batches.num_buckets)
     by_runs = _can_run(batches)
+    one_shape_a_run = 1 if by_runs else batches.num_buckets
+    length = run_length(len(batches), model.count_params(), one_shape_a_run)
     if isinstance(batches, BucketedBatches):
-        batches.run_length = length
+        batches.run_length = 1 if by_runs else length
     watched = any(map(_wants_batches, callbacks))
     if watched:
         length = 1
@@ -191,9 +193,10 @@ def fit_batches(
             if isinstance(batches, BucketedBatches) and by_runs:
                 program = borrowed.enter_context(program_of(model, compilation))
                 loan = Loan(program, model, always=watched)
-                data = _run_by_run(model, loan, batches, length, validation_batches)
+                runs = batches.runs(length, by_shape=model.jit_compile)
+                data = _run_by_run(model, loan, runs, validation_batches)
                 first.append(loan)
-                own.append(_Progress(len(batches), length))
+                own.append(_Progress(len(batches), runs.length))
             model.fit(
                 **data,
                 epochs=epochs,
@@ -236,16 +239,15 @@ def _can_run(batches: BucketedBatches | StreamBatches) -> bool:
 def _run_by_run(
     model: keras.Model,
     loan: Loan,
-    batches: BucketedBatches,
-    length: int,
+    runs: Runs,
     validation_batches: BucketedBatches | None,
 ) -> dict[str, Any]:
     """Make a model train and test on runs of batches; return what to fit it on."""
-    runs = batches.runs(length)
     model.train_function = loan.function("train", runs)
     data = {"x": _tensorflow.numbers(len(runs)), "steps_per_epoch": len(runs)}
     if validation_batches is not None:
-        runs = validation_batches.runs(validation_batches.run_length)
+        length = run_length(len(validation_batches), model.count_params())
+        runs = validation_batches.runs(length, by_shape=model.jit_compile)
         model.test_function = loan.function("test", runs)
         data["validation_data"] = _tensorflow.numbers(len(runs))
         data["validation_steps"] = len(runs)

@@ -54,7 +54,7 @@ class Program:
     def function(self, kind: str, runs: Runs) -> Callable[..., dict[str, Any]]:
         """Return the traced function that does "train" or "test" with such runs."""
         specs = _tensorflow.specs_of_run(runs[0])
-        key = f"{kind} {specs}"
+        key = f"{kind} {specs} {runs.shapes}"
         if key not in self._functions:
             if len(self._functions) >= MOST_FUNCTIONS:
                 self._functions.clear()
@@ -62,6 +62,7 @@ class Program:
                 self.model,
                 getattr(self.model, f"{kind}_step"),
                 specs,
+                runs.shapes,
                 jit_compile=self.model.jit_compile,
             )
         return self._functions[key]
