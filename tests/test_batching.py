@@ -136,7 +136,7 @@ def test_kinds_of_batches_are_their_shapes_or_how_many_rows_they_have():
     kinds = [run[0]["kinds"][: run[0]["num_batches"][0]].tolist() for run in runs]
     assert kinds == [[0, 1, 0], [1]]
     by_tokens = Batches(X, y, batch_tokens=12, num_buckets=2)
-    assert {size for size, _ in by_tokens.runs(3).shapes} == {2, 6}
+    assert {size for size, _ in by_tokens.runs(3).shapes} == {2, 4}
 
 
 def test_runs_of_long_rows_are_short():
