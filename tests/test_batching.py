@@ -443,6 +443,7 @@ def test_a_large_model_gets_its_batches_in_any_order():
     assert run_length(1000, num_weights=10**8) == 1
     assert run_length(3) == 1
     assert run_length(113, num_buckets=12) == 2  # or a length would come all at once
+    assert run_length(1000, num_buckets=12) == 4
 
 
 @given(pairs, st.integers(1, 4), st.integers(1, 5))

@@ -136,6 +136,10 @@ LONGEST_RUN = 32
 """The largest number of batches that may train in one call."""
 
 
+LONGEST_RUN_OF_ONE_SHAPE = 4
+"""The same where they must be of one bucket, of several that there are."""
+
+
 MOST_VALUES = 2**23
 """Of an array that a call gets: padded to its longest rows, it must not fill memory."""
 
@@ -158,7 +162,8 @@ def run_length(num_batches: int, num_weights: int = 0, num_buckets: int = 1) -> 
     while they follow each other, a model learns nothing of other lengths, which costs
     accuracy.
     """
-    longest = int(LONGEST_RUN / relative_size(num_weights))
+    longest = LONGEST_RUN if num_buckets == 1 else LONGEST_RUN_OF_ONE_SHAPE
+    longest = int(longest / relative_size(num_weights))
     return max(min(num_batches // (4 * num_buckets), longest), 1)
 
 

@@ -144,28 +144,29 @@ def fit_batches(
     check_whole("epochs", epochs)
     steps_a_shape = len(batches) * epochs / batches.num_buckets
     compiles = steps_a_shape >= _steps_worth_compiling(model.count_params())
-    by_runs = _can_run(batches)
-    one_shape_a_run = 1 if by_runs else batches.num_buckets
-    length = run_length(len(batches), model.count_params(), one_shape_a_run)
+    by_runs, is_distributed = _can_run(batches), _tensorflow.is_distributed()
+    one_a_call = is_distributed or keras.backend.backend() == "torch"
+    any_shapes = by_runs or one_a_call
+    length = run_length(
+        len(batches), model.count_params(), 1 if any_shapes else batches.num_buckets
+    )
     if isinstance(batches, BucketedBatches):
-        batches.run_length = 1 if by_runs else length
+        batches.run_length = 1 if any_shapes else length
     watched = any(map(_wants_batches, callbacks))
-    if watched:
+    if watched or one_a_call:
         length = 1
-    if _tensorflow.is_distributed():
+    if is_distributed:
         _tensorflow.check_shares(
             batches.batch_sizes
             if isinstance(batches, BucketedBatches)
             else [batches.batch_size]
         )
-        length = 1
-    one_a_call = by_runs or keras.backend.backend() == "torch"
     compilation = Compilation(
         optimizer,
         loss,
         metrics,
         jit_compile=True if compiles and _supports_jit(model) else "auto",
-        steps_per_execution=1 if one_a_call else length,
+        steps_per_execution=1 if by_runs else length,
     )
     compilation.apply(model)
     history = keras.callbacks.History()
