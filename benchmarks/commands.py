@@ -7,7 +7,20 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from benchmarks.exercises import results
-from kseq2seq.persistence import check_can_write
+
+
+def plain_parser(module: str, description: str | None) -> argparse.ArgumentParser:
+    """Return a parser of DATA and --output, of the command of this name."""
+    parser = argparse.ArgumentParser(
+        prog=f"python -m benchmarks.{module}",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("data", metavar="DATA", type=Path)
+    parser.add_argument(
+        "--output", metavar="DIR", type=Path, default=Path("docs"), help="default: docs"
+    )
+    return parser
 
 
 def make_parser(
@@ -25,12 +38,7 @@ def make_parser(
     choices : collection of str
         The names there are.
     """
-    parser = argparse.ArgumentParser(
-        prog=f"python -m benchmarks.{module}",
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("data", metavar="DATA", type=Path)
+    parser = plain_parser(module, description)
     parser.add_argument(
         "names", metavar=metavar, nargs="*", help=f"default: all of {[*choices]}"
     )
@@ -40,9 +48,6 @@ def make_parser(
         type=Path,
         default=Path(f"{module}_fits"),
         help=f"where what is trained is kept; default: {module}_fits",
-    )
-    parser.add_argument(
-        "--output", metavar="DIR", type=Path, default=Path("docs"), help="default: docs"
     )
     return parser
 
@@ -69,10 +74,8 @@ def parse(
     unknown = sorted(set(arguments.names) - set(choices))
     if unknown:
         parser.error(f"unknown: {unknown}; expected some of {[*choices]}")
-    path = arguments.output / results.JSON_NAME
     try:
-        results.read(path)
-        check_can_write(path, overwrite=True)
+        results.check_can_keep(arguments.output)
         for name in arguments.names:
             read(arguments.data, name)
         arguments.fits.mkdir(parents=True, exist_ok=True)

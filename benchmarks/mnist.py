@@ -13,7 +13,6 @@ last 10,000 of the pictures to train on, which ``--dev`` measures on.
 
 from __future__ import annotations
 
-import argparse
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -25,12 +24,12 @@ import numpy as np
 from matplotlib import pyplot
 from sklearn.neighbors import KNeighborsClassifier
 
+from benchmarks.commands import plain_parser
 from benchmarks.exercises import masked_autoencoder, results
 from benchmarks.exercises.__main__ import keep_models, show_progress
 from benchmarks.exercises.masked_autoencoder import Pictures
-from kseq2seq import SequenceRegressor, build_masked_autoencoder
+from kseq2seq import build_masked_autoencoder
 from kseq2seq.datasets import mask_left_half
-from kseq2seq.persistence import check_can_write
 from kseq2seq.plotting import plot_images
 
 EXERCISE = "masked_autoencoder_mnist"
@@ -186,25 +185,15 @@ def _measure_columns(
     train: Pictures, tests: dict[str, Pictures], setting: dict[str, Any]
 ) -> Measured:
     """Restore columns from columns, as a sequence, by the regressor."""
-    columns = masked_autoencoder.columns
     show_progress(f"columns: {setting['epochs']} epochs")
-    start = time.perf_counter()
-    regressor = SequenceRegressor(**setting, random_state=SEED)
-    regressor.fit(columns(train.masked), columns(train.whole))
-    seconds = time.perf_counter() - start
-
-    def restore(masked: np.ndarray) -> np.ndarray:
-        return columns(regressor.predict(columns(masked)))
-
-    (models,) = regressor.models_
+    restore, told = masked_autoencoder.fit_columns(train, setting)
     row = results.Row(
         exercise=EXERCISE,
         model="columns as a sequence, the regressor",
         role="other",
         setting=setting,
         ours=_errors(restore, tests),
-        parameters=models.training.count_params(),
-        seconds=round(seconds, 1),
+        **told,
     )
     return Measured(row.to_json(), restore)
 
@@ -250,19 +239,13 @@ def _flat(pictures: np.ndarray) -> np.ndarray:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.mnist",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("data", metavar="DATA", type=Path)
-    parser.add_argument("--output", metavar="DIR", type=Path, default=Path("docs"))
+    parser = plain_parser("mnist", __doc__)
     parser.add_argument("--dev", action="store_true", help="measure on held-back ones")
     parser.add_argument("--epochs", type=int, help="in place of each setting's own")
     arguments = parser.parse_args(argv)
     try:
         train, test = load(arguments.data, dev=arguments.dev)
-        check_can_write(arguments.output / results.JSON_NAME, overwrite=True)
+        results.check_can_keep(arguments.output)
     except (OSError, KeyError, ValueError) as error:
         parser.error(str(error))
     found = measure_all(train, test, epochs=arguments.epochs)

@@ -10,7 +10,6 @@ from that file.
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from typing import Any
 import keras
 from sacrebleu.metrics import BLEU
 
+from benchmarks.commands import plain_parser
 from benchmarks.exercises import results
 from benchmarks.exercises.__main__ import keep_models, show_progress
 from benchmarks.exercises.training import timed_fit
@@ -29,7 +29,6 @@ from kseq2seq.batching import Batches
 from kseq2seq.codec import SequenceCodec
 from kseq2seq.datasets import load_pairs
 from kseq2seq.estimators import PRESETS
-from kseq2seq.persistence import check_can_write
 from kseq2seq.tokenizers import WordTokenizer, get_tokenizer
 from kseq2seq.training import MaskedCrossentropy
 
@@ -335,17 +334,9 @@ def bleu_scores(estimator: Seq2SeqEstimator, part: str, pairs: Pairs) -> dict[st
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.multi30k",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("data", metavar="DATA", type=Path)
+    parser = plain_parser("multi30k", __doc__)
     parser.add_argument(
         "models", metavar="MODEL", nargs="*", help=f"default: all of {[*MODELS]}"
-    )
-    parser.add_argument(
-        "--output", metavar="DIR", type=Path, default=Path("docs"), help="default: docs"
     )
     parser.add_argument(
         "--checkpoints",
@@ -357,10 +348,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     unknown = sorted(set(arguments.models) - set(MODELS))
     if unknown:
         parser.error(f"unknown: {unknown}; expected some of {[*MODELS]}")
-    path = arguments.output / results.JSON_NAME
-    try:  # before hours are spent
-        results.read(path)
-        check_can_write(path, overwrite=True)
+    try:
+        results.check_can_keep(arguments.output)
         load_pairs(*(arguments.data / f"val.{side}.gz" for side in ("de", "en")))
     except (OSError, ValueError) as error:
         parser.error(str(error))

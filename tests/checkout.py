@@ -1,10 +1,18 @@
 """What of the checkout is tested and stays out of a wheel."""
 
 import importlib.util
+import re
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+
+
+def code_blocks(path):
+    """Return the language and the code of each block of a page in Markdown."""
+    text = path.read_text(encoding="utf-8")
+    fence = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+    return fence.findall(text)
 
 
 def load_benchmarks():

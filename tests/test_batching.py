@@ -451,6 +451,7 @@ def test_every_epoch_has_as_many_runs(pairs, num_buckets, length):
     batches = Batches(
         *zip(*pairs, strict=True), batch_size=2, num_buckets=num_buckets, random_state=1
     )
+    batches.run_length = length
     runs = batches.runs(length)
     before = len(runs)
     runs.on_epoch_begin()

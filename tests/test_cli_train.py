@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typer
+from checkout import code_blocks
 from commands import runner
 from typer.testing import CliRunner
 
@@ -190,8 +191,8 @@ def test_a_models_settings_are_a_config_that_gives_them_again(run, settings, fol
 
 def test_configs_in_the_documentation_are_accepted(settings, folder):
     pages = (Path(__file__).parents[1] / "docs").glob("*.md")
-    block = re.compile(r"^```toml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-    blocks = [text for page in pages for text in block.findall(page.read_text())]
+    found = [block for page in pages for block in code_blocks(page)]
+    blocks = [code for language, code in found if language == "toml"]
     assert blocks
     for block in blocks:
         Path("run.toml").write_text(block)

@@ -54,6 +54,8 @@ def test_a_group_is_made_of_keywords_and_takes_no_others():
     assert vars(Size(height=2)) == {"width": 3, "height": 2}
     with pytest.raises(TypeError, match=r"by name, as in Size\(width=...\); got 2"):
         Size(2)
+    with pytest.raises(TypeError, match="depth"):
+        Size(depth=2)
     with pytest.raises(TypeError, match=r"Wide has no parameter 'hight'.*'height'"):
         Wide(hight=2)
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from checkout import code_blocks
 
 import kseq2seq
 
@@ -15,8 +16,7 @@ ROOT = Path(__file__).parents[1]
 TEXTS = {
     path.name: path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md")
 }
-FENCE = re.compile(r"^```(\S.*?)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-BLOCKS = {page: FENCE.findall(text) for page, text in TEXTS.items()}
+BLOCKS = {page: code_blocks(ROOT / "docs" / page) for page in TEXTS}
 RUN = "python", "bash", "toml"
 PAGES = sorted(
     page
@@ -25,6 +25,28 @@ PAGES = sorted(
 )
 RUN_ELSEWHERE = [("devices.md", "initialize"), ("devices.md", "scheduler:8786")]
 """Code for several machines, whose like `tests/devices` and `test_devices.py` run."""
+
+
+def a_search_finds_attention(namespace, printed):
+    search = namespace["search"]
+    assert search.best_params_["attention_kind"] == "dot" and search.best_score_ > 0.95
+
+
+def steps_of_a_decoder_turn_a_word_around(namespace, printed):
+    steps = " ".join(map(str, namespace["words"][0].tolist()[::-1])) + " "
+    assert any(line.startswith(steps) for line in printed)
+
+
+def pictures_are_there(namespace, printed):
+    assert Path("attention.png").exists() and Path("curves.png").exists()
+
+
+OUTCOMES = {
+    "scikit-learn.md": a_search_finds_attention,
+    "keras.md": steps_of_a_decoder_turn_a_word_around,
+    "notebooks.md": pictures_are_there,
+}
+"""What a page's code must have brought about, beside what it says that it prints."""
 
 
 def test_what_is_not_run_is_what_needs_other_machines():
@@ -42,7 +64,7 @@ def test_what_is_not_run_is_what_needs_other_machines():
 
 
 def test_first_commands_of_the_site_are_those_of_readme_which_ci_runs():
-    readme = FENCE.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    readme = code_blocks(ROOT / "README.md")
     assert set(_shell(BLOCKS["index.md"])) <= set(_shell(readme))
 
 
@@ -62,6 +84,8 @@ def test_a_page_runs_and_prints_what_it_says(page, tmp_path, monkeypatch, capsys
     said = re.findall(r"^print\(.*\)  # (\[.*?\])", TEXTS[page], re.MULTILINE)
     printed = capsys.readouterr().out.splitlines()
     assert not [answer for answer in said if answer not in printed]
+    if page in OUTCOMES:
+        OUTCOMES[page](namespace, printed)
 
 
 def test_what_pages_and_notebooks_import_stands_in_the_reference():

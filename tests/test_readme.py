@@ -4,11 +4,12 @@ import re
 from pathlib import Path
 
 import pytest
+from checkout import code_blocks
 from matplotlib import pyplot
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+BLOCKS = code_blocks(ROOT / "README.md")
 
 
 def test_every_block_is_python_that_runs_here_or_shell_that_ci_runs():

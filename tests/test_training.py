@@ -8,7 +8,7 @@ import pytest
 from strategies import label, make_models
 
 from kseq2seq import Seq2SeqEstimator, build_seq2seq
-from kseq2seq.batching import Batches
+from kseq2seq.batching import Batches, run_length
 from kseq2seq.datasets import make_number_words
 from kseq2seq.training import (
     SCHEDULES,
@@ -205,6 +205,7 @@ def test_runs_of_batches_teach_what_single_batches_teach(monkeypatch):
         monkeypatch.setattr(keras_fit, "STEPS_WORTH_COMPILING", steps_worth)
         batches = make_batches(160, num_buckets=2)
         assert len(batches) == 20 and batches.num_buckets == 2
+        assert run_length(len(batches)) == 5
         callbacks = [Batchwise()] if single else []
         _, history = fit(batches=batches, epochs=10, callbacks=callbacks)
         losses.append(history["loss"])
@@ -244,6 +245,7 @@ def test_nothing_tunes_the_data_of_a_fit_whose_end_would_wait_for_it(monkeypatch
 
 def test_progress_is_counted_in_batches(capsys):
     batches = make_batches(80)
+    assert run_length(len(batches)) == 2
     fit(batches=batches, epochs=2, verbose=1)
     shown = capsys.readouterr().out
     assert "Epoch 2/2" in shown and "2/10" in shown and "10/10" in shown

@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.exercises import results
-from kseq2seq.persistence import check_can_write
 
 Exercise = Callable[[Callable[[str], None]], list[results.Row]]
 
@@ -99,9 +98,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         parser.error(f"--output must be a folder: {error}")
     if arguments.render and not path.exists():
         parser.error(f"there is no {path} to render; run an exercise first")
-    try:  # before hours are spent
-        results.read(path)
-        check_can_write(path, overwrite=True)
+    try:
+        results.check_can_keep(arguments.output)
     except (OSError, ValueError) as error:
         parser.error(str(error))
     if arguments.render:

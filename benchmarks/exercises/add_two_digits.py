@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from benchmarks.exercises.results import Row
@@ -36,27 +37,18 @@ def run(
     num_samples: int = 50_000,
     cells: tuple[str, ...] = CELLS,
     lengths: tuple[int, ...] = LENGTHS,
+    exercise: str = "add_two_digits",
 ) -> list[Row]:
     """Return a row for each cell and length."""
     return [
-        _row(progress, "add_two_digits", cell, length, num_samples)
+        _row(progress, exercise, cell, length, num_samples)
         for length in lengths
         for cell in cells
     ]
 
 
-def run_long(
-    progress: Progress,
-    *,
-    num_samples: int = 50_000,
-    lengths: tuple[int, ...] = LONG,
-) -> list[Row]:
-    """Return a row for each cell and length, lengths at which a simple RNN fails."""
-    return [
-        _row(progress, "add_two_digits_long", cell, length, num_samples)
-        for length in lengths
-        for cell in CELLS
-    ]
+run_long = partial(run, exercise="add_two_digits_long", lengths=LONG)
+"""The same at lengths at which a simple RNN fails."""
 
 
 def _row(

@@ -92,23 +92,34 @@ def run_columns(
         "epochs": epochs,
         "validation_fraction": 0.0,
     }
-    regressor = SequenceRegressor(**setting, random_state=SEED)
     progress(f"columns: {len(train.whole):,} pictures, {epochs} epochs")
-    start = time.perf_counter()
-    regressor.fit(columns(train.masked), columns(train.whole))
-    seconds = time.perf_counter() - start
-    restored = regressor.predict(columns(test.masked))
-    (models,) = regressor.models_
+    restore, told = fit_columns(train, setting)
     return _row(
         train,
         test,
-        columns(restored),
+        restore(test.masked),
         setting=setting,
         model="columns as a sequence, LSTM with dot attention",
         role="other",
-        parameters=models.training.count_params(),
-        seconds=round(seconds, 1),
+        **told,
     )
+
+
+def fit_columns(
+    train: Pictures, setting: dict[str, Any]
+) -> tuple[Callable[[np.ndarray], np.ndarray], dict[str, Any]]:
+    """Train a regressor; return what restores pictures, and what a row says of it."""
+    regressor = SequenceRegressor(**setting, random_state=SEED)
+    start = time.perf_counter()
+    regressor.fit(_columns(train.masked), _columns(train.whole))
+    seconds = time.perf_counter() - start
+    (models,) = regressor.models_
+
+    def restore(masked: np.ndarray) -> np.ndarray:
+        return _columns(regressor.predict(_columns(masked)))
+
+    parameters = models.training.count_params()
+    return restore, {"parameters": parameters, "seconds": round(seconds, 1)}
 
 
 def _row(
@@ -135,7 +146,7 @@ def _row(
     )
 
 
-def columns(pictures: np.ndarray) -> np.ndarray:
+def _columns(pictures: np.ndarray) -> np.ndarray:
     """Return the columns in place of the rows, or the rows again."""
     return pictures.transpose(0, 2, 1)
 

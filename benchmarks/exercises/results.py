@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import kseq2seq
+from kseq2seq.persistence import check_can_write
 
 JSON_NAME, TABLE_NAME = "results.json", "results.md"
 COMMAND = "python -m benchmarks.exercises"
@@ -127,6 +128,13 @@ def read(path: Path) -> list[RowDict]:
             f"{error!r}. Restore the file, or move it away to start anew."
         ) from error
     return rows
+
+
+def check_can_keep(folder: Path) -> None:
+    """Raise, before hours are spent, where a folder's record cannot be added to."""
+    path = folder / JSON_NAME
+    read(path)
+    check_can_write(path, overwrite=True)
 
 
 def merge(old: Iterable[RowDict], new: Iterable[Row]) -> list[RowDict]:

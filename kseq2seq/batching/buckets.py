@@ -304,12 +304,20 @@ class Runs:
         self, batches: BucketedBatches, length: int, *, by_shape: bool = False
     ) -> None:
         self.batches = batches
-        shapes = [self._shapes(b) for b in range(batches.num_buckets)]
+        examples = [
+            bucket.batch(np.zeros(1, np.int64), size)
+            for bucket, size in zip(batches._buckets, batches.batch_sizes, strict=True)
+        ]
+        self._example = examples[0]
+        flat = [keras.tree.flatten(example) for example in examples]
         self._lengths = np.array(
-            [[shape[1] if shape[1:] else 0 for shape in each] for each in shapes],
+            [[array.shape[1] if array.ndim > 1 else 0 for array in f] for f in flat],
             dtype=np.int32,
         )
-        self._largest = [np.max(each, axis=0) for each in zip(*shapes, strict=True)]
+        self._largest = [
+            np.max([array.shape for array in same], axis=0)
+            for same in zip(*flat, strict=True)
+        ]
         most_values = max(int(np.prod(shape)) for shape in self._largest)
         self.length = max(min(length, MOST_VALUES // most_values), 1)
         kinds = [
@@ -321,13 +329,6 @@ class Runs:
         self.shapes = list(dict.fromkeys(kinds))
         self._kinds = np.array([*map(self.shapes.index, kinds)], dtype=np.int32)
         self._plan = self._cut_plan()
-
-    def _shapes(self, bucket: int) -> list[tuple[int, ...]]:
-        """Return the shapes of the arrays of a bucket's batch."""
-        size = self.batches.batch_sizes[bucket]
-        one = np.zeros(1, np.int64)
-        self._example = self.batches._buckets[bucket].batch(one, size)
-        return [array.shape for array in keras.tree.flatten(self._example)]
 
     def on_epoch_begin(self) -> None:
         """Draw the epoch's order."""
@@ -349,19 +350,25 @@ class Runs:
 
     def __getitem__(self, index: int) -> Batch:
         plan = self._plan[index]
-        buckets = np.array([b for b, _ in plan])
-        joined = {int(b): self._joined(plan, b) for b in np.unique(buckets)}
-        arrays: list[np.ndarray] = []
-        for field, largest in enumerate(self._largest):
-            parts = {b: (places, flat[field]) for b, (places, flat) in joined.items()}
-            arrays.append(self._stacked(parts, largest))
-        inputs, targets, weights = keras.tree.pack_sequence_as(self._example, arrays)
-        held = np.zeros(self.length, dtype=np.int64)
-        held[: len(plan)] = buckets
+        buckets = np.zeros(self.length, dtype=np.int64)
+        buckets[: len(plan)] = [bucket for bucket, _ in plan]
+        stacked = [
+            np.zeros((self.length, *largest), array.dtype)
+            for largest, array in zip(
+                self._largest, keras.tree.flatten(self._example), strict=True
+            )
+        ]
+        for bucket in np.unique(buckets[: len(plan)]):
+            places, own = self._joined(plan, bucket)
+            for array, part in zip(stacked, own, strict=True):
+                each = part.reshape(len(places), -1, *part.shape[1:])
+                where: Any = (places, *map(slice, each.shape[1:]))
+                array[where] = each
+        inputs, targets, weights = keras.tree.pack_sequence_as(self._example, stacked)
         told = {
             "num_batches": np.array([len(plan)], dtype=np.int32),
-            "kinds": self._kinds[held],
-            "lengths": self._lengths[held],
+            "kinds": self._kinds[buckets],
+            "lengths": self._lengths[buckets],
         }
         return {**inputs, **told}, targets, weights
 
@@ -378,20 +385,6 @@ class Runs:
         size = self.batches.batch_sizes[bucket]
         batch = self.batches._buckets[bucket].batch(rows, len(places) * size)
         return places, keras.tree.flatten(batch)
-
-    def _stacked(
-        self,
-        parts: dict[int, tuple[list[int], np.ndarray]],
-        largest: np.ndarray,
-    ) -> np.ndarray:
-        """Return an array of all batches from those of each bucket."""
-        dtype = next(iter(parts.values()))[1].dtype
-        stacked = np.zeros((self.length, *largest), dtype)
-        for places, array in parts.values():
-            each = array.reshape(len(places), -1, *array.shape[1:])
-            index: Any = (places, *map(slice, each.shape[1:]))
-            stacked[index] = each
-        return stacked
 
 
 def check_sides(num_sources: int, num_targets: int, name: str) -> None:

@@ -144,18 +144,12 @@ def fit_batches(
     check_whole("epochs", epochs)
     steps_a_shape = len(batches) * epochs / batches.num_buckets
     compiles = steps_a_shape >= _steps_worth_compiling(model.count_params())
-    by_runs, is_distributed = _can_run(batches), _tensorflow.is_distributed()
-    one_a_call = is_distributed or keras.backend.backend() == "torch"
-    any_shapes = by_runs or one_a_call
-    length = run_length(
-        len(batches), model.count_params(), 1 if any_shapes else batches.num_buckets
-    )
-    if isinstance(batches, BucketedBatches):
-        batches.run_length = 1 if any_shapes else length
+    by_runs = _can_run(batches)
+    length = _order_for_calls(model, batches)
     watched = any(map(_wants_batches, callbacks))
-    if watched or one_a_call:
+    if watched:
         length = 1
-    if is_distributed:
+    if _tensorflow.is_distributed():
         _tensorflow.check_shares(
             batches.batch_sizes
             if isinstance(batches, BucketedBatches)
@@ -235,6 +229,22 @@ def _can_run(batches: BucketedBatches | StreamBatches) -> bool:
         and isinstance(batches, BucketedBatches)
         and not _tensorflow.is_distributed()
     )
+
+
+def _order_for_calls(
+    model: keras.Model, batches: BucketedBatches | StreamBatches
+) -> int:
+    """Return how many batches a call gets, and have those of one shape in a row if so.
+
+    Keras's own calls of several batches need one shape; our runs do not.
+    """
+    one_a_call = _tensorflow.is_distributed() or keras.backend.backend() == "torch"
+    any_shapes = one_a_call or _can_run(batches)
+    shapes = 1 if any_shapes else batches.num_buckets
+    length = run_length(len(batches), model.count_params(), shapes)
+    if isinstance(batches, BucketedBatches):
+        batches.run_length = 1 if any_shapes else length
+    return 1 if one_a_call else length
 
 
 def _run_by_run(
