@@ -94,6 +94,13 @@ def test_other_cells_are_left_to_keras(layer, twin, num_states, options):
     )
 
 
+@pytest.mark.backends("jax")
+def test_lstms_do_without_cudnn_on_jax_where_keras_turns_its_outputs_around():
+    both = keras.layers.Bidirectional(LSTM(3))
+    layers = LSTM(3), both.forward_layer, both.backward_layer
+    assert [layer.use_cudnn for layer in layers] == [False, False, False]
+
+
 def test_a_gru_that_resets_before_its_product_is_left_to_keras():
     options = {"return_state": True, "reset_after": False}
     assert_same(

@@ -1,3 +1,6 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import keras
 import numpy as np
 import pytest
@@ -324,3 +327,23 @@ def test_a_search_of_version_0_1_is_made_from_its_config():
     again = GreedySearch.from_config({**old, "return_attention": False})
     assert again.options.min_length == 2 and not again.options.attention_weights
     assert again.max_length == 4 and again.num_states == 1
+
+
+@pytest.mark.backends("jax")
+def test_generators_that_share_weights_predict_in_turn_on_jax(monkeypatch):
+    models = make_models(**CASES[0])
+    generators = [build_generator(models, max_length=n) for n in (2, 3)]
+    source, both = sources(), threading.Barrier(2)
+    predict = keras.Model.predict_on_batch
+
+    def met(*args, **kwargs):
+        try:
+            both.wait(timeout=1)
+        except threading.BrokenBarrierError:
+            return predict(*args, **kwargs)
+        raise AssertionError("two models predict at a time")
+
+    monkeypatch.setattr(keras.Model, "predict_on_batch", met)
+    with ThreadPoolExecutor(2) as pool:
+        found = pool.map(lambda one: one.predict_on_batch(source), generators)
+        assert [answer["ids"].shape[1] for answer in found] == [2, 3]

@@ -129,7 +129,16 @@ class GRU(_Projecting, keras.layers.GRU):
 
 @_register
 class LSTM(_Projecting, keras.layers.LSTM):
-    """Keras's LSTM, faster on a CPU (Hochreiter and Schmidhuber, 1997)."""
+    """Keras's LSTM, faster on a CPU (Hochreiter and Schmidhuber, 1997).
+
+    On JAX it does without cuDNN: there Keras 3.15 turns the outputs of
+    ``go_backwards=True`` around, and fails with half precision.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if keras.backend.backend() == "jax":
+            self.use_cudnn = False
 
     def _recur(
         self, projected: Any, states: Any, mask: Any, *, training: bool
