@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 import time
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,6 +31,7 @@ from benchmarks.exercises.__main__ import keep_models, show_progress
 from benchmarks.exercises.masked_autoencoder import Pictures
 from kseq2seq import build_masked_autoencoder
 from kseq2seq.datasets import mask_left_half
+from kseq2seq.persistence import check_can_write
 from kseq2seq.plotting import plot_images
 
 EXERCISE = "masked_autoencoder_mnist"
@@ -59,16 +61,42 @@ class Digits(NamedTuple):
 
 
 def load(data: Path, *, dev: bool) -> tuple[Digits, Digits]:
-    """Return the digits to train on, and those to measure on."""
-    with np.load(data / "mnist.npz") as arrays:
-        known, unseen = (
-            Digits(np.float32(arrays[f"x_{part}"]) / 255, arrays[f"y_{part}"])
-            for part in ("train", "test")
+    """Return the digits to train on, and those to measure on.
+
+    Raises
+    ------
+    ValueError, OSError
+        When the file is not what Keras has.
+    """
+    path = data / "mnist.npz"
+    try:
+        with path.open("rb") as file, np.load(file) as arrays:
+            known, unseen = (
+                Digits(arrays[f"x_{part}"], arrays[f"y_{part}"])
+                for part in ("train", "test")
+            )
+    except (EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"{path} must be the file of keras.datasets.mnist; got {error!r}."
+        ) from error
+    cut = len(known.labels) * 5 // 6 if dev else None
+    if dev:
+        unseen = Digits(*(array[cut:] for array in known))
+    known = Digits(*(array[:cut] for array in known))
+    return _checked(known, path), _checked(unseen, path)
+
+
+def _checked(digits: Digits, path: Path) -> Digits:
+    """Return digits from 0 to 1, or raise where there are not all of them."""
+    pictures, labels = digits
+    if pictures.dtype != np.uint8 or pictures.shape != (len(labels), 28, 28):
+        raise ValueError(
+            f"{path} must hold pictures (n, 28, 28) of bytes with n labels; got "
+            f"{pictures.shape} {pictures.dtype} and {labels.shape}."
         )
-    if not dev:
-        return known, unseen
-    cut = len(known.labels) * 5 // 6
-    return Digits(*(a[:cut] for a in known)), Digits(*(a[cut:] for a in known))
+    if {*labels.tolist()} != {*range(10)}:
+        raise ValueError(f"{path} must show all ten digits; got {np.unique(labels)}.")
+    return Digits(np.float32(pictures) / 255, labels)
 
 
 class Changes:
@@ -113,18 +141,8 @@ class Measured(NamedTuple):
     restore: Callable[[np.ndarray], np.ndarray]
 
 
-def measure_all(
-    train: Digits, test: Digits, *, epochs: int | None = None
-) -> list[Measured]:
-    """Train each network, and measure it on the test pictures, unchanged and changed.
-
-    Parameters
-    ----------
-    train, test : Digits
-    epochs : int, optional
-        In place of each setting's own.
-    """
-    own = {} if epochs is None else {"epochs": epochs}
+def measure_all(train: Digits, test: Digits) -> list[Measured]:
+    """Train each network, and measure it on the test pictures, plain and changed."""
     known = Pictures(*mask_left_half(train.pictures))
     tests = {
         "": Pictures(*mask_left_half(test.pictures)),
@@ -138,7 +156,7 @@ def measure_all(
     ):
         show_progress(f"{model}: {setting['epochs']} epochs")
         start = time.perf_counter()
-        network, losses = train_autoencoder(known, {**setting, **own}, changes)
+        network, losses = train_autoencoder(known, setting, changes)
         told = {
             f"training_error_after_epoch_{epoch}": losses[epoch - 1]
             for epoch in PUBLISHED_ERRORS
@@ -149,7 +167,7 @@ def measure_all(
             exercise=EXERCISE,
             model=model,
             role=role,
-            setting={**setting, **own},
+            setting=setting,
             ours={**told, **_errors(restore, tests)},
             published=_published() if role == "published setting" else None,
             published_setting=PUBLISHED if role == "published setting" else None,
@@ -157,7 +175,7 @@ def measure_all(
             seconds=round(time.perf_counter() - start, 1),
         )
         found.append(Measured(row.to_json(), restore))
-    return [*found, _measure_columns(known, tests, {**COLUMNS, **own})]
+    return [*found, _measure_columns(known, tests, COLUMNS)]
 
 
 def _published() -> dict[str, float]:
@@ -198,22 +216,23 @@ def _measure_columns(
     return Measured(row.to_json(), restore)
 
 
-def draw(found: list[Measured], train: Digits, test: Digits, path: Path) -> int:
-    """Draw restored digits, threes that become eights, and changed pictures.
+def threes_as_eights(
+    restore: Callable[[np.ndarray], np.ndarray], train: Digits, test: Digits
+) -> np.ndarray:
+    """Return which threes are read as eights once restored, by whole neighbours."""
+    reader = KNeighborsClassifier(3).fit(_flat(train.pictures), train.labels[:10_000])
+    (threes,) = np.nonzero(test.labels == 3)
+    masked, _ = mask_left_half(test.pictures[threes])
+    return threes[reader.predict(_flat(restore(masked))) == 8]
 
-    Returns
-    -------
-    int
-        How many threes are eights when they are restored, for neighbours among 10,000
-        whole pictures.
-    """
+
+def draw(found: list[Measured], test: Digits, eights: np.ndarray, path: Path) -> None:
+    """Draw restored digits, threes that become eights, and changed pictures."""
     plain, on_changed, *_ = [each.restore for each in found]
     masked, whole = mask_left_half(test.pictures)
     firsts = np.array([np.flatnonzero(test.labels == d)[0] for d in range(10)])
+    threes = np.flatnonzero(test.labels == 3)
     restored = plain(masked)
-    reader = KNeighborsClassifier(3).fit(_flat(train.pictures), train.labels[:10_000])
-    (threes,) = np.nonzero(test.labels == 3)
-    eights = threes[reader.predict(_flat(restored[threes])) == 8]
     shown = np.resize(eights if len(eights) else threes, 10)
     hidden, changed = mask_left_half(Changes(100)(test.pictures[firsts]))
     figure, axes = pyplot.subplots(3, 1, figsize=(9, 9), layout="constrained")
@@ -230,7 +249,6 @@ def draw(found: list[Measured], train: Digits, test: Digits, path: Path) -> int:
     axes[2].set_title("turned, moved and sheared")
     figure.savefig(path, dpi=80, metadata={"Software": None})
     pyplot.close(figure)
-    return len(eights)
 
 
 def _flat(pictures: np.ndarray) -> np.ndarray:
@@ -241,23 +259,24 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the command."""
     parser = plain_parser("mnist", __doc__)
     parser.add_argument("--dev", action="store_true", help="measure on held-back ones")
-    parser.add_argument("--epochs", type=int, help="in place of each setting's own")
     arguments = parser.parse_args(argv)
+    picture = arguments.output / "mnist.png"
     try:
         train, test = load(arguments.data, dev=arguments.dev)
         results.check_can_keep(arguments.output)
-    except (OSError, KeyError, ValueError) as error:
+        check_can_write(picture, overwrite=True)
+    except (OSError, ValueError) as error:
         parser.error(str(error))
-    found = measure_all(train, test, epochs=arguments.epochs)
-    picture = arguments.output / "mnist.png"
-    eights = draw(found, train, test, picture)
-    threes = int((test.labels == 3).sum())
-    found[0].row["ours"]["threes_read_as_eights"] = eights / threes
+    found = measure_all(train, test)
+    eights = threes_as_eights(found[0].restore, train, test)
+    share = len(eights) / int((test.labels == 3).sum())
+    found[0].row["ours"]["threes_read_as_eights"] = share
     if arguments.dev:
         for each in found:
             print(each.row["model"], each.row["ours"], each.row["seconds"])
     else:
         keep_models(arguments.output, [each.row for each in found])
+    draw(found, test, eights, picture)
     print(picture)
 
 

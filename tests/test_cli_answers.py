@@ -219,6 +219,9 @@ def test_wrong_answers_are_listed_the_worst_first(run, reverser, tmp_path):
     pairs.write_text("\n".join(rows[:3]))
     *_, last = run(*command, "--errors", errors, "--overwrite")
     assert last == f"wrote 1 wrong answer to {errors}"
+    for read in (pairs, reverser):
+        with pytest.raises(ValueError, match="written over, and this command reads it"):
+            run(*command, "--errors", read, "--overwrite")
 
 
 def test_lines_of_one_source_may_be_several_right_answers(run, reverser, tmp_path):

@@ -1,6 +1,7 @@
 """The command that forecasts time series."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -166,6 +167,11 @@ def test_what_is_there_is_not_written_over(run, folder, tmp_path):
     with pytest.raises(FileExistsError, match="overwrite"):
         run("forecast", folder / "counts.csv", *past)
     assert (tmp_path / "forecasts.csv").read_text() == "kept"
+    read = shutil.copy(folder / "counts.csv", tmp_path)
+    (tmp_path / "forecasts.csv").unlink()
+    (tmp_path / "forecasts.csv").symlink_to(read)
+    with pytest.raises(ValueError, match="written over, and this command reads it"):
+        run("forecast", read, *past, "--overwrite")
 
 
 def test_every_parameter_of_a_forecaster_is_an_option(run):

@@ -257,6 +257,35 @@ def test_files_and_options_that_do_not_fit_are_told(run, folder, arguments, mess
     assert not Path("model.kseq2seq").exists()
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--model", "pairs.tsv"],
+        ["--model", "link.tsv"],
+        ["--model", "dev.tsv", "--validation", "dev.tsv"],
+        ["--model", "c.toml", "--config", "c.toml"],
+        ["--checkpoint", "../{name}/pairs.tsv"],
+        ["--checkpoint", "dev.tsv", "--ensemble", "2", "--validation", "dev.1.tsv"],
+    ],
+)
+def test_no_file_that_is_read_is_written_over(run, folder, arguments):
+    Path("link.tsv").symlink_to("pairs.tsv")
+    Path("c.toml").write_text("units = 8\n")
+    for name in ("dev.tsv", "dev.1.tsv"):
+        Path(name).write_text("AB\tb a\n")
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    arguments = [argument.format(name=folder.name) for argument in arguments]
+    with pytest.raises(ValueError, match="written over, and this command reads it"):
+        run("train", "pairs.tsv", *SMALL, *arguments, "--overwrite")
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_checkpoint_may_be_no_other_name_of_the_model(run, folder):
+    Path("link").symlink_to("model.kseq2seq")
+    with pytest.raises(ValueError, match="--model and --checkpoint are both"):
+        run("train", "pairs.tsv", "--checkpoint", "link")
+
+
 def test_pairs_with_an_empty_side_are_dropped_and_told(folder, capsys):
     Path("s").write_text("a\n \nc\n\n")
     Path("t").write_text("A\nB\n\nD\n")

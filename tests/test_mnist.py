@@ -1,6 +1,7 @@
 """The benchmark on MNIST, with a few made pictures in place of its digits."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -22,10 +23,12 @@ def data(tmp_path):
     return tmp_path
 
 
-def test_rows_and_pictures_are_written(data, tmp_path):
+def test_rows_and_pictures_are_written(data, tmp_path, monkeypatch):
     output = tmp_path / "docs"
     output.mkdir()
-    mnist.main([str(data), "--epochs", "1", "--output", str(output)])
+    for setting in (mnist.AS_PUBLISHED, mnist.BEST, mnist.COLUMNS):
+        monkeypatch.setitem(setting, "epochs", 1)
+    mnist.main([str(data), "--output", str(output)])
     rows = json.loads((output / "results.json").read_text())["rows"]
     assert [row["role"] for row in rows] == [
         "published setting",
@@ -48,10 +51,47 @@ def test_dev_pictures_are_the_last_sixth_of_those_to_train_on(data):
     np.testing.assert_array_equal(dev.pictures, whole.pictures[50:])
 
 
-def test_a_missing_file_is_an_error_of_the_command(tmp_path, capsys):
+PICTURES, DIGITS = np.zeros((60, 28, 28), np.uint8), np.resize(np.arange(10), 60)
+
+
+def arrays(**changed):
+    known = {"x_train": PICTURES, "y_train": DIGITS}
+    return {**known, "x_test": PICTURES, "y_test": DIGITS, **changed}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "mnist.npz"),
+        (b"", "must be the file of keras.datasets.mnist"),
+        (b"PK\x03\x04 and no more", "must be the file of keras.datasets.mnist"),
+        (DIGITS, "must be the file of keras.datasets.mnist"),
+        ({"x_train": PICTURES}, "y_train is not a file in the archive"),
+        (arrays(x_test=PICTURES[:, :27]), r"pictures \(n, 28, 28\) of bytes"),
+        (arrays(x_train=PICTURES / 255), r"of bytes with n labels; got .*float64"),
+        (arrays(y_train=DIGITS[:50]), "with n labels"),
+        (arrays(y_test=np.zeros(60, np.uint8)), r"all ten digits; got \[0\]"),
+    ],
+)
+def test_other_files_are_errors_of_the_command(tmp_path, capsys, content, message):
+    path = tmp_path / "mnist.npz"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif isinstance(content, dict):
+        np.savez(path, **content)
+    elif content is not None:
+        with path.open("wb") as file:
+            np.save(file, content)
     with pytest.raises(SystemExit):
-        mnist.main([str(tmp_path)])
-    assert "mnist.npz" in capsys.readouterr().err
+        mnist.main([str(tmp_path), "--output", str(tmp_path)])
+    assert re.search(message, capsys.readouterr().err)
+
+
+def test_a_picture_that_cannot_be_written_is_told_before_training(data, capsys):
+    (data / "mnist.png").mkdir()
+    with pytest.raises(SystemExit):
+        mnist.main([str(data), "--output", str(data)])
+    assert "mnist.png is a folder" in capsys.readouterr().err
 
 
 def test_changes_follow_the_seed_and_move_no_more_than_they_may():

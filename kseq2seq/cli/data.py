@@ -35,6 +35,23 @@ def check_file(path: Path) -> None:
         raise IsADirectoryError(f"{path} is a folder; expected a file.")
 
 
+def is_same_file(one: Path, other: Path) -> bool:
+    """Whether two paths are of one file, by links or otherwise, there or not yet."""
+    if one.exists() and other.exists():
+        return one.samefile(other)
+    return one.resolve() == other.resolve()
+
+
+def check_not_read(written: Path, *read: Path | None) -> None:
+    """Raise when a file that a command is to write is one of those that it reads."""
+    for path in read:
+        if path is not None and is_same_file(written, path):
+            raise ValueError(
+                f"{written} would be written over, and this command reads it"
+                f"{'' if path == written else f' as {path}'}. Write to another file."
+            )
+
+
 def parse_columns(text: str, *forms: str, features: str | None = None) -> Columns:
     """Return the columns that an option names, numbers as such.
 
@@ -98,9 +115,14 @@ class PairFiles:
     features: str | None = None
 
     @property
+    def paths(self) -> list[Path]:
+        """The files that were given."""
+        return [f for f in (self.pairs, self.source, self.target) if f is not None]
+
+    @property
     def is_given(self) -> bool:
         """Whether there is any file."""
-        return any((self.pairs, self.source, self.target))
+        return bool(self.paths)
 
     def check(self) -> None:
         """Raise unless it is one form, whole, of files that exist."""
@@ -120,9 +142,8 @@ class PairFiles:
             raise ValueError(
                 f"{option} is for pairs as {one}; got {both}. Leave it out."
             )
-        for path in (self.pairs, self.source, self.target):
-            if path is not None:
-                check_file(path)
+        for path in self.paths:
+            check_file(path)
 
     def place(self, row: int) -> str:
         """Return the file (of sources) and the line of a pair."""
@@ -141,10 +162,9 @@ class PairFiles:
         from kseq2seq.datasets import load_pairs
 
         self.check()
-        files = [f for f in (self.pairs, self.source, self.target) if f is not None]
-        X, y = load_pairs(*files, columns=self._columns, features=self.features)
+        X, y = load_pairs(*self.paths, columns=self._columns, features=self.features)
         if not X:
-            raise ValueError(f"{files[0]} is empty; expected at least one pair.")
+            raise ValueError(f"{self.paths[0]} is empty; expected at least one pair.")
         return X, y
 
     def load_filled(self) -> Pairs:

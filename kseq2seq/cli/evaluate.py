@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from kseq2seq.cli.data import PairFiles, group_by_source
+from kseq2seq.cli.data import PairFiles, check_not_read, group_by_source
 from kseq2seq.cli.models import is_classifier, load_text_model, settings_of
 from kseq2seq.cli.options import (
     BeamSize,
@@ -64,9 +64,10 @@ def evaluate(
     """Compare a model's decoded answers with the targets."""
     from kseq2seq.persistence import check_can_write
 
+    files = PairFiles(pairs, source, target, columns=columns, features=features)
     if errors is not None:
         check_can_write(errors, overwrite=overwrite, name="--errors")
-    files = PairFiles(pairs, source, target, columns=columns, features=features)
+        check_not_read(errors, model, *files.paths)
     X, targets = files.load()
     y: Targets = targets
     counted = {"pairs": len(X)}

@@ -15,7 +15,7 @@ import numpy as np
 import typer
 
 from kseq2seq.cli.config import NONE
-from kseq2seq.cli.data import check_file
+from kseq2seq.cli.data import check_file, check_not_read
 from kseq2seq.cli.models import described, load_model
 from kseq2seq.cli.options import Json, Overwrite
 from kseq2seq.cli.train import INTERRUPTED
@@ -112,6 +112,7 @@ def forecast(
     files = _Files(output)
     for path in files.written(trains=model is None):
         check_can_write(path, overwrite=overwrite)
+        check_not_read(path, series, future, model)
     data = _Data.load(series, future)
     if model is not None:
         lists = {"past_covariates": past_covariates, "quantiles": quantiles}

@@ -10,7 +10,14 @@ from typing import Annotated, Any
 
 import typer
 
-from kseq2seq.cli.data import Limit, PairFiles, TooLong, limit_lengths
+from kseq2seq.cli.data import (
+    Limit,
+    PairFiles,
+    TooLong,
+    check_not_read,
+    is_same_file,
+    limit_lengths,
+)
 from kseq2seq.cli.evaluate import judge_answers
 from kseq2seq.cli.from_model import fitted_estimator
 from kseq2seq.cli.models import members_of, settings_of
@@ -110,23 +117,25 @@ def train(
     check_can_write(model, overwrite=overwrite)
     if ensemble is not None:
         _check_ensemble(ensemble, from_model)
-    if checkpoint is not None and checkpoint.absolute() == model.absolute():
+    checkpoints = [f for f in member_checkpoints(checkpoint, ensemble) if f is not None]
+    if any(is_same_file(file, model) for file in checkpoints):
         raise ValueError(
             f"--model and --checkpoint are both {model}; pass two files, as the one is "
             "written when training has ended and the other after each epoch."
         )
     files = PairFiles(pairs, source, target, columns=columns, features=features)
     files.check()
-    validation_data = _load_validation(
-        PairFiles(
-            validation,
-            validation_source,
-            validation_target,
-            "validation",
-            columns=columns if validation else None,
-            features=features if validation else None,
-        )
+    validation_files = PairFiles(
+        validation,
+        validation_source,
+        validation_target,
+        "validation",
+        columns=columns if validation else None,
+        features=features if validation else None,
     )
+    for file in (model, *checkpoints):
+        check_not_read(file, config, *files.paths, *validation_files.paths)
+    validation_data = _load_validation(validation_files)
     estimator = _estimator(parameters, chosen, from_model, features, ensemble)
     settings = settings_of(estimator)
     limits = (
@@ -135,7 +144,7 @@ def train(
     )
     X, y = limit_lengths(files.load_filled(), limits, too_long)
     typer.echo(f"{len(X):,} pairs")
-    for file in member_checkpoints(checkpoint, ensemble):
+    for file in checkpoints:
         before = Progress.of(file)
         if before.is_all_of(settings.epochs):
             why = ", as it was stopped early" if before.stopped else ""
