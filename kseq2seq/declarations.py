@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import groupby
 from typing import Any, TypeVar, dataclass_transform
 
-from kseq2seq.arguments import nearest, shown
+from kseq2seq.arguments import nearest, shown, written
 
 _T = TypeVar("_T")
 _WIDTH = 80
@@ -114,12 +114,34 @@ def _by_known_names(init: Callable[..., None]) -> Callable[..., None]:
             )
         for name in given:
             if name not in known:
-                raise TypeError(
-                    f"{owner} has no parameter {name!r}.{nearest(name, known)}"
-                )
+                raise TypeError(unknown_parameter(owner, name, known))
+        _check_no_other_defaults(type(self), known)
         init(self, **given)
 
     return __init__
+
+
+def unknown_parameter(owner: str, name: str, known: Iterable[str]) -> str:
+    """Return what is said of a parameter that there is not."""
+    return f"{owner} has no parameter {written(name)}.{nearest(name, known)}"
+
+
+def _check_no_other_defaults(cls: type, known: Iterable[str]) -> None:
+    """Raise for a subclass with an attribute that looks like another default.
+
+    Constructors of groups are made when the group is; they do not look at it.
+    """
+    for one in cls.__mro__:
+        if "__dataclass_fields__" in vars(one):
+            return
+        for name in known:
+            if name in vars(one):
+                raise TypeError(
+                    f"{one.__name__}.{name} is no default, as constructors are not "
+                    f"made from attributes. Write def __init__(self, {name}="
+                    f"{vars(one)[name]!r:.30}, **others): super().__init__({name}="
+                    f"{name}, **others)."
+                )
 
 
 def _field(classes: tuple[type, ...], name: str) -> Any:

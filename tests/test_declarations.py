@@ -60,6 +60,14 @@ def test_a_group_is_made_of_keywords_and_takes_no_others():
         Wide(hight=2)
 
 
+def test_attributes_of_a_class_that_is_no_group_are_not_taken_for_defaults():
+    class Tall(Wide):
+        height = 9
+
+    with pytest.raises(TypeError, match=r"Tall.height is no default.*\*\*others"):
+        Tall()
+
+
 def test_another_default_keeps_the_rest_of_a_declaration():
     assert Wide().width == 8
     assert about(Wide)["width"] == about(Size)["width"]

@@ -11,7 +11,7 @@ from sklearn.exceptions import NotFittedError
 from strategies import X, Y, small_estimator
 
 import kseq2seq
-from kseq2seq import Seq2SeqEstimator
+from kseq2seq import Seq2SeqEnsemble, Seq2SeqEstimator
 
 
 def test_init_only_assigns_and_clone_keeps_every_parameter():
@@ -142,3 +142,43 @@ def test_parameters_set_after_a_fit_wait_for_the_next(fitted, tmp_path):
     assert estimator.attention(["ab"])
     assert pickle.loads(pickle.dumps(estimator)).predict(X) == before
     assert kseq2seq.load(estimator.save(tmp_path / "m")).predict(X) == before
+
+
+class Passing(Seq2SeqEstimator):
+    """Passes on what it does not know, with another default."""
+
+    def __init__(self, *, name="none", units=5, **others):
+        super().__init__(units=units, **others)
+        self.name = name
+
+
+class Naming(Seq2SeqEstimator):
+    """Takes one parameter alone."""
+
+    def __init__(self, *, units=5):
+        super().__init__(units=units)
+
+
+def test_clones_of_subclasses_keep_what_their_constructors_pass_on():
+    estimator = Passing(name="mine", dropout=0.5).set_params(batch_size=7)
+    parameters = Seq2SeqEstimator(units=5, dropout=0.5, batch_size=7).get_params()
+    assert clone(estimator).get_params() == {**parameters, "name": "mine"}
+    assert Naming().get_params() == {"units": 5}
+    assert clone(Naming(units=6)).units == 6
+    with pytest.raises(ValueError, match="Naming has no parameter 'random_state'"):
+        Seq2SeqEnsemble(Naming(), 2, random_state=0).fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"unit": 3}, "Seq2SeqEstimator has no parameter 'unit'. Did you mean 'units'"),
+        ({"units__x": 3}, "'units__x' names a parameter of units, and units is 8, "),
+        ({"x" * 999: 3}, r"has no parameter 'x{56}\.\.\.\.$"),
+    ],
+)
+def test_set_params_says_which_names_it_does_not_know(parameters, message):
+    estimator = small_estimator(units=8)
+    with pytest.raises(ValueError, match=message):
+        estimator.set_params(dropout=0.9, **parameters)
+    assert estimator.dropout != 0.9

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -12,9 +13,9 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
 from kseq2seq import _tensorflow, persistence
-from kseq2seq.arguments import check_flag
+from kseq2seq.arguments import check_flag, written
 from kseq2seq.batching import BucketedBatches
-from kseq2seq.declarations import checked, names, taken
+from kseq2seq.declarations import about, checked, names, taken, unknown_parameter
 from kseq2seq.estimators.examples import Examples, FitData, Task
 from kseq2seq.estimators.exporting import export_model
 from kseq2seq.estimators.interruption import Interruption
@@ -57,6 +58,55 @@ class SequenceEstimator(TrainingSettings, BaseEstimator):
     _kept_optimizer: KeptOptimizer
     _interruption: Interruption
     """Where the last `fit` was interrupted; not there if it was not."""
+
+    # Parameters, as scikit-learn has them.
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters by their names.
+
+        Those of a subclass are the ones that its constructor names; where it passes
+        ``**others`` on, all of its base's too.
+
+        Parameters
+        ----------
+        deep : bool, default True
+            Whether parameters of parameters are included, where they have some.
+
+        Returns
+        -------
+        dict
+        """
+        own = inspect.signature(type(self)).parameters.values()
+        parameters = super().get_params(deep)
+        if any(each.kind is each.VAR_KEYWORD for each in own):
+            passed_on = {name: getattr(self, name) for name in about(self)}
+            parameters = passed_on | parameters
+        return parameters
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters by their names.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For a parameter that there is not.
+        """
+        known = self.get_params(deep=False)
+        for full_name in params:
+            name, _, inner = full_name.partition("__")
+            if name not in known:
+                owner = type(self).__name__
+                raise ValueError(unknown_parameter(owner, name, known))
+            if inner and not hasattr(known[name], "set_params"):
+                raise ValueError(
+                    f"{written(full_name)} names a parameter of {name}, and {name} is "
+                    f"{written(known[name])}, which has none."
+                )
+        return super().set_params(**params)
 
     # What an estimator is.
 
