@@ -29,6 +29,7 @@ from kseq2seq.batching import Batches
 from kseq2seq.codec import SequenceCodec
 from kseq2seq.datasets import load_pairs
 from kseq2seq.estimators import PRESETS
+from kseq2seq.persistence import check_can_write
 from kseq2seq.tokenizers import WordTokenizer, get_tokenizer
 from kseq2seq.training import MaskedCrossentropy
 
@@ -206,6 +207,14 @@ def loss_free_running(model: keras.Model, batches: Batches) -> float:
     return total / num_tokens
 
 
+def load(folder: Path) -> list[Pairs]:
+    """Return the captions to train on, to validate on, and to measure on."""
+    return [
+        load_pairs(folder / f"{part}.de.gz", folder / f"{part}.en.gz")
+        for part in ("train", "val", "test_2016_flickr")
+    ]
+
+
 class Texts:
     """The captions, and the ids of those that a loss is measured on.
 
@@ -217,15 +226,10 @@ class Texts:
 
     def __init__(self, folder: Path, model: Model) -> None:
         self.train, self.validation, self.test = (
-            self._read(folder / f"{part}.de.gz", folder / f"{part}.en.gz", model)
-            for part in ("train", "val", "test_2016_flickr")
+            (X, [backwards(text) for text in y] if model.answers_backwards else y)
+            for X, y in load(folder)
         )
         self._model = model
-
-    @staticmethod
-    def _read(source: Path, target: Path, model: Model) -> Pairs:
-        X, y = load_pairs(source, target)
-        return X, [backwards(text) for text in y] if model.answers_backwards else y
 
     @cached_property
     def _codecs(self) -> list[SequenceCodec]:
@@ -350,7 +354,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         parser.error(f"unknown: {unknown}; expected some of {[*MODELS]}")
     try:
         results.check_can_keep(arguments.output)
-        load_pairs(*(arguments.data / f"val.{side}.gz" for side in ("de", "en")))
+        load(arguments.data)
+        if arguments.checkpoints is not None:
+            check_can_write(arguments.checkpoints / "checkpoint", overwrite=True)
     except (OSError, ValueError) as error:
         parser.error(str(error))
     for name in arguments.models or MODELS:

@@ -500,6 +500,7 @@ def test_series_are_read_from_rows_and_from_tables(tmp_path):
         ("H1,1,2\nH1,3,4\n", "line 2: 'H1' comes a second time"),
         ("H1,1,2\nH2,3,x\n", "line 2: expected a number in column 3; got 'x'"),
         ("H1,1\nH2,\n", "line 2: a series needs values"),
+        ("H1,1\nH2," + "1" * 140_000, "line 2: field larger than field limit"),
         ("", "holds no series"),
         ("unique_id,ds,y\na,2020-01-01,1\na,2020-01-02,x\n", "line 3: y must be a num"),
         ("unique_id,ds,y\na,soon,1\n", "line 2: ds must be .* ISO 8601 .*'soon'"),
@@ -513,6 +514,7 @@ def test_series_are_read_from_rows_and_from_tables(tmp_path):
         ("unique_id;ds;y\na;1;1\n", "commas between its columns"),
         ("ds,y\n1,1\n", "unique_id is missing. It has ds, y"),
         ("unique_id,ds,y\n", "has a header, and no rows"),
+        ("unique_id,ds,y, y\na,1,1,2\n", "each column once; 'y' comes twice"),
     ):
         table.write_text(text)
         with pytest.raises(ValueError, match=message):

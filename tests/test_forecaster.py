@@ -471,6 +471,7 @@ def test_bad_tables_are_refused_by_name():
         (good.drop(columns="y"), "'y' is missing"),
         (good.iloc[:2], "expected at least 3"),
         (good.iloc[:0], "must have rows"),
+        (pandas.concat([good, good[["y"]]], axis=1), "once; 'y' comes twice"),
     ):
         with pytest.raises(ValueError, match=message):
             small().fit(bad)
@@ -481,6 +482,7 @@ def test_bad_tables_are_refused_by_name():
     for bad, message in (
         (None, r"covariates are missing: \['holiday'\] are known ahead"),
         (future.drop(columns="holiday"), "'holiday' is missing. It has"),
+        (pandas.concat([future] * 2, axis=1), "once; 'unique_id' comes twice"),
         (future[future.unique_id != "b"], "say nothing of 'b'"),
         (future.assign(ds=future.ds.add(day)), "after 2020-02-29 00:00:00 expected"),
         (future.groupby("unique_id").head(3), "5 rows of 'a' after .* got 3"),

@@ -82,3 +82,18 @@ def test_a_row_of_figures_is_measured_and_kept(name, published, folder, small):
     assert json.dumps({**again, **dict.fromkeys(passing)}) == json.dumps(
         {**row, **dict.fromkeys(passing)}
     )
+
+
+@pytest.mark.parametrize("missing", ["train.de.gz", "test_2016_flickr.en.gz"])
+def test_files_that_are_missing_are_told_before_training(folder, capsys, missing):
+    (folder / missing).unlink()
+    with pytest.raises(SystemExit):
+        multi30k.main([str(folder), "--output", str(folder)])
+    assert missing in capsys.readouterr().err
+
+
+def test_a_folder_of_checkpoints_is_there_before_training(folder, capsys):
+    where = ["--output", str(folder), "--checkpoints", str(folder / "none")]
+    with pytest.raises(SystemExit):
+        multi30k.main([str(folder), *where])
+    assert "none does not exist" in capsys.readouterr().err

@@ -397,6 +397,10 @@ def test_what_does_not_fit_is_refused():
         plot_attention(np.ones((2, 1)), "ab", "x")
     with pytest.raises(ValueError, match="nothing to draw"):
         plot_attention(np.ones((0, 2)), "ab", "")
+    with pytest.raises(ValueError, match=r"weights must be finite; weights\[0, 1\]"):
+        plot_attention(np.array([[1, np.nan]]), "ab", "x")
+    with pytest.raises(TypeError, match="ax must be axes of matplotlib.*got 'top'"):
+        plot_attention(np.ones((1, 2)), "ab", "x", ax="top")
     with pytest.raises(ValueError, match="one of the history's, 'loss'; got 'los'"):
         plot_history({"loss": [1.0]}, "los")
     with pytest.raises(ValueError, match="one of the history's, .* got 'val_loss'"):

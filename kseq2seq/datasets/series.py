@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ def load_series(path: str | Path) -> Any:
     ...     load_series(path)
     {'H1': array([1. , 2.5]), 'H2': array([4.])}
     """
-    rows = csv.reader(read_lines(path, strip=False))
+    rows = _rows(path)
     header = next(rows, [])
     _check_commas(path, header)
     if {cell.strip().lower() for cell in header} & {"unique_id", "ds"}:
@@ -97,6 +97,15 @@ def load_covariates(path: str | Path) -> Any:
         Without pandas.
     """
     return _read_table(path, _LONG[:2])
+
+
+def _rows(path: str | Path) -> Iterator[list[str]]:
+    """Yield the cells of each line."""
+    reader = csv.reader(read_lines(path, strip=False))
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise ValueError(f"{path}, line {reader.line_num}: {error}.") from None
 
 
 def _check_commas(path: str | Path, header: list[str]) -> None:
@@ -150,6 +159,10 @@ def _read_table(path: str | Path, needed: Sequence[str] = _LONG) -> Any:
         raise ValueError(f"{path} is no UTF-8: {error!s:.100}") from None
     except (pandas.errors.ParserError, pandas.errors.EmptyDataError) as error:
         raise ValueError(f"{path} is no table: {error!s:.200}") from None
+    names = [name.strip() for name in next(_rows(path))]
+    twice = next((name for name in names if name and names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"{path} must have each column once; {twice!r} comes twice.")
     table.columns = [str(column).strip() for column in table.columns]
     unnamed = [column for column in table.columns if column.startswith("Unnamed:")]
     table = table.drop(columns=unnamed)  # an index that was written, too

@@ -65,6 +65,9 @@ def _check_columns(what: str, table: Any, needed: Sequence[Any]) -> None:
                 f"{what} must have the columns {written(list(needed))}; {column!r} is "
                 f"missing. It has {written(list(table.columns))}."
             )
+    if not table.columns.is_unique:
+        twice = table.columns[table.columns.duplicated()][0]
+        raise ValueError(f"{what} must have each column once; {twice!r} comes twice.")
 
 
 def _groups(

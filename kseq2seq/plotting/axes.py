@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kseq2seq.arguments import shown
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import XAxis, YAxis
@@ -28,10 +30,12 @@ _GAP = 1.5
 
 def axes_or_new(ax: Axes | None, *, size: tuple[float, float]) -> Axes:
     """Return the axes, or new ones of this size in inches, at most the largest."""
-    if ax is not None:
-        return ax
-    from matplotlib import pyplot
+    from matplotlib import axes, pyplot
 
+    if isinstance(ax, axes.Axes):
+        return ax
+    if ax is not None:
+        raise TypeError(f"ax must be axes of matplotlib, or None; got {shown(ax)}.")
     return pyplot.subplots(figsize=limited(size), layout="constrained")[1]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kseq2seq.arguments import written
+from kseq2seq.arguments import check_numbers, written
 from kseq2seq.plotting.axes import (
     as_labels,
     axes_or_new,
@@ -53,9 +53,10 @@ def plot_attention(
     Raises
     ------
     ValueError
-        When the tokens are not as many as the weights' rows and columns.
+        When the tokens are not as many as the weights' rows and columns, or weights
+        are not finite.
     TypeError
-        When there are weights without tokens, or several maps.
+        When there are weights without tokens, or several maps, or `ax` is no axes.
 
     Examples
     --------
@@ -75,6 +76,7 @@ def plot_attention(
         )
     if not weights.size:
         raise ValueError("there is nothing to draw: the source or the answer is empty.")
+    check_numbers("weights", weights)
     across, down = as_labels(source_tokens), as_labels(target_tokens)
     ax = axes_or_new(ax, size=_size(across, down))
     image = ax.imshow(
