@@ -159,10 +159,6 @@ def _read_table(path: str | Path, needed: Sequence[str] = _LONG) -> Any:
         raise ValueError(f"{path} is no UTF-8: {error!s:.100}") from None
     except (pandas.errors.ParserError, pandas.errors.EmptyDataError) as error:
         raise ValueError(f"{path} is no table: {error!s:.200}") from None
-    names = [name.strip() for name in next(_rows(path))]
-    twice = next((name for name in names if name and names.count(name) > 1), None)
-    if twice is not None:
-        raise ValueError(f"{path} must have each column once; {twice!r} comes twice.")
     table.columns = [str(column).strip() for column in table.columns]
     unnamed = [column for column in table.columns if column.startswith("Unnamed:")]
     table = table.drop(columns=unnamed)  # an index that was written, too
@@ -172,6 +168,10 @@ def _read_table(path: str | Path, needed: Sequence[str] = _LONG) -> Any:
             f"{path} must have the columns {', '.join(needed)}; {missing[0]} is "
             f"missing. It has {', '.join(table.columns)}."
         )
+    names = [name.strip() for name in next(_rows(path))]
+    twice = next((name for name in names if name and names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"{path} must have each column once; {twice!r} comes twice.")
     table = table.fillna("").apply(lambda column: column.str.strip())
     table.index += 2  # the numbers of the lines
     table = table[(table != "").any(axis=1)]
