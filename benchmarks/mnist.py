@@ -79,10 +79,10 @@ def load(data: Path, *, dev: bool) -> tuple[Digits, Digits]:
         raise ValueError(
             f"{path} must be the file of keras.datasets.mnist; got {error!r}."
         ) from error
-    cut = len(known.labels) * 5 // 6 if dev else None
     if dev:
+        cut = len(known.labels) * 5 // 6
         unseen = Digits(*(array[cut:] for array in known))
-    known = Digits(*(array[:cut] for array in known))
+        known = Digits(*(array[:cut] for array in known))
     return _checked(known, path), _checked(unseen, path)
 
 
@@ -216,32 +216,28 @@ def _measure_columns(
     return Measured(row.to_json(), restore)
 
 
-def threes_as_eights(
-    restore: Callable[[np.ndarray], np.ndarray], train: Digits, test: Digits
+def read_as_eights(
+    restore: Callable[[np.ndarray], np.ndarray], train: Digits, pictures: np.ndarray
 ) -> np.ndarray:
-    """Return which threes are read as eights once restored, by whole neighbours."""
+    """Return whether each picture, once restored, is an 8 to whole neighbours."""
     reader = KNeighborsClassifier(3).fit(_flat(train.pictures), train.labels[:10_000])
-    (threes,) = np.nonzero(test.labels == 3)
-    masked, _ = mask_left_half(test.pictures[threes])
-    return threes[reader.predict(_flat(restore(masked))) == 8]
+    masked, _ = mask_left_half(pictures)
+    return reader.predict(_flat(restore(masked))) == 8
 
 
-def draw(found: list[Measured], test: Digits, eights: np.ndarray, path: Path) -> None:
-    """Draw restored digits, threes that become eights, and changed pictures."""
+def draw(found: list[Measured], test: Digits, threes: np.ndarray, path: Path) -> None:
+    """Draw restored digits, the threes of these rows, and changed pictures."""
     plain, on_changed, *_ = [each.restore for each in found]
-    masked, whole = mask_left_half(test.pictures)
     firsts = np.array([np.flatnonzero(test.labels == d)[0] for d in range(10)])
-    threes = np.flatnonzero(test.labels == 3)
-    restored = plain(masked)
-    shown = np.resize(eights if len(eights) else threes, 10)
     hidden, changed = mask_left_half(Changes(100)(test.pictures[firsts]))
     figure, axes = pyplot.subplots(3, 1, figsize=(9, 9), layout="constrained")
-    rows = {"hidden": masked, "restored": restored, "true": whole}
     for ax, title, chosen in (
         (axes[0], "digits", firsts),
-        (axes[1], "threes that are read as eights", shown),
+        (axes[1], "threes that are read as eights", np.resize(threes, 10)),
     ):
-        plot_images([each[chosen] for each in rows.values()], [*rows], ax=ax)
+        masked, whole = mask_left_half(test.pictures[chosen])
+        rows = {"hidden": masked, "restored": plain(masked), "true": whole}
+        plot_images([*rows.values()], [*rows], ax=ax)
         ax.set_title(title)
     rows = {"hidden": hidden, "restored": plain(hidden)}
     rows |= {"trained so": on_changed(hidden), "true": changed}
@@ -268,15 +264,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     except (OSError, ValueError) as error:
         parser.error(str(error))
     found = measure_all(train, test)
-    eights = threes_as_eights(found[0].restore, train, test)
-    share = len(eights) / int((test.labels == 3).sum())
-    found[0].row["ours"]["threes_read_as_eights"] = share
+    threes = np.flatnonzero(test.labels == 3)
+    are_eights = read_as_eights(found[0].restore, train, test.pictures[threes])
+    found[0].row["ours"]["threes_read_as_eights"] = float(are_eights.mean())
     if arguments.dev:
         for each in found:
             print(each.row["model"], each.row["ours"], each.row["seconds"])
     else:
         keep_models(arguments.output, [each.row for each in found])
-    draw(found, test, eights, picture)
+    shown = threes[are_eights] if are_eights.any() else threes
+    draw(found, test, shown, picture)
     print(picture)
 
 

@@ -15,9 +15,9 @@ from kseq2seq.layers.fixed_shape import FixedShapeModel
 
 _register = keras.saving.register_keras_serializable(package="kseq2seq")
 _wraps: Any = functools.wraps  # typed, it would make of a method an attribute
-_WEIGHTS = threading.RLock()
-"""Held on JAX, where Keras gives weights away while a model predicts: other models that
-share them would find them deleted."""
+_ALONE: Any = threading.RLock() if keras.backend.backend() == "jax" else nullcontext()
+"""Held while a model predicts: on JAX, Keras gives its weights away meanwhile, and
+other models that share them would find them deleted."""
 
 
 @_register
@@ -41,19 +41,14 @@ class Generator(keras.Model):
         _tensorflow.check_can_run()
         if len(self.inputs) == 1:
             check_array(self.inputs[0].name, x)
-        with _alone():
+        with _ALONE:
             return super().predict(x, *args, **kwargs)
 
     @_wraps(keras.Model.predict_on_batch)
     def predict_on_batch(self, *args: Any, **kwargs: Any) -> Any:
         _tensorflow.check_can_run()
-        with _alone():
+        with _ALONE:
             return super().predict_on_batch(*args, **kwargs)
-
-
-def _alone() -> Any:
-    """Return a context in which no other model predicts, where none may."""
-    return _WEIGHTS if keras.backend.backend() == "jax" else nullcontext()
 
 
 @_register

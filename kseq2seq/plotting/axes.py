@@ -30,12 +30,14 @@ _GAP = 1.5
 
 def axes_or_new(ax: Axes | None, *, size: tuple[float, float]) -> Axes:
     """Return the axes, or new ones of this size in inches, at most the largest."""
-    from matplotlib import axes, pyplot
+    from matplotlib.axes import Axes
 
-    if isinstance(ax, axes.Axes):
+    if isinstance(ax, Axes):
         return ax
     if ax is not None:
         raise TypeError(f"ax must be axes of matplotlib, or None; got {shown(ax)}.")
+    from matplotlib import pyplot
+
     return pyplot.subplots(figsize=limited(size), layout="constrained")[1]
 
 
