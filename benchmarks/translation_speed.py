@@ -8,6 +8,7 @@ kseq2seq's from its 24 length buckets; PyTorch's from the captions in the order 
 their lengths, each batch padded to its own longest. Ratios are of the peer's median
 seconds a target token to those of kseq2seq: above 1, kseq2seq trains more tokens a
 second. The tutorial's model is another one, with attention inside the decoder's loop.
+With ``--bfloat16`` all multiply in half precision; losses and weights stay in float32.
 """
 
 from __future__ import annotations
@@ -127,10 +128,18 @@ def sorted_batches(captions: Captions, num_pairs: int) -> list[np.ndarray]:
 
 
 def train_kseq2seq(
-    worker: Worker, *, captions: Captions, portions: Sequence[Portion]
+    worker: Worker,
+    *,
+    captions: Captions,
+    portions: Sequence[Portion],
+    bfloat16: bool,
 ) -> None:
     """Train as the estimator does."""
     worker.import_keras("kseq2seq.training", "kseq2seq.builders")
+    if bfloat16:
+        import keras
+
+        keras.mixed_precision.set_global_policy("mixed_bfloat16")
     from kseq2seq.batching import BucketedBatches
     from kseq2seq.batching.buckets import PairBucket
     from kseq2seq.builders import build_attention_seq2seq
@@ -178,6 +187,7 @@ def train_torch(
     captions: Captions,
     batches: Sequence[np.ndarray],
     tutorial: bool,
+    bfloat16: bool,
 ) -> None:
     """Train with PyTorch: the same model, or the tutorial's."""
     worker.import_torch()
@@ -201,27 +211,35 @@ def train_torch(
         captions.targets,
         batches,
         label_smoothing=LABEL_SMOOTHING,
+        bfloat16=bfloat16,
     )
     while worker.wait():
         training.epoch(after_batch=worker.first)
         worker.report()
 
 
-def contenders(captions: Captions, num_pairs: int) -> list[Contender]:
+def contenders(
+    captions: Captions, num_pairs: int, *, bfloat16: bool
+) -> list[Contender]:
     """Return the contenders, which are measured in turn."""
     portions = bucket_portions(captions, num_pairs)
     batches = sorted_batches(captions, num_pairs)
     ours = Contender(
         name="kseq2seq",
         work=train_kseq2seq,
-        options={"captions": captions, "portions": portions},
+        options={"captions": captions, "portions": portions, "bfloat16": bfloat16},
         items=captions.num_target_tokens([one.rows for one in portions]),
     )
     peers = [
         Contender(
             name=name,
             work=train_torch,
-            options={"captions": captions, "batches": batches, "tutorial": tutorial},
+            options={
+                "captions": captions,
+                "batches": batches,
+                "tutorial": tutorial,
+                "bfloat16": bfloat16,
+            },
             items=captions.num_target_tokens(batches),
         )
         for name, tutorial in (("torch eager", False), ("torch tutorial", True))
@@ -254,11 +272,12 @@ def main() -> None:
     parser = make_parser(__doc__, rounds=5)
     parser.add_argument("data", metavar="DATA", type=Path)
     parser.add_argument("--pairs", type=int, default=5120)
+    parser.add_argument("--bfloat16", action="store_true")
     settings = parser.parse_args()
     captions = Captions.load(settings.data)
     del settings.data  # a path says nothing of what was measured
     measured = measure(
-        contenders(captions, settings.pairs),
+        contenders(captions, settings.pairs, bfloat16=settings.bfloat16),
         rounds=settings.rounds,
         warmup=settings.warmup,
         threads=settings.threads,

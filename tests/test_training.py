@@ -391,6 +391,18 @@ def test_clipping_bounds_the_step():
     assert norm == pytest.approx(1e-3 * len(batches), rel=0.01)
 
 
+def test_variables_of_later_optimizers_have_the_names_of_the_first():
+    # TensorFlow keeps some memory for each name, as long as the process lives.
+    weight = keras.Variable([1.0], name="weight")
+    paths = []
+    for _ in range(2):
+        optimizer = make_optimizer("Adam", learning_rate=1.0)
+        optimizer.build([weight])
+        paths.append([variable.path for variable in optimizer.variables])
+    assert paths[0] == paths[1]
+    assert len(set(paths[0])) == 4  # two of Adam itself and two of the weight
+
+
 def test_an_optimizer_object_is_copied_with_its_own_settings():
     given = keras.optimizers.RMSprop(0.003, clipvalue=0.5)
     made = make_optimizer(given, learning_rate=1.0, clip_norm=1.0)

@@ -175,6 +175,9 @@ class TranslationTraining:
     batches : sequence of arrays of int
         The captions of each batch.
     label_smoothing : float
+    bfloat16 : bool, default False
+        Whether the model multiplies in half precision. Its weights, and the loss, are
+        in float32 all the same.
     """
 
     def __init__(
@@ -185,8 +188,10 @@ class TranslationTraining:
         batches: Sequence[np.ndarray],
         *,
         label_smoothing: float,
+        bfloat16: bool = False,
     ) -> None:
         self.model = model
+        self.bfloat16 = bfloat16
         self.label_smoothing = label_smoothing
         self.batches = [
             (
@@ -204,9 +209,10 @@ class TranslationTraining:
         for i in torch.randperm(len(self.batches)).tolist():
             source_ids, lengths, target_ids = self.batches[i]
             decoder_input_ids = functional.pad(target_ids[:, :-1], (1, 0), value=START)
-            logits = self.model(source_ids, lengths, decoder_input_ids)
+            with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
+                logits = self.model(source_ids, lengths, decoder_input_ids)
             loss = functional.cross_entropy(
-                logits.flatten(0, 1),
+                logits.flatten(0, 1).float(),
                 target_ids.flatten(),
                 ignore_index=PAD,
                 label_smoothing=self.label_smoothing,

@@ -108,7 +108,10 @@ def make_optimizer(
     if ema_momentum is not None:
         kind = _averaging(kind)
     if isinstance(optimizer, str):
-        return kind(learning_rate=rate, global_clipnorm=clip_norm, **added)
+        # Keras would number each, and TensorFlow keeps 35 KiB for every new name that
+        # a variable has, as long as the process lives.
+        name = optimizer.lower()
+        return kind(learning_rate=rate, global_clipnorm=clip_norm, name=name, **added)
     if warmup_steps:
         raise ValueError(
             "warmup_steps is for an optimizer given by name; give yours a "
