@@ -15,6 +15,7 @@ from typing import Any
 from benchmarks.decoding import answer_kseq2seq, train_once
 from benchmarks.measuring import (
     Contender,
+    Work,
     Worker,
     make_parser,
     measure,
@@ -53,47 +54,40 @@ def _import(worker: Worker, backend: str) -> None:
         worker.import_keras(backend)
 
 
+def contenders(
+    name: str, work: Work, items: int, options: dict[str, Any]
+) -> list[Contender]:
+    """Return the same work on each backend."""
+    return [
+        Contender(
+            name=f"{name} {backend}",
+            work=work,
+            options={"backend": backend, **options},
+            items=items,
+        )
+        for backend in BACKENDS
+    ]
+
+
 def main() -> None:
     """Measure and print."""
     parser = make_parser(__doc__, rounds=3)
     parser.add_argument("--pairs", type=int, default=2_000)
     parser.add_argument("--sources", type=int, default=2_000)
     settings = parser.parse_args()
-    times = {
-        "rounds": settings.rounds,
-        "warmup": settings.warmup,
-        "threads": settings.threads,
-    }
-    learning = {"pairs": settings.pairs, "units": UNITS, "attends": True}
+    pairs, sources, threads = settings.pairs, settings.sources, settings.threads
     with tempfile.TemporaryDirectory() as folder:
-        folder = train_once(
-            folder,
-            units=UNITS,
-            pairs=settings.pairs,
-            epochs=1,
-            threads=settings.threads,
-        )
-        answering = {
-            "folder": folder,
-            "sources": settings.sources,
-            "beam_size": 1,
-            "single": False,
-        }
+        model = train_once(folder, units=UNITS, pairs=pairs, epochs=1, threads=threads)
+        learning = {"pairs": pairs, "units": UNITS, "attends": True}
+        asking = {"folder": model, "sources": sources, "beam_size": 1, "single": False}
         measured = {}
-        for name, work, options, items in (
-            ("training", train, learning, settings.pairs),
-            ("greedy", answer, answering, settings.sources),
+        for group in (
+            contenders("training", train, pairs, learning),
+            contenders("greedy", answer, sources, asking),
         ):
-            contenders = [
-                Contender(
-                    name=f"{name} {backend}",
-                    work=work,
-                    options={"backend": backend, **options},
-                    items=items,
-                )
-                for backend in BACKENDS
-            ]
-            measured |= measure(contenders, **times)
+            measured |= measure(
+                group, rounds=settings.rounds, warmup=settings.warmup, threads=threads
+            )
     print_report(ratios(measured, RATIOS), measured, settings)
 
 
