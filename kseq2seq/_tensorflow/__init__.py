@@ -1,5 +1,6 @@
 """What must call TensorFlow by name; no other folder does."""
 
+from kseq2seq._tensorflow.compilation import may_compile
 from kseq2seq._tensorflow.devices import (
     check_shares,
     has_gpu,
@@ -34,6 +35,7 @@ __all__ = [
     "is_distributed",
     "leave_unreduced",
     "lstm",
+    "may_compile",
     "monotonic_priors",
     "numbers",
     "predict_function",

@@ -165,6 +165,7 @@ def run_in_batches(
     lengths = np.sum([side.lengths for side in sides], axis=0)
     if compiles is None:
         compiles = len(lengths) >= SOURCES_WORTH_COMPILING
+    compiles = compiles and _tensorflow.may_compile()
     _prepare(model, compiles=compiles)
     order = np.argsort(lengths, kind="stable")
     groups = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
@@ -236,7 +237,8 @@ class OneByOne:
         with self._lock:
             self._calls[width] += 1
             is_worth_it = self._calls[width] == CALLS_WORTH_COMPILING
-            if is_worth_it and len(self.threads) < MOST_WIDTHS:
+            is_left = len(self.threads) < MOST_WIDTHS
+            if is_worth_it and is_left and _tensorflow.may_compile():
                 thread = threading.Thread(target=self._compile, args=(source_ids,))
                 self.threads.append(thread)
                 thread.start()

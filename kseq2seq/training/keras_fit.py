@@ -143,8 +143,12 @@ def fit_batches(
     )
     check_whole("epochs", epochs)
     steps_a_shape = len(batches) * epochs / batches.num_buckets
-    compiles = steps_a_shape >= _steps_worth_compiling(model.count_params())
     by_runs = _can_run(batches)
+    compiles = (
+        steps_a_shape >= _steps_worth_compiling(model.count_params())
+        and _supports_jit(model)
+        and (by_runs or _tensorflow.may_compile())  # a run asks when it is traced
+    )
     length = _order_for_calls(model, batches)
     watched = any(map(_wants_batches, callbacks))
     if watched:
@@ -159,7 +163,7 @@ def fit_batches(
         optimizer,
         loss,
         metrics,
-        jit_compile=True if compiles and _supports_jit(model) else "auto",
+        jit_compile=True if compiles else "auto",
         steps_per_execution=1 if by_runs else length,
     )
     compilation.apply(model)

@@ -27,8 +27,10 @@ from kseq2seq.training.optimizers import build_once
 
 MOST_PROGRAMS = 8
 """So many are kept, those that were used last."""
-MOST_FUNCTIONS = 8
-"""A program has no more functions: one for each batch size, to train and to measure."""
+MOST_FUNCTIONS = 32
+"""A program has no more functions: two, to train and to measure, for each batch size,
+and, where they are compiled, for each fold of a search, whose batches have shapes of
+their own."""
 MOST_WEIGHTS = 5_000_000
 """A larger model has a program of its own, which is not kept: a second set of its
 weights would fill the memory, and its training is long beside its tracing."""
@@ -63,7 +65,7 @@ class Program:
                 getattr(self.model, f"{kind}_step"),
                 specs,
                 runs.shapes,
-                jit_compile=self.model.jit_compile,
+                jit_compile=self.model.jit_compile and _tensorflow.may_compile(),
             )
         return self._functions[key]
 
