@@ -435,6 +435,15 @@ def test_small_jobs_get_one_bucket_and_large_ones_few():
     few = plan_buckets(10**4, num_weights=10**5, **sizes)
     assert few < plan_buckets(10**4, num_weights=10**7, **sizes) <= 24
     assert plan_buckets(600, num_weights=10**7, **sizes) == 1  # of ten batches
+    for num_pairs, size, passes, buckets in (
+        (720, 16, 89, 2),
+        (3600, 32, 80, 5),
+        (8000, 64, 96, 6),
+    ):  # the defaults, measured; see benchmarks/NOTES.md
+        planned = plan_buckets(
+            num_pairs, batch_size=size, epochs=passes, num_weights=227_000
+        )
+        assert planned == buckets
 
 
 def test_class_losses_are_means_over_the_batch_by_weight():

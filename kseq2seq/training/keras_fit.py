@@ -26,10 +26,10 @@ from kseq2seq.training.state import Checkpointing, TrainingState
 
 STEPS_WORTH_COMPILING = 800
 """This many steps of one shape repay the seconds that XLA takes to compile it."""
+STEPS_WORTH_A_BUCKET = 2_300
+"""This many repay compiling one shape more, which saves padding and nothing else."""
 BATCHES_A_BUCKET = 8
 """A bucket has this many batches at least: the last one is filled up with nothing."""
-
-
 MOST_BUCKETS = 24
 
 
@@ -43,17 +43,11 @@ def plan_buckets(
     which must stay a small part of the bucket.
     """
     batches = num_pairs / batch_size
-    worth_compiling = epochs * batches / _steps_worth_compiling(num_weights)
+    # A large model's steps are much longer, and it takes little longer to compile.
+    least = STEPS_WORTH_A_BUCKET / relative_size(num_weights) ** 2
+    worth_compiling = epochs * batches / least
     worth_filling = batches / BATCHES_A_BUCKET
     return int(min(max(min(worth_compiling, worth_filling), 1), MOST_BUCKETS))
-
-
-def _steps_worth_compiling(num_weights: int) -> float:
-    """Return how many steps of a model repay compiling one.
-
-    A large model's steps are longer, so that fewer are enough.
-    """
-    return STEPS_WORTH_COMPILING / relative_size(num_weights)
 
 
 class StreamError(ValueError):
@@ -145,7 +139,7 @@ def fit_batches(
     steps_a_shape = len(batches) * epochs / batches.num_buckets
     by_runs = _can_run(batches)
     compiles = (
-        steps_a_shape >= _steps_worth_compiling(model.count_params())
+        steps_a_shape >= STEPS_WORTH_COMPILING / relative_size(model.count_params())
         and _supports_jit(model)
         and (by_runs or _tensorflow.may_compile())  # a run asks when it is traced
     )
