@@ -167,6 +167,22 @@ def test_a_compiled_step_learns_as_a_plain_one(probability, monkeypatch):
         np.testing.assert_allclose(plain, compiled, atol=1e-3)
 
 
+@pytest.mark.backends("tensorflow")
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_large_models_in_half_precision_are_not_compiled_on_a_cpu(policy, monkeypatch):
+    monkeypatch.setattr(keras_fit, "STEPS_WORTH_COMPILING", 0)
+    keras.mixed_precision.set_global_policy(policy)
+    try:
+        models = make_models()
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    fit(models)
+    assert models.training.jit_compile
+    monkeypatch.setattr(keras_fit, "LARGE_IN_HALF", 1)
+    fit(models)
+    assert models.training.jit_compile == (policy == "float32")
+
+
 def test_dropout_in_a_compiled_step_drops_its_share_and_keeps_the_mean():
     from kseq2seq.layers import Dropout
 

@@ -31,6 +31,9 @@ STEPS_WORTH_A_BUCKET = 2_300
 BATCHES_A_BUCKET = 8
 """A bucket has this many batches at least: the last one is filled up with nothing."""
 MOST_BUCKETS = 24
+LARGE_IN_HALF = 5_000_000
+"""A model of so many weights is faster uncompiled in bfloat16 on a CPU: XLA makes no
+use there of what the processor has for the products of such matrices."""
 
 
 def plan_buckets(
@@ -141,6 +144,7 @@ def fit_batches(
     compiles = (
         steps_a_shape >= STEPS_WORTH_COMPILING / relative_size(model.count_params())
         and _supports_jit(model)
+        and not _is_large_in_half(model)
         and (by_runs or _tensorflow.may_compile())  # a run asks when it is traced
     )
     length = _order_for_calls(model, batches)
@@ -297,6 +301,15 @@ def _supports_jit(model: keras.Model) -> bool:
         return False
     layers = model._flatten_layers()  # Keras has no public way down into Bidirectional
     return all(layer.supports_jit for layer in layers)
+
+
+def _is_large_in_half(model: keras.Model) -> bool:
+    """Whether a CPU trains in half precision what is large products for the most."""
+    return (
+        model.compute_dtype == "bfloat16"
+        and model.count_params() >= LARGE_IN_HALF
+        and _tensorflow.is_alone_on_cpu()
+    )
 
 
 def _wants_batches(callback: keras.callbacks.Callback) -> bool:
