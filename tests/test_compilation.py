@@ -78,11 +78,12 @@ def test_without_room_a_search_is_not_compiled(no_room, monkeypatch):
         assert [estimator.predict([x])[0] for x in [X[0]] * 3] == expected[:1] * 3
 
 
-def test_a_program_keeps_the_functions_of_all_folds(monkeypatch):
-    """Compiled, each fold has shapes of its own; dropping a function frees nothing."""
+@pytest.mark.parametrize("compiles", [True, False])
+def test_a_program_keeps_the_functions_of_all_folds(compiles, monkeypatch):
+    """Where it is compiled, each fold has shapes of its own."""
     monkeypatch.setattr(_tensorflow, "run_function", lambda *args, **options: object())
     monkeypatch.setattr(_tensorflow, "specs_of_run", lambda run: "specs")
-    model = SimpleNamespace(jit_compile=True, train_step=None, test_step=None)
+    model = SimpleNamespace(jit_compile=compiles, train_step=None, test_step=None)
     program = programs.Program(model)
 
     class Fold(list):
@@ -95,7 +96,8 @@ def test_a_program_keeps_the_functions_of_all_folds(monkeypatch):
         return [program.function(k, Fold(width)) for width in range(10) for k in kinds]
 
     first = functions()
-    assert functions() == first and len(set(first)) == 20
-    for width in range(programs.MOST_FUNCTIONS):
+    assert len(set(first)) == 20 and (functions() == first) == compiles
+    for width in range(programs.MOST_COMPILED):
         program.function("train", Fold(100 + width))
-    assert len(program._functions) <= programs.MOST_FUNCTIONS
+    bound = programs.MOST_COMPILED if compiles else programs.MOST_FUNCTIONS
+    assert len(program._functions) <= bound

@@ -27,10 +27,11 @@ from kseq2seq.training.optimizers import build_once
 
 MOST_PROGRAMS = 8
 """So many are kept, those that were used last."""
-MOST_FUNCTIONS = 32
-"""A program has no more functions: two, to train and to measure, for each batch size,
-and, where they are compiled, for each fold of a search, whose batches have shapes of
-their own."""
+MOST_FUNCTIONS = 8
+"""A program has no more functions: one for each batch size, to train and to measure."""
+MOST_COMPILED = 32
+"""The same where they are compiled: each fold of a search has shapes of its own then,
+and dropping a function frees little."""
 MOST_WEIGHTS = 5_000_000
 """A larger model has a program of its own, which is not kept: a second set of its
 weights would fill the memory, and its training is long beside its tracing."""
@@ -58,7 +59,8 @@ class Program:
         specs = _tensorflow.specs_of_run(runs[0])
         key = f"{kind} {specs} {runs.shapes}"
         if key not in self._functions:
-            if len(self._functions) >= MOST_FUNCTIONS:
+            most = MOST_COMPILED if self.model.jit_compile else MOST_FUNCTIONS
+            if len(self._functions) >= most:
                 self._functions.clear()
             self._functions[key] = _tensorflow.run_function(
                 self.model,
