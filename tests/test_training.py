@@ -61,6 +61,15 @@ def fit(models=None, batches=None, **options):
     return models, history
 
 
+def models_of(policy):
+    """Make models of another precision."""
+    keras.config.set_dtype_policy(policy)
+    try:
+        return make_models()
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
 def forced(probability):
     return lambda models: with_teacher_forcing(models, probability, random_state=0)
 
@@ -171,11 +180,7 @@ def test_a_compiled_step_learns_as_a_plain_one(probability, monkeypatch):
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
 def test_large_models_in_half_precision_are_not_compiled_on_a_cpu(policy, monkeypatch):
     monkeypatch.setattr(keras_fit, "STEPS_WORTH_COMPILING", 0)
-    keras.mixed_precision.set_global_policy(policy)
-    try:
-        models = make_models()
-    finally:
-        keras.mixed_precision.set_global_policy("float32")
+    models = models_of(policy)
     fit(models)
     assert models.training.jit_compile
     monkeypatch.setattr(keras_fit, "LARGE_IN_HALF", 1)
@@ -232,11 +237,7 @@ def test_runs_of_batches_teach_what_single_batches_teach(monkeypatch):
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_it_learns_in_mixed_precision(policy):
-    keras.config.set_dtype_policy(policy)
-    try:
-        models = make_models()
-    finally:
-        keras.config.set_dtype_policy("float32")
+    models = models_of(policy)
     optimizer = keras.optimizers.Adam(0.01)
     if policy == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)

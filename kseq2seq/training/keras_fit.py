@@ -139,14 +139,7 @@ def fit_batches(
         ("validation_batches", validation_batches, BucketedBatches | None),
     )
     check_whole("epochs", epochs)
-    steps_a_shape = len(batches) * epochs / batches.num_buckets
     by_runs = _can_run(batches)
-    compiles = (
-        steps_a_shape >= STEPS_WORTH_COMPILING / relative_size(model.count_params())
-        and _supports_jit(model)
-        and not _is_large_in_half(model)
-        and (by_runs or _tensorflow.may_compile())  # a run asks when it is traced
-    )
     length = _order_for_calls(model, batches)
     watched = any(map(_wants_batches, callbacks))
     if watched:
@@ -161,7 +154,7 @@ def fit_batches(
         optimizer,
         loss,
         metrics,
-        jit_compile=True if compiles else "auto",
+        jit_compile=True if _compiles(model, batches, epochs) else "auto",
         steps_per_execution=1 if by_runs else length,
     )
     compilation.apply(model)
@@ -293,6 +286,20 @@ def _plain(history: keras.callbacks.History) -> dict[str, list[float]]:
         name: [float(value) for value in values]
         for name, values in getattr(history, "history", {}).items()
     }
+
+
+def _compiles(
+    model: keras.Model, batches: BucketedBatches | StreamBatches, epochs: int
+) -> bool:
+    """Whether XLA shall compile the model's steps, and they repay its seconds."""
+    steps_a_shape = len(batches) * epochs / batches.num_buckets
+    return (
+        steps_a_shape >= STEPS_WORTH_COMPILING / relative_size(model.count_params())
+        and _supports_jit(model)
+        and not _is_large_in_half(model)
+        # A run asks when it is traced: a program that is kept needs no room.
+        and (_can_run(batches) or _tensorflow.may_compile())
+    )
 
 
 def _supports_jit(model: keras.Model) -> bool:
