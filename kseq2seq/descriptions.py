@@ -300,6 +300,7 @@ _OPTIONAL: dict[str, Check] = {
     "max_length": _whole,
     "forbidden_ids": _list_of(int),
     "calibration_temperature": _number,
+    "dropout": _number,
     "optimizer": _dict,
     "frozen": _list_of(str),
     "training": _dict,

@@ -93,6 +93,15 @@ def test_batches_suit_the_size_of_the_data(num_pairs, expected):
 
 
 @pytest.mark.parametrize(
+    ("num_pairs", "expected"),
+    [(1, 0.5), (19_999, 0.5), (20_000, 0.1), (10**6, 0.1), (None, 0.1)],
+)
+def test_dropout_suits_the_size_of_the_data(num_pairs, expected):
+    assert small_estimator().share_dropped(num_pairs) == expected
+    assert small_estimator(dropout=0.0).share_dropped(num_pairs) == 0.0
+
+
+@pytest.mark.parametrize(
     ("updates_per_epoch", "answers", "labels"),
     [(1, 200, 100), (19, 200, 100), (50, 80, 80), (125, 80, 32), (157, 76, 25)]
     + [(469, 25, 10), (1563, 10, 10)],

@@ -1,6 +1,7 @@
 """Fits that start from what an earlier one has learned."""
 
 import copy
+import pickle
 import warnings
 
 import keras
@@ -49,6 +50,31 @@ def test_a_fit_forgets_and_a_warm_one_goes_on(make):
     assert estimator.fit(X, y).history_["loss"] == first
     estimator.set_params(warm_start=True)
     assert estimator.fit(X, y).history_["loss"][0] < first[-1]
+
+
+def rates_of_dropout(estimator):
+    layers = estimator.models_.training.layers
+    return {layer.rate for layer in layers if hasattr(layer, "rate")}
+
+
+def test_what_suited_the_first_data_stays(tmp_path, monkeypatch):
+    """The share that is dropped, where it was left to the number of pairs."""
+    estimator = small_estimator().fit(X, Y)
+    assert estimator.dropout_ == 0.5 and rates_of_dropout(estimator) == {0.5}
+    path = estimator.save(tmp_path / "m.kseq2seq", include_optimizer=True)
+    loaded = load(path)
+    pickled = pickle.loads(pickle.dumps(estimator))
+    assert loaded.dropout is None
+    monkeypatch.setattr("kseq2seq.estimators.settings._MANY_PAIRS", len(X))
+    for fitted in (estimator, loaded, pickled):
+        fitted.partial_fit(X, Y)
+        assert fitted.dropout_ == 0.5 and rates_of_dropout(fitted) == {0.5}
+    assert_same(weights(loaded), weights(estimator))
+    loaded.set_params(warm_start=True, extend_vocabulary=True).fit(["c", *X], ["z", *Y])
+    assert rates_of_dropout(loaded) == {0.5}
+    assert rates_of_dropout(estimator.fit(X, Y)) == {0.1}
+    with pytest.raises(ValueError, match=r"dropout was None and is 0\.4"):
+        estimator.set_params(dropout=0.4).partial_fit(X, Y)
 
 
 @BOTH

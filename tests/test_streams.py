@@ -230,6 +230,10 @@ def test_a_stream_that_ends_after_an_epoch_leaves_what_was_learned():
     assert isinstance(estimator.predict(X)[0], str)
 
 
+def test_a_stream_is_taken_for_many_pairs():
+    assert small().fit(endless(), steps_per_epoch=2).dropout_ == 0.1
+
+
 def test_a_stream_that_ends_before_an_epoch_leaves_the_fit_before():
     estimator = small().fit(endless(), steps_per_epoch=2)
     before, history = estimator.predict(X), estimator.history_

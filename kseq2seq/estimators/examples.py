@@ -155,6 +155,13 @@ class Task:
     validation: Examples
     validation_values: tuple[Sequence[Any], Sequence[Any]] = field(default=((), ()))
 
+    @property
+    def num_examples(self) -> int | None:
+        """How many examples there are to train on; None of a stream."""
+        if isinstance(self.training, StreamedExamples):
+            return None
+        return len(self.training)
+
     def digest(self) -> str:
         """Return what tells this data from other: of a stream nothing is read."""
         found = hashlib.sha256()

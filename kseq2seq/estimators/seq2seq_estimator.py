@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from kseq2seq.answering import Answerer, AnsweringMixin, check_same_tokens
-from kseq2seq.arguments import check_choice
+from kseq2seq.arguments import check_choice, check_rate
 from kseq2seq.batching import Batches, BucketedBatches
 from kseq2seq.builders import Seq2SeqModels
 from kseq2seq.codec import SequenceCodec
@@ -91,6 +91,8 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, TokenEstimator):
         went, not how well the model answers: that is :meth:`score`.
     max_length_ : int
         How many ids an answer has at most, END included.
+    dropout_ : float
+        The share that training dropped: `dropout`, or what suited the number of pairs.
     calibration_temperature_ : float
         At this temperature the probabilities of answers come nearest to the share that
         is right, on validation pairs; 1 where there were fewer than 5, and in
@@ -124,6 +126,7 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, TokenEstimator):
     feature_ids_: dict[str, int] | None
     target_vocabulary_: Vocabulary
     max_length_: int
+    dropout_: float
     calibration_temperature_: float
     _target: SequenceCodec
     _answerer: Answerer
@@ -314,12 +317,20 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, TokenEstimator):
         self.max_length_, self._forbidden_ids = max_length, forbidden
         if not continues:
             self.calibration_temperature_ = 1.0
+            self.dropout_ = self.share_dropped(task.num_examples)
 
     def _build(self, random_state: Any = None) -> Seq2SeqModels:
-        return build_models(*self._sides, self._settings, random_state)
+        return build_models(*self._sides, self._built_with, random_state)
 
     def _weight_shapes(self) -> dict[str, tuple[int, ...]]:
-        return weight_shapes(*self._sides, self._settings)
+        return weight_shapes(*self._sides, self._built_with)
+
+    @property
+    def _built_with(self) -> dict[str, Any]:
+        """The settings of the fitted models, with what the data decided."""
+        # The first pickles have no dropout but the setting.
+        dropout = getattr(self, "dropout_", self._settings["dropout"])
+        return {**self._settings, "dropout": dropout}
 
     @property
     def _sides(self) -> tuple[SequenceCodec, SequenceCodec]:
@@ -327,6 +338,7 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, TokenEstimator):
 
     def _adopt(self, models: Seq2SeqModels) -> None:
         self.models_ = models
+        self.dropout_ = self._built_with["dropout"]
         self.source_vocabulary_ = self._source.vocabulary
         self.target_vocabulary_ = self._target.vocabulary
         self.feature_ids_ = self._source.feature_ids
@@ -388,6 +400,7 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, TokenEstimator):
         return {
             **sides_to_json(*self._sides),
             "max_length": self.max_length_,
+            "dropout": self.dropout_,
             "forbidden_ids": self._forbidden_ids,
             "calibration_temperature": self.calibration_temperature_,
         }
@@ -406,6 +419,8 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, TokenEstimator):
         self.max_length_ = description["max_length"]
         self._forbidden_ids = description["forbidden_ids"]
         check_limits(self._target, self.max_length_, self._forbidden_ids)
+        # The first files have no dropout but the parameter.
+        self.dropout_ = check_rate("dropout", description.get("dropout", self.dropout))
         # The first files have none.
         temperature = description.get("calibration_temperature", 1.0)
         self.calibration_temperature_ = check_temperature(temperature)

@@ -154,6 +154,10 @@ class TargetSettings(SourceSettings):
     )
 
 
+_DROPOUT, _DROPOUT_OF_MANY, _MANY_PAIRS = 0.5, 0.1, 20_000
+"""The choice, and what it rests on, stands in ``benchmarks/NOTES.md``."""
+
+
 @settings
 class ModelSettings(AttentionSettings):
     """What shapes the models of an estimator of sequences."""
@@ -161,7 +165,14 @@ class ModelSettings(AttentionSettings):
     units: int = 128
     bidirectional: bool = True
     embedding_dim: int | None = 64
-    dropout: float = 0.5
+    dropout: float | None = setting(  # type: ignore[assignment]  # None is new
+        "float",
+        """Share of the embeddings, of the values between layers and of the values
+        before the logits that training drops; at least 0 and below 1. When None 0.5 of
+        fewer than 20,000 pairs, else 0.1, and 0.1 of a stream.""",
+        check_rate,
+        default=None,
+    )
     attention_kind: str | MakeAttention | None = setting(
         *ATTENTION, check_attention, default="general"
     )
@@ -176,6 +187,13 @@ class ModelSettings(AttentionSettings):
         check_flag,
         default=False,
     )
+
+    def share_dropped(self, num_pairs: int | None) -> float:
+        """Return what training drops, of so many pairs; of a stream if None."""
+        if self.dropout is not None:
+            return self.dropout
+        many = num_pairs is None or num_pairs >= _MANY_PAIRS
+        return _DROPOUT_OF_MANY if many else _DROPOUT
 
 
 @settings

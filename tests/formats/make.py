@@ -35,6 +35,8 @@ def estimators():
     """Yield each estimator's name, itself and what to ask it."""
     texts = Seq2SeqEstimator(**SMALL, batch_size=16).fit(WORDS, DIGITS)
     yield "texts", texts, WORDS
+    by_size = Seq2SeqEstimator(**{**SMALL, "dropout": None})
+    yield "texts_dropout_by_size", by_size.fit(WORDS, DIGITS), WORDS
     other = Seq2SeqEstimator(**{**SMALL, "units": 8}, cell="gru").fit(WORDS, DIGITS)
     yield "ensemble", Seq2SeqEnsemble.from_fitted([texts, other]), WORDS
     translator = Seq2SeqEstimator(
