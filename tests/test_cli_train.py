@@ -462,7 +462,7 @@ def test_a_training_goes_on_from_its_checkpoint_for_more_epochs(run, folder):
         first.models_.training.weights, again.models_.training.weights, strict=True
     ):
         np.testing.assert_array_equal(a, b)
-    with pytest.raises(ValueError, match="dropout was 0.5 and is 0.1"):
+    with pytest.raises(ValueError, match="dropout was None and is 0.1"):
         run(*command, "--overwrite", "--dropout", 0.1)
     shown = run(*command, "--overwrite", "--epochs", 3)
     assert "resuming from run.kseq2seq after epoch 1" in shown

@@ -16,7 +16,7 @@ from kseq2seq import (
     _tensorflow,
 )
 from kseq2seq.layers.lookup import find_lookup
-from kseq2seq.training import keras_fit, programs
+from kseq2seq.training import programs
 
 pytestmark = pytest.mark.backends("tensorflow")
 VALUES = np.random.default_rng(0).normal(size=(24, 6, 2))
@@ -43,9 +43,8 @@ def pool(monkeypatch):
     monkeypatch.setattr(programs, "_POOL", programs._Pool())
 
 
-@pytest.mark.parametrize("steps_worth_compiling", [0, 10**9])
 def test_a_run_tells_its_graph_what_is_needed_to_project_a_small_vocabulary(
-    monkeypatch, steps_worth_compiling
+    monkeypatch,
 ):
     found = []
 
@@ -54,12 +53,9 @@ def test_a_run_tells_its_graph_what_is_needed_to_project_a_small_vocabulary(
         return found[-1]
 
     monkeypatch.setattr("kseq2seq.layers.recurrent.find_lookup", noted)
-    monkeypatch.setattr(keras_fit, "STEPS_WORTH_COMPILING", steps_worth_compiling)
     Seq2SeqEstimator(**SMALL, dropout=0.0).fit(*DATA["Seq2SeqEstimator"])
     in_runs = [lookup for lookup in found if lookup and lookup.ids.shape[0]]
     assert in_runs and all(lookup.is_small for lookup in in_runs)
-    is_compiled = steps_worth_compiling == 0
-    assert all(bool(one.ids.shape[1]) is is_compiled for one in in_runs)
 
 
 @pytest.fixture

@@ -127,9 +127,6 @@ def run_function(
                 array[:, : widths[i]] if array.shape.rank > 1 else array
                 for i, array in enumerate(rows)
             ]
-            if lengths is not None:  # what a slice's shape does not tell
-                for array, width in zip(cut, lengths, strict=True):
-                    array.set_shape([size, width, *array.shape[2:]][: array.shape.rank])
             step(tf.nest.pack_sequence_as(batches, cut))
 
         def advance(k: Any) -> tuple[Any]:
