@@ -119,23 +119,23 @@ def run_function(
         told = {name: arrays.pop(name) for name in ("num_batches", "kinds", "lengths")}
         batches = (arrays, targets, weights)
 
-        def learn(k: Any, kind: int) -> None:
+        def learn(k: Any, kind: int) -> Any:
             size, lengths = shapes[kind]
             widths = told["lengths"][k] if lengths is None else lengths
+            # In one slice with k, the graph would not know how many rows there are.
             rows = [array[k][:size] for array in tf.nest.flatten(batches)]
             cut = [
                 array[:, : widths[i]] if array.shape.rank > 1 else array
                 for i, array in enumerate(rows)
             ]
             step(tf.nest.pack_sequence_as(batches, cut))
+            return k + 1
 
         def advance(k: Any) -> tuple[Any]:
-            if len(shapes) == 1:
-                learn(k, 0)
-            else:
-                branches = [partial(learn, k, kind) for kind in range(len(shapes))]
-                switch_updates(model.optimizer, told["kinds"][k], branches)
-            return (k + 1,)
+            of_kinds = [partial(learn, k, kind) for kind in range(len(shapes))]
+            if len(of_kinds) == 1:
+                return (of_kinds[0](),)
+            return (tf.switch_case(told["kinds"][k], of_kinds),)
 
         tf.while_loop(lambda k: k < told["num_batches"][0], advance, (0,))
         return model.get_metrics_result()
@@ -143,40 +143,6 @@ def run_function(
     return tf.function(
         run, input_signature=specs, jit_compile=jit_compile, autograph=False
     )
-
-
-def switch_updates(
-    optimizer: Any, branch: Any, branches: Sequence[Callable[[], None]]
-) -> None:
-    """Run one of several branches; what it hands to the optimizer is applied after it.
-
-    So the update is compiled once, and not in each branch.
-    """
-    import tensorflow as tf
-
-    noted: list[tuple[Any, Any]] = []
-
-    def gradients_of(run: Callable[[], None]) -> list[Any]:
-        noted.clear()
-        run()
-        found = [gradient for gradient, _ in noted if gradient is not None]
-        return [tf.constant(0), *map(tf.convert_to_tensor, found)]
-
-    optimizer.apply_gradients = noted.extend
-    try:
-        chosen = tf.switch_case(
-            branch, [partial(gradients_of, run) for run in branches]
-        )
-    finally:
-        del optimizer.apply_gradients
-    if noted:
-        found = iter(tf.nest.flatten(chosen)[1:])
-        optimizer.apply_gradients(
-            [
-                (None if gradient is None else next(found), variable)
-                for gradient, variable in noted
-            ]
-        )
 
 
 def copy_function() -> Callable[[Sequence[Any], Sequence[Any]], None]:
