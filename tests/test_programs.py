@@ -43,21 +43,6 @@ def pool(monkeypatch):
     monkeypatch.setattr(programs, "_POOL", programs._Pool())
 
 
-def test_a_run_tells_its_graph_what_is_needed_to_project_a_small_vocabulary(
-    monkeypatch,
-):
-    found = []
-
-    def noted(sequences):
-        found.append(find_lookup(sequences))
-        return found[-1]
-
-    monkeypatch.setattr("kseq2seq.layers.recurrent.find_lookup", noted)
-    Seq2SeqEstimator(**SMALL, dropout=0.0).fit(*DATA["Seq2SeqEstimator"])
-    in_runs = [lookup for lookup in found if lookup and lookup.ids.shape[0]]
-    assert in_runs and all(lookup.is_small for lookup in in_runs)
-
-
 @pytest.fixture
 def traced(monkeypatch):
     """What is traced, as a list that grows."""
@@ -72,6 +57,21 @@ def traced(monkeypatch):
 
     monkeypatch.setattr(_tensorflow, "run_function", count)
     return made
+
+
+def test_a_run_tells_its_graph_what_is_needed_to_project_a_small_vocabulary(
+    monkeypatch,
+):
+    found = []
+
+    def noted(sequences):
+        found.append(find_lookup(sequences))
+        return found[-1]
+
+    monkeypatch.setattr("kseq2seq.layers.recurrent.find_lookup", noted)
+    Seq2SeqEstimator(**SMALL, dropout=0.0).fit(*DATA["Seq2SeqEstimator"])
+    in_runs = [lookup for lookup in found if lookup and lookup.ids.shape[0]]
+    assert in_runs and all(lookup.is_small for lookup in in_runs)
 
 
 def without_sharing(monkeypatch):

@@ -42,10 +42,9 @@ class Lookup:
         Only sizes that are known when a graph is made count; an axis of unknown size is
         taken for 1.
 
-        - Both sizes are known in eager calls, in compiled predictions and, where all
-          batches have one shape, in runs of batches.
-        - Runs of batches of several shapes know the size of a batch alone; Keras's own
-          ``fit`` knows the length alone, where all batches have the same.
+        - Both sizes are known in eager calls and in compiled predictions.
+        - Runs of batches know the size of a batch alone; Keras's own ``fit`` knows the
+          length alone, where all batches have the same.
         - Predictions that are not compiled know neither.
         """
         num_ids = math.prod(size or 1 for size in self.ids.shape)
