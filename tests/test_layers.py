@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from kseq2seq import build_seq2seq
-from kseq2seq.layers import GRU, LSTM, Embedding, WordDropout, recurrent
+from kseq2seq.layers import GRU, LSTM, Embedding, OneHot, WordDropout, recurrent
 from kseq2seq.vocabulary import UNK
 
 UNITS, WIDTH, LENGTH, ROWS = 6, 5, 4, 3
@@ -159,6 +159,24 @@ def test_a_table_of_no_more_rows_than_tokens_is_projected_in_place_of_embeddings
     assert set(projected) == {multiplied}
     for ours, kerass in zip(*results, strict=True):
         np.testing.assert_allclose(ours, kerass, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "options"), [("Adam", {}), ("SGD", {"global_clipnorm": 0.1})]
+)
+def test_optimizers_get_the_sum_of_the_gradients_of_equal_ids(optimizer, options):
+    """A lookup learns what the product of one-hot vectors and the table learns."""
+    as_product = [OneHot(4), keras.layers.Dense(WIDTH, use_bias=False)]
+    tables = []
+    for layers in ([Embedding(4, WIDTH)], as_product):
+        model = keras.Sequential([keras.Input((3,), dtype="int32"), *layers])
+        set_weights(model)
+        kind = getattr(keras.optimizers, optimizer)
+        model.compile(kind(0.1, **options), loss="mse")
+        for ids in ([[1, 1, 2]], [[2, 2, 3]]):
+            model.train_on_batch(np.array(ids), np.ones((1, 3, WIDTH)))
+        tables.append(model.get_weights()[0])
+    np.testing.assert_allclose(*tables, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])

@@ -16,7 +16,7 @@ from kseq2seq import (
     _tensorflow,
 )
 from kseq2seq.layers.lookup import find_lookup
-from kseq2seq.training import programs
+from kseq2seq.training import keras_fit, programs
 
 pytestmark = pytest.mark.backends("tensorflow")
 VALUES = np.random.default_rng(0).normal(size=(24, 6, 2))
@@ -59,8 +59,9 @@ def traced(monkeypatch):
     return made
 
 
+@pytest.mark.parametrize("compiles", [False, True])
 def test_a_run_tells_its_graph_what_is_needed_to_project_a_small_vocabulary(
-    monkeypatch,
+    compiles, monkeypatch
 ):
     found = []
 
@@ -69,9 +70,12 @@ def test_a_run_tells_its_graph_what_is_needed_to_project_a_small_vocabulary(
         return found[-1]
 
     monkeypatch.setattr("kseq2seq.layers.recurrent.find_lookup", noted)
+    if compiles:
+        monkeypatch.setattr(keras_fit, "STEPS_WORTH_COMPILING", 0)
     Seq2SeqEstimator(**SMALL, dropout=0.0).fit(*DATA["Seq2SeqEstimator"])
     in_runs = [lookup for lookup in found if lookup and lookup.ids.shape[0]]
     assert in_runs and all(lookup.is_small for lookup in in_runs)
+    assert all((lookup.ids.shape[1] is not None) == compiles for lookup in in_runs)
 
 
 def without_sharing(monkeypatch):
@@ -139,6 +143,19 @@ def test_in_other_precisions(policy, traced):
     finally:
         keras.config.set_dtype_policy(before)
     assert_same(weights(Seq2SeqEstimator(**LEARNS).fit(X, Y)), weights(single))
+
+
+def test_a_training_goes_on_in_its_precision_when_the_global_one_has_changed():
+    before = keras.config.dtype_policy()
+    estimator = Seq2SeqEstimator(**LEARNS)
+    try:
+        keras.config.set_dtype_policy("mixed_float16")
+        estimator.partial_fit(X, Y)
+    finally:
+        keras.config.set_dtype_policy(before)
+    first = weights(estimator)
+    estimator.partial_fit(X, Y)
+    assert any((a != b).any() for a, b in zip(weights(estimator), first, strict=True))
 
 
 CHANGES = {

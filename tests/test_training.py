@@ -161,14 +161,16 @@ def test_training_learns_and_reports_an_epoch_each():
 
 
 @pytest.mark.parametrize(
-    "probability", [None, pytest.param(0.0, marks=pytest.mark.slow)]
+    ("probability", "num_buckets"),
+    [(None, 1), (None, 4), pytest.param(0.0, 1, marks=pytest.mark.slow)],
 )
-def test_a_compiled_step_learns_as_a_plain_one(probability, monkeypatch):
+def test_a_compiled_step_learns_as_a_plain_one(probability, num_buckets, monkeypatch):
     losses, weights = [], []
     for steps in (0, 10**9):
         monkeypatch.setattr(keras_fit, "STEPS_WORTH_COMPILING", steps)
         options = {} if probability is None else {"model": forced(probability)}
-        models, history = fit(epochs=3, **options)
+        batches = make_batches(num_buckets=num_buckets)
+        models, history = fit(epochs=3, batches=batches, **options)
         losses.append(history["loss"])
         weights.append(models.training.get_weights())
     np.testing.assert_allclose(*losses, rtol=1e-4)

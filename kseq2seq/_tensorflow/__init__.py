@@ -16,6 +16,7 @@ from kseq2seq._tensorflow.execution import (
     run_function,
     specs_of_run,
     uniform,
+    with_dense_gradient,
     without_retracing_warnings,
     writes_to,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "sum_of_replicas",
     "uniform",
     "was_forked_late",
+    "with_dense_gradient",
     "without_retracing_warnings",
     "writes_to",
 ]

@@ -30,6 +30,19 @@ def gather(table: Any, ids: Any) -> Any:
     return tf.gather(table, tf.cast(ids, tf.int32))
 
 
+def with_dense_gradient(table: Any) -> Any:
+    """Return a table whose gradient is a tensor of its shape.
+
+    That of rows that were looked up would be a list of one for each place, equal ids
+    not summed up. Keras clips by the norm of that list, and most of its optimizers
+    square what is in it, so that a token that a batch has twice would count otherwise
+    than on other backends, or where the whole table is multiplied.
+    """
+    import tensorflow as tf
+
+    return tf.reshape(table, table.shape)  # the gradient of a reshape is dense
+
+
 @contextmanager
 def writes_to(path: Any) -> Iterator[None]:
     """Raise as ``OSError`` what TensorFlow raises where it cannot write."""
@@ -119,23 +132,26 @@ def run_function(
         told = {name: arrays.pop(name) for name in ("num_batches", "kinds", "lengths")}
         batches = (arrays, targets, weights)
 
-        def learn(k: Any, kind: int) -> Any:
+        def batch(k: Any, kind: int) -> Any:
             size, lengths = shapes[kind]
             widths = told["lengths"][k] if lengths is None else lengths
-            # In one slice with k, the graph would not know how many rows there are.
-            rows = [array[k][:size] for array in tf.nest.flatten(batches)]
-            cut = [
-                array[:, : widths[i]] if array.shape.rank > 1 else array
-                for i, array in enumerate(rows)
-            ]
-            step(tf.nest.pack_sequence_as(batches, cut))
-            return k + 1
+
+            def cut(array: Any, width: Any) -> Any:
+                # Sizes, unlike ends, tell the graph the shape of what is cut out.
+                sizes = [size, width, *array.shape[3:]][: array.shape.rank - 1]
+                begin = [k, *[0 for _ in sizes]]
+                return tf.reshape(tf.slice(array, begin, [1, *sizes]), sizes)
+
+            arrays = tf.nest.flatten(batches)
+            cuts = [cut(array, widths[i]) for i, array in enumerate(arrays)]
+            return tf.nest.pack_sequence_as(batches, cuts)
 
         def advance(k: Any) -> tuple[Any]:
-            of_kinds = [partial(learn, k, kind) for kind in range(len(shapes))]
-            if len(of_kinds) == 1:
-                return (of_kinds[0](),)
-            return (tf.switch_case(told["kinds"][k], of_kinds),)
+            of_kinds = [
+                lambda kind=kind: step(batch(k, kind)) for kind in range(len(shapes))
+            ]
+            _run_one_of(of_kinds, told["kinds"][k], model.optimizer)
+            return (k + 1,)
 
         tf.while_loop(lambda k: k < told["num_batches"][0], advance, (0,))
         return model.get_metrics_result()
@@ -143,6 +159,40 @@ def run_function(
     return tf.function(
         run, input_signature=specs, jit_compile=jit_compile, autograph=False
     )
+
+
+def _run_one_of(
+    steps: Sequence[Callable[[], Any]], number: Any, optimizer: Any
+) -> None:
+    """Run the step of this number; all share one update of the weights, after it.
+
+    What each hands to the optimizer leaves the switch over the steps. Updates inside it
+    would be compiled once for each step, and all weights would go through the switch.
+    """
+    import tensorflow as tf
+
+    if len(steps) == 1:
+        steps[0]()
+        return
+    handed: list[tuple[Any, Any]] = []
+
+    def gradients_of(step: Callable[[], Any]) -> list[Any]:
+        handed.clear()
+        step()
+        found = [gradient for gradient, _ in handed if gradient is not None]
+        return [tf.constant(0), *map(tf.convert_to_tensor, found)]
+
+    optimizer.apply_gradients = handed.extend
+    try:
+        chosen = tf.switch_case(number, [partial(gradients_of, one) for one in steps])
+    finally:
+        del optimizer.apply_gradients
+    if handed:
+        gradients = iter(tf.nest.flatten(chosen)[1:])
+        optimizer.apply_gradients(
+            (None if gradient is None else next(gradients), variable)
+            for gradient, variable in handed
+        )
 
 
 def copy_function() -> Callable[[Sequence[Any], Sequence[Any]], None]:

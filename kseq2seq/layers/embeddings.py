@@ -23,6 +23,7 @@ class Embedding(keras.layers.Embedding):
         if keras.backend.backend() != "tensorflow":
             return super().call(inputs)
         table = ops.cast(self.embeddings, self.compute_dtype)
+        table = _tensorflow.with_dense_gradient(table)
         return note_lookup(_tensorflow.gather(table, inputs), inputs, table)
 
 

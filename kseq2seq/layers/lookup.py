@@ -42,9 +42,10 @@ class Lookup:
         Only sizes that are known when a graph is made count; an axis of unknown size is
         taken for 1.
 
-        - Both sizes are known in eager calls and in compiled predictions.
-        - Runs of batches know the size of a batch alone; Keras's own ``fit`` knows the
-          length alone, where all batches have the same.
+        - Both sizes are known in eager calls, and in trainings and predictions that
+          are compiled.
+        - Trainings that are not compiled know the size of a batch alone; Keras's own
+          ``fit`` knows the length alone, where all batches have the same.
         - Predictions that are not compiled know neither.
         """
         num_ids = math.prod(size or 1 for size in self.ids.shape)

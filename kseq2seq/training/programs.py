@@ -225,6 +225,7 @@ def program_of(model: keras.Model, compilation: Compilation) -> Iterator[Program
 def _twin(model: keras.Model, compilation: Compilation) -> keras.Model:
     """Return another model of the same config, compiled as this one is."""
     twin = type(model).from_config(model.get_config())
+    twin.dtype_policy = model.dtype_policy  # the global one may have changed since
     for is_trained, variable in zip(_trained(model), twin.variables, strict=True):
         variable.trainable = is_trained
     compilation.copy().apply(twin)
