@@ -10,9 +10,10 @@ import pytest
 from strategies import LABELS, X, Y, scatter_weights, small_classifier, small_estimator
 
 import kseq2seq
-from kseq2seq import Seq2SeqEstimator, SequenceClassifier, load
+from kseq2seq import Seq2SeqEstimator, SequenceClassifier, SequenceRegressor, load
 from kseq2seq.training.optimizer_state import OptimizerState
 
+FRAMES = np.random.default_rng(0).normal(size=(len(X), 6, 2))
 SIZES = {"batch_size": len(X), "epochs": 2, "dropout": 0.0}
 
 
@@ -50,6 +51,40 @@ def test_a_fit_forgets_and_a_warm_one_goes_on(make):
     assert estimator.fit(X, y).history_["loss"] == first
     estimator.set_params(warm_start=True)
     assert estimator.fit(X, y).history_["loss"][0] < first[-1]
+
+
+def test_after_a_pass_answers_come_from_what_is_traced_and_have_its_weights():
+    estimator = answering()[0].fit(X, Y)
+    traced, before = estimator.generator_, estimator.log_prob(X, Y)
+    estimator.partial_fit(X, Y)
+    assert estimator.generator_ is traced
+    learned = estimator.log_prob(X, Y)
+    assert (learned != before).any()
+    np.testing.assert_array_equal(learned, copy.deepcopy(estimator).log_prob(X, Y))
+    longer = [y * 3 for y in Y]
+    estimator.partial_fit(X, longer)
+    assert estimator.generator_ is not traced
+    assert estimator.max_length_ > max(map(len, Y)) + 1
+    again = copy.deepcopy(estimator)
+    assert list(again.predict(X)) == list(estimator.predict(X))
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "traced", "answer"),
+    [
+        (SequenceClassifier, (X, LABELS), "_probability_model", "predict_proba"),
+        (SequenceRegressor, (FRAMES, FRAMES[:, :2]), "_generator", "predict"),
+    ],
+)
+def test_after_a_pass_so_do_probabilities_and_values(kind, data, traced, answer):
+    estimator = kind(units=6, random_state=0, **SIZES).fit(*data)
+    model, before = getattr(estimator, traced), getattr(estimator, answer)(data[0])
+    estimator.partial_fit(*data)
+    assert getattr(estimator, traced) is model
+    learned = getattr(estimator, answer)(data[0])
+    assert (learned != before).any()
+    copied = copy.deepcopy(estimator)
+    np.testing.assert_array_equal(learned, getattr(copied, answer)(data[0]))
 
 
 def rates_of_dropout(estimator):

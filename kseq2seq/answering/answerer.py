@@ -68,6 +68,8 @@ class Answerer:
         How many ids an answer has at most, END included.
     forbidden_ids : list of int
         Ids that no answer has, whatever the settings say.
+    before : Answerer, optional
+        Another one; what it has built is kept if it is of the same models.
 
     Attributes
     ----------
@@ -83,11 +85,14 @@ class Answerer:
         *,
         max_length: int,
         forbidden_ids: list[int],
+        before: Answerer | None = None,
     ) -> None:
         self.models, self.source, self.target = models, source, target
         self.max_length, self.forbidden_ids = max_length, forbidden_ids
         self.calibration_temperature = 1.0
         self._kept = KeptModels()
+        if before is not None and before.models is models:
+            self._kept = before._kept
         self._scoring = Scoring(models, target.num_ids, self._kept)
 
     def options(self, search: AnswerSettings, **changes: Any) -> SearchOptions:
@@ -116,7 +121,7 @@ class Answerer:
 
         Those that were asked for last are kept. Threads wait for one that is built.
         """
-        key = repr(sorted(vars(options).items()))
+        key = repr((self.max_length, sorted(vars(options).items())))
         build = partial(build_generator, self.models, self.max_length, **vars(options))
         return self._kept.get(key, build)
 

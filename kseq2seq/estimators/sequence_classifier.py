@@ -284,10 +284,12 @@ class SequenceClassifier(ClassifierSettings, ClassifierMixin, TokenEstimator):
         return classifier_shapes(architecture, self._target.num_ids)
 
     def _adopt(self, models: keras.Model) -> None:
-        self.model_ = models
         self.classes_ = self._target.classes
         self.source_vocabulary_ = self._source.vocabulary
         self.feature_ids_ = self._source.feature_ids
+        if models is self.__dict__.get("model_"):
+            return  # with its probabilities, which stay traced
+        self.model_ = models
         probabilities = keras.layers.Softmax(dtype="float32")(models.output)
         self._probability_model = keras.Model(
             models.inputs[0], {"probabilities": probabilities}

@@ -129,6 +129,8 @@ class ValueEstimator(
         return weight_shapes(self._sizes, self._settings)
 
     def _adopt(self, models: list[Seq2SeqModels]) -> None:
+        if models is self.__dict__.get("models_"):
+            return  # with their generator, which stays traced
         self.models_ = models
         self._training_model = network_of(models)
         self._generator = build_generator(
