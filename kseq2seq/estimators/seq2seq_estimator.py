@@ -228,8 +228,7 @@ class Seq2SeqEstimator(Seq2SeqSettings, AnsweringMixin, TokenEstimator):
         Parameters
         ----------
         X, y : sequences of str, of token lists, or integers ``(n_pairs, len)``
-            The first call of a process takes seconds to get ready, later ones some 40 ms
-            beside what is learned.
+            The first call takes seconds to get ready, later ones a few hundredths.
         sample_weight : sequence of float ``(n_pairs,)``, optional
 
         Returns
