@@ -42,6 +42,9 @@ class About:
         Whether model files keep it.
     of_training : bool
         Whether training depends on it.
+    of_first_fit : bool
+        Whether the first fit decides it for those that continue with the fitted model,
+        beside what shapes the model.
     """
 
     kind: str
@@ -50,6 +53,7 @@ class About:
     from_files: bool = True
     in_files: bool = True
     of_training: bool = True
+    of_first_fit: bool = False
 
 
 def setting(
@@ -61,9 +65,18 @@ def setting(
     from_files: bool = True,
     in_files: bool = True,
     of_training: bool = True,
+    of_first_fit: bool = False,
 ) -> Any:
     """Declare a parameter of a group; see :class:`About` for what is said of it."""
-    about = About(kind, " ".join(doc.split()), check, from_files, in_files, of_training)
+    about = About(
+        kind,
+        " ".join(doc.split()),
+        check,
+        from_files=from_files,
+        in_files=in_files,
+        of_training=of_training,
+        of_first_fit=of_first_fit,
+    )
     return dataclasses.field(default=default, metadata={"about": about})
 
 

@@ -390,6 +390,25 @@ def test_cells_that_cannot_be_are_refused_by_name(changes, message):
         small().fit(table().assign(**changes))
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("horizon", 7),
+        ("history", 12),
+        ("season_lengths", [2]),
+        ("past_covariates", [0]),
+        ("scaling", "feature"),
+    ],
+)
+def test_a_fit_that_goes_on_forecasts_as_the_first(name, value, tmp_path):
+    forecaster = small(warm_start=True).fit(MANY)
+    before = getattr(forecaster, name)
+    with pytest.raises(ValueError, match=f"{name} was .* and is"):
+        forecaster.set_params(**{name: value}).fit(MANY)
+    path = forecaster.save(tmp_path / "model.kseq2seq")
+    np.testing.assert_array_equal(getattr(kseq2seq.load(path), name), before)
+
+
 def test_training_continues_and_resumes(tmp_path):
     forecaster = small(warm_start=True).fit(MANY)
     before = forecaster.predict()

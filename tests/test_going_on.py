@@ -44,6 +44,11 @@ class Fails(keras.callbacks.Callback):
         raise RuntimeError("the power is gone")
 
 
+@pytest.fixture(scope="module")
+def one_pass_of_texts():
+    return answering()[0].partial_fit(X, Y)
+
+
 @BOTH
 def test_a_fit_forgets_and_a_warm_one_goes_on(make):
     estimator, y = make(optimizer=keras.optimizers.SGD(0.5))
@@ -136,6 +141,38 @@ def test_passes_go_on_in_a_copy_and_at_another_rate():
     assert_same(
         weights(again.set_params(learning_rate=1e-9).partial_fit(X, y)), before, 1e-6
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("source_tokenizer", "whitespace"),
+        ("target_tokenizer", "whitespace"),
+        ("shared_vocabulary", True),
+        ("reverse_source", True),
+        ("lowercase", True),
+        ("unicode_normalization", "NFD"),
+        ("unknown", "error"),
+    ],
+)
+def test_data_are_read_as_at_the_first_fit(name, value, one_pass_of_texts, tmp_path):
+    estimator = copy.deepcopy(one_pass_of_texts)
+    before, answers = weights(estimator), list(estimator.predict(X))
+    with pytest.raises(ValueError, match=f"{name} was .* and is .*Set it back"):
+        estimator.set_params(**{name: value}).partial_fit(X, Y)
+    assert_same(weights(estimator), before)
+    assert list(estimator.predict(X)) == answers
+    again = load(estimator.save(tmp_path / "model.kseq2seq"))
+    assert getattr(again, name) == getattr(one_pass_of_texts, name)
+    again.partial_fit(X, Y)
+
+
+def test_pickles_from_before_go_on(one_pass_of_texts):
+    state = one_pass_of_texts.__getstate__()
+    del state["_read_with"]
+    old = Seq2SeqEstimator.__new__(Seq2SeqEstimator)
+    old.__setstate__(state)
+    assert old.partial_fit(X, Y)._read_with == one_pass_of_texts._read_with
 
 
 def test_a_warm_fit_that_fails_leaves_what_was_learned():

@@ -284,6 +284,8 @@ def test_fits_continue():
     assert len(passes.history_["loss"]) == 1
     with pytest.raises(ValueError, match="units was 8 and is 9"):
         regressor.set_params(units=9).fit(X, Y)
+    with pytest.raises(ValueError, match="missing was 'error' and is 'mask'"):
+        passes.set_params(missing="mask").partial_fit(X, Y)
     with pytest.raises(ValueError, match="2 features a frame, as in fit; got 1|must"):
         small(warm_start=True).fit(np.repeat(X, 2, 2), Y).fit(X, Y)
 

@@ -8,7 +8,7 @@ from strategies import make_models
 
 from kseq2seq import build_generator
 from kseq2seq.answering import source_batches
-from kseq2seq.answering.source_batches import generate
+from kseq2seq.answering.source_batches import generate, generate_seeded
 from kseq2seq.vocabulary import END
 
 MAX_LENGTH = 7
@@ -129,6 +129,20 @@ def test_a_single_source_is_compiled_for_in_the_background(
     assert one_by_one._ready == {8} and one_by_one.threads == [thread]
     for answer in answers:
         assert_same(answer, answers[0])
+
+
+@pytest.mark.backends("tensorflow")
+def test_a_search_that_draws_is_not_compiled_as_its_seed_would_draw_others(
+    sources, monkeypatch
+):
+    monkeypatch.setattr(source_batches, "CALLS_WORTH_COMPILING", 2)
+    drawing = build_generator(make_models(seed=5), MAX_LENGTH, temperature=1.0, seed=0)
+    answers = [
+        generate_seeded(drawing, sources[:1], restarts=True)["ids"] for _ in range(5)
+    ]
+    assert not drawing.answer_one.threads
+    for answer in answers:
+        np.testing.assert_array_equal(answer, answers[0])
 
 
 @pytest.mark.backends("tensorflow")

@@ -206,7 +206,8 @@ class OneByOne:
 
     A search that is not compiled answers at once. When it has been called often for
     sources of a width, a thread compiles it for these, while the others are answered;
-    for the first widths that are called so often, and no more.
+    for the first widths that are called so often, and no more. One that draws is not
+    compiled, as XLA makes other numbers of a seed.
 
     Parameters
     ----------
@@ -218,6 +219,7 @@ class OneByOne:
             _tensorflow.predict_function(generator, jit_compile=compiles)
             for compiles in (False, True)
         )
+        self._draws = bool(sampling_layers(generator))
         self._calls: Counter[int] = Counter()
         self._ready: set[int] = set()
         self._lock = threading.Lock()
@@ -237,7 +239,7 @@ class OneByOne:
         with self._lock:
             self._calls[width] += 1
             is_worth_it = self._calls[width] == CALLS_WORTH_COMPILING
-            is_left = len(self.threads) < MOST_WIDTHS
+            is_left = len(self.threads) < MOST_WIDTHS and not self._draws
             if is_worth_it and is_left and _tensorflow.may_compile():
                 thread = threading.Thread(target=self._compile, args=(source_ids,))
                 self.threads.append(thread)

@@ -53,6 +53,8 @@ class SequenceEstimator(TrainingSettings, BaseEstimator):
     callbacks_: list[keras.callbacks.Callback]
     _settings: dict[str, Any]
     """What the fitted models were built with, whatever `set_params` did since."""
+    _read_with: dict[str, Any]
+    """How data were read when the models were first fitted."""
     _source: Any
     _target: Any
     _kept_optimizer: KeptOptimizer
@@ -234,6 +236,10 @@ class SequenceEstimator(TrainingSettings, BaseEstimator):
         """Return the parameters that shape the models."""
         return dict(vars(taken(self._model_group, self)))
 
+    def _data_settings(self) -> dict[str, Any]:
+        """Return the parameters of how data are read; the first fit decides them."""
+        return {name: getattr(self, name) for name in names(self, of_first_fit=True)}
+
     def _not_of_training(self) -> Sequence[str]:
         """Return the parameters that training does not depend on."""
         return names(self, of_training=False)
@@ -310,10 +316,11 @@ class SequenceEstimator(TrainingSettings, BaseEstimator):
     def _artifact(self, *, include_optimizer: bool = False) -> persistence.Artifact:
         """Return what a model file holds of this fitted estimator.
 
-        The parameters that shape the models are those of the fit, whatever `set_params`
-        did since.
+        The parameters that shape the models or tell how data are read are those of the
+        fit, whatever `set_params` did since.
         """
-        described, arrays = parameters_to_json(self._saved_parameters | self._settings)
+        of_fit = self._read_with | self._settings
+        described, arrays = parameters_to_json(self._saved_parameters | of_fit)
         description = {
             "estimator": type(self).__name__,
             "parameters": described,
@@ -434,6 +441,8 @@ class SequenceEstimator(TrainingSettings, BaseEstimator):
         weights = state.pop("_pickled_weights", None)
         frozen = state.pop("_pickled_frozen", None)
         super().__setstate__(state)
+        if weights is not None:  # the first pickles do not say
+            self.__dict__.setdefault("_read_with", self._data_settings())
         if weights is not None and _tensorflow.was_forked_late():
             self._pickled_weights = weights  # a pool would hang where unpickling fails
         elif weights is not None:

@@ -139,6 +139,7 @@ def _fit(
         if file is not None and file.artifact is not None:
             known = file.codecs
         if continues:
+            _check_continues(estimator)
             known = estimator._source, estimator._target
         task = estimator._read(data, known, trainer, rng)
         estimator._check_task(task, settings)
@@ -230,11 +231,11 @@ def _take_models(
     estimator.history_ = {}
     grows, num_target_ids = False, 0
     if continues:
-        _check_same_models(estimator)
         if grows := estimator._grows_for(task):
             num_target_ids = estimator._target.num_ids
     else:
         estimator._settings = estimator._model_settings()
+        estimator._read_with = estimator._data_settings()
     estimator._source, estimator._target = task.source, task.target
     estimator._limit(task, continues=continues)
     if grows:
@@ -256,11 +257,14 @@ def _grow(
     set_frozen(estimator._models, frozen)
 
 
-def _check_same_models(estimator: SequenceEstimator) -> None:
-    """Raise where parameters ask for other models than those that are fitted."""
-    for name, value in estimator._model_settings().items():
-        fitted: Any = estimator._settings.get(name)
-        if not name.endswith("initializer") and not np.array_equal(value, fitted):
+def _check_continues(estimator: SequenceEstimator) -> None:
+    """Raise where parameters ask for another model than the one that is fitted."""
+    fitted_with = {**estimator._settings, **estimator._read_with}
+    asked = {**estimator._model_settings(), **estimator._data_settings()}
+    for name, value in asked.items():
+        fitted: Any = fitted_with.get(name)
+        is_same = value is fitted or np.array_equal(value, fitted)
+        if not is_same and not name.endswith("initializer"):
             raise ValueError(
                 f"this fit continues with the fitted model, and {name} was "
                 f"{written(fitted)} and is {written(value)}. Set it back, or pass "

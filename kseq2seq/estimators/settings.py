@@ -57,6 +57,7 @@ class SourceSettings:
         ``decode``.""",
         check_tokenizer,
         default="char",
+        of_first_fit=True,
     )
     lowercase: bool = setting(
         "bool",
@@ -64,12 +65,14 @@ class SourceSettings:
         are learned and measured in these.""",
         check_flag,
         default=False,
+        of_first_fit=True,
     )
     unicode_normalization: str | None = setting(
         '{"NFC", "NFD", "NFKC", "NFKD"}',
         "The Unicode form that texts are brought to; None for as they are.",
         partial(check_choice, choices=UNICODE_NORMALIZATIONS),
         default=None,
+        of_first_fit=True,
     )
     unknown: str = setting(
         '{"unk", "error"}',
@@ -78,6 +81,7 @@ class SourceSettings:
         an error.""",
         partial(check_choice, choices=("unk", "error")),
         default="unk",
+        of_first_fit=True,
     )
     min_frequency: int = setting(
         "int", "Tokens seen less often in training are UNK.", check_whole, default=1
@@ -123,6 +127,7 @@ class TargetSettings(SourceSettings):
         "How target strings are split; as `source_tokenizer`.",
         check_tokenizer,
         default="char",
+        of_first_fit=True,
     )
     target_vocabulary: Sequence[Token] | Vocabulary | None = setting(
         "list or str",
@@ -136,6 +141,7 @@ class TargetSettings(SourceSettings):
         of both, as their one tokenizer is.""",
         check_flag,
         default=False,
+        of_first_fit=True,
     )
     reverse_source: bool = setting(
         "bool",
@@ -144,6 +150,7 @@ class TargetSettings(SourceSettings):
         2014, arXiv:1409.3215, 3.3). Sources and pictures keep their order.""",
         check_flag,
         default=False,
+        of_first_fit=True,
     )
     max_length: int | None = setting(
         "int",
@@ -250,6 +257,7 @@ class ValueDataSettings:
         then are, and the other features as before. None for as they are.""",
         partial(check_choice, choices=SCALINGS),
         default="feature",
+        of_first_fit=True,
     )
     missing: str = setting(
         '{"error", "mask"}',
@@ -257,6 +265,7 @@ class ValueDataSettings:
         misses a value is passed by; a target that is missing is learned by none.""",
         partial(check_choice, choices=("error", "mask")),
         default="error",
+        of_first_fit=True,
     )
 
 
@@ -300,6 +309,7 @@ class SeriesSettings:
         "How many frames a forecast has.",
         partial(check_whole, maximum=LONGEST),
         default=24,
+        of_first_fit=True,
     )
     history: int | None = setting(
         "int",
@@ -307,6 +317,7 @@ class SeriesSettings:
         twice the horizon if that is more, as far as the series are long enough.""",
         partial(check_whole, maximum=LONGEST),
         default=None,
+        of_first_fit=True,
     )
     season_lengths: str | Sequence[int] = setting(
         '"auto" or list of int',
@@ -316,6 +327,7 @@ class SeriesSettings:
         ``"auto"``; an empty list for none.""",
         _check_seasons,
         default="auto",
+        of_first_fit=True,
     )
     past_covariates: Sequence[str | int] = setting(
         "list of str or int",
@@ -323,6 +335,7 @@ class SeriesSettings:
         the others are known ahead.""",
         _check_names,
         default=(),
+        of_first_fit=True,
     )
 
 

@@ -86,6 +86,7 @@ def described_estimator(
             checked(estimator, name)
     make_rng(estimator.random_state)
     estimator._settings = estimator._model_settings()
+    estimator._read_with = estimator._data_settings()
     estimator.history_ = history
     return estimator
 
