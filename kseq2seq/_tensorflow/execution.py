@@ -139,7 +139,7 @@ def run_function(
             def cut(array: Any, width: Any) -> Any:
                 # Sizes, unlike ends, tell the graph the shape of what is cut out.
                 sizes = [size, width, *array.shape[3:]][: array.shape.rank - 1]
-                begin = [k, *[0 for _ in sizes]]
+                begin = [k, *[0] * len(sizes)]
                 return tf.reshape(tf.slice(array, begin, [1, *sizes]), sizes)
 
             arrays = tf.nest.flatten(batches)

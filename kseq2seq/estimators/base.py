@@ -240,6 +240,16 @@ class SequenceEstimator(TrainingSettings, BaseEstimator):
         """Return the parameters of how data are read; the first fit decides them."""
         return {name: getattr(self, name) for name in names(self, of_first_fit=True)}
 
+    def _note_settings(self) -> None:
+        """Note the parameters that a fit decides for all that continue with it."""
+        self._settings = self._model_settings()
+        self._read_with = self._data_settings()
+
+    @property
+    def _fitted_with(self) -> dict[str, Any]:
+        """What was noted, whatever `set_params` did since."""
+        return {**self._read_with, **self._settings}
+
     def _not_of_training(self) -> Sequence[str]:
         """Return the parameters that training does not depend on."""
         return names(self, of_training=False)
@@ -319,8 +329,8 @@ class SequenceEstimator(TrainingSettings, BaseEstimator):
         The parameters that shape the models or tell how data are read are those of the
         fit, whatever `set_params` did since.
         """
-        of_fit = self._read_with | self._settings
-        described, arrays = parameters_to_json(self._saved_parameters | of_fit)
+        parameters = self._saved_parameters | self._fitted_with
+        described, arrays = parameters_to_json(parameters)
         description = {
             "estimator": type(self).__name__,
             "parameters": described,

@@ -229,13 +229,10 @@ def _take_models(
 ) -> None:
     """Build models for the task, or keep the fitted ones, if they are as asked for."""
     estimator.history_ = {}
-    grows, num_target_ids = False, 0
-    if continues:
-        if grows := estimator._grows_for(task):
-            num_target_ids = estimator._target.num_ids
-    else:
-        estimator._settings = estimator._model_settings()
-        estimator._read_with = estimator._data_settings()
+    grows = continues and estimator._grows_for(task)
+    num_target_ids = estimator._target.num_ids if grows else 0
+    if not continues:
+        estimator._note_settings()
     estimator._source, estimator._target = task.source, task.target
     estimator._limit(task, continues=continues)
     if grows:
@@ -259,7 +256,7 @@ def _grow(
 
 def _check_continues(estimator: SequenceEstimator) -> None:
     """Raise where parameters ask for another model than the one that is fitted."""
-    fitted_with = {**estimator._settings, **estimator._read_with}
+    fitted_with = estimator._fitted_with
     asked = {**estimator._model_settings(), **estimator._data_settings()}
     for name, value in asked.items():
         fitted: Any = fitted_with.get(name)

@@ -85,8 +85,7 @@ def described_estimator(
         with suppress(ImportError):  # what needs an extra may be used later
             checked(estimator, name)
     make_rng(estimator.random_state)
-    estimator._settings = estimator._model_settings()
-    estimator._read_with = estimator._data_settings()
+    estimator._note_settings()
     estimator.history_ = history
     return estimator
 
